@@ -1,0 +1,138 @@
+// The bundle: a portable folder with a manifest, ONNX graphs, weights and tokenizer files (docs/bundle.md).
+// This reader is the one validator; Python's Bundle is a view of it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vidrt/api.h"
+#include "vidrt/tensor.h"
+
+namespace vidrt {
+
+/// One declared tensor of a module. A dimension is a number or a symbol ("B", "T", "4*k", ...).
+struct TensorSpec {
+  std::string name;
+  DType dtype = DType::kFloat32;
+  std::vector<std::string> shape;
+};
+
+/// PyTorch against the exported graph, as measured at export over several shapes.
+struct Parity {
+  double max_abs = 0.0;    // largest absolute difference over all outputs and shapes
+  double tolerance = 0.0;  // what the exporter demanded
+  int cases = 0;           // shapes tried
+};
+
+/// One exported form of a module.
+struct Variant {
+  std::string id;                        // "fp32", ...
+  std::string file;                      // graph, relative to the bundle
+  std::string sha256;                    // of the graph file, lower-case hex
+  std::uint64_t bytes = 0;               // of the graph file
+  std::vector<std::string> data_files;   // keys of Manifest::data_files that the graph refers to
+  int opset = 0;
+  std::string precision;                 // compute dtype: "fp32" | "fp16" | "bf16"
+  std::string storage;                   // weights' dtype in the data files
+  std::vector<std::string> custom_ops;   // "vidrt::DepthwiseConv3d", ...
+  std::vector<std::string> backends;     // those it runs on, in the vocabulary of PipelineOptions::backend
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+  std::optional<Parity> parity;
+};
+
+struct Module {
+  std::string name;  // "text_encoder" | "denoiser" | "vae_decoder" | "vae_decoder_first" | ...
+  std::vector<Variant> variants;  // in order of preference, never empty
+};
+
+struct DataFile {
+  std::uint64_t bytes = 0;
+  std::string sha256;
+};
+
+struct TokenizerConfig {
+  std::string kind;                // "wordlevel" | "sentencepiece"
+  std::vector<std::string> files;  // relative to the bundle
+  int max_length = 0;              // tokens, end marker included
+  std::int64_t pad_id = 0;
+  std::int64_t eos_id = 0;
+  std::optional<std::int64_t> unk_id;
+  std::map<std::string, std::int64_t> added_tokens;  // literal text -> id, split off before the model sees the rest
+};
+
+/// Valid values are min, min + step, ... up to max.
+struct Limit {
+  int min = 1;
+  int max = 1;
+  int step = 1;
+  int measured_min = 1;  // the range in which quality was measured; outside it is a warning
+  int measured_max = 1;
+};
+
+struct VaeConfig {
+  std::string form;  // "causal" | "framewise" | "whole"
+  int temporal_ratio = 1;
+  int spatial_ratio = 1;
+  int latent_channels = 1;
+};
+
+struct Defaults {
+  int height = 0;
+  int width = 0;
+  int num_frames = 0;
+  int num_inference_steps = 0;
+  double guidance_scale = 1.0;
+  std::string negative_prompt;
+  double fps = 0.0;
+};
+
+struct Manifest {
+  int schema_version = 0;
+  std::string name;
+  std::string family;
+  std::string license;
+  TokenizerConfig tokenizer;
+  std::string scheduler_json;  // a diffusers scheduler config object, `_class_name` included
+  Limit height, width, num_frames;
+  VaeConfig vae;
+  double guidance_off_at = 1.0;  // guidance_scale <= this runs the positive prompt alone
+  int text_length = 0;           // L of text_embeds
+  bool zero_after_mask = false;
+  std::string image_conditioning;  // "none" | "first_latent_frame"
+  Defaults defaults;
+  std::map<std::string, DataFile> data_files;  // relative path -> size and hash
+  std::map<std::string, Module> modules;
+};
+
+/// An opened, checked bundle. Immutable; copies are cheap enough to pass by value only where ownership is wanted.
+class VIDRT_API Bundle {
+ public:
+  /// Open a bundle folder. Checks the manifest's schema, that no path leaves the folder, graph hashes, file sizes and
+  /// the graphs' external-data ranges; reads no weight bytes. Throws BundleError.
+  static Bundle open(const std::string& path);
+
+  const std::string& path() const { return path_; }
+  const Manifest& manifest() const { return manifest_; }
+  /// The manifest as it lies on disk (UTF-8 JSON), for tools.
+  const std::string& manifest_json() const { return manifest_json_; }
+
+  /// Absolute path of a file of the bundle (a path named by the manifest).
+  std::string resolve(const std::string& relative) const;
+  bool has_module(const std::string& name) const { return manifest_.modules.count(name) != 0; }
+  /// Throws BundleError when the bundle has no such module.
+  const Module& module(const std::string& name) const;
+
+  /// Hash every weight file. Throws BundleError naming the first file that differs.
+  void verify_weights() const;
+
+ private:
+  std::string path_;
+  std::string manifest_json_;
+  Manifest manifest_;
+};
+
+}  // namespace vidrt

@@ -1,0 +1,43 @@
+// What a caller sets: plain structs with defaults, checked once, before anything heavy starts.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "vidrt/prompt_embeds.h"
+#include "vidrt/tensor.h"
+
+namespace vidrt {
+
+/// How a bundle is opened.
+struct PipelineOptions {
+  std::string backend = "auto";  // auto | onnxruntime | onnxruntime-cuda | tensorrt | tensorrt-rtx
+  std::string device = "cpu";    // cpu | cuda:N
+  int threads = 0;               // compute threads; 0 = one per physical core
+  std::uint64_t memory_budget = 0;  // bytes for weights and arena together; 0 = no limit
+  std::string variant;           // variant id to insist on; empty = the first that can run
+};
+
+/// What to generate. Unset values take the bundle's defaults. Names are those of diffusers.
+struct GenerateOptions {
+  std::string prompt;
+  std::optional<std::string> negative_prompt;
+  std::optional<int> height;                // pixels
+  std::optional<int> width;                 // pixels
+  std::optional<int> num_frames;
+  std::optional<int> num_inference_steps;
+  std::optional<double> guidance_scale;
+  std::optional<std::uint64_t> seed;        // unset = drawn at random and recorded in Video::metadata
+  std::optional<double> fps;                // written to the video's metadata only
+  std::string scheduler;                    // empty = the bundle's; else euler | unipc | dpmpp_2m
+  bool truncate = false;                    // cut an overlong prompt instead of refusing it
+  int decode_chunk = 0;                     // latent frames a decode call takes; 0 = chosen by the plan
+  // Initial noise instead of the seed's: (C,T,h,w) or (1,C,T,h,w) float32 at sigma 1, read only, not kept.
+  std::optional<TensorView> latents;
+  // Given embeddings replace the prompts and the text encoder. Kept alive by the caller during generate().
+  const PromptEmbeds* prompt_embeds = nullptr;
+  const PromptEmbeds* negative_prompt_embeds = nullptr;
+};
+
+}  // namespace vidrt

@@ -1,0 +1,34 @@
+// What a generation will do and need, known before any weight is read.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "vidrt/api.h"
+
+namespace vidrt {
+
+/// One tensor of the arena: where it lies and from which to which stage it lives (both inclusive).
+struct PlannedTensor {
+  std::string name;
+  std::uint64_t bytes = 0;
+  std::uint64_t offset = 0;
+  int first_stage = 0;
+  int last_stage = 0;
+};
+
+struct GenerationPlan {
+  int height = 0, width = 0, num_frames = 0;
+  int latent_frames = 0, latent_height = 0, latent_width = 0;
+  int num_inference_steps = 0;
+  std::string guidance;  // "batched" | "sequential" | "off"
+  int decode_chunk = 0;  // latent frames a call of the decoder takes
+  std::vector<std::string> stages;  // names of the stage indices used by PlannedTensor
+  std::vector<PlannedTensor> tensors;
+  std::uint64_t arena_bytes = 0;    // with reuse
+  std::uint64_t unshared_bytes = 0; // the same tensors without reuse
+  std::uint64_t weight_bytes = 0;   // of the modules that stay loaded together
+};
+
+}  // namespace vidrt

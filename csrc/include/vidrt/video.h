@@ -1,0 +1,56 @@
+// The result of a generation.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "vidrt/api.h"
+
+namespace vidrt {
+
+/// Where the time went, in milliseconds. `session` is the part spent inside backend sessions.
+struct Timings {
+  double load = 0.0;
+  double encode = 0.0;
+  double denoise = 0.0;
+  double decode = 0.0;
+  double last_step_to_first_frame = 0.0;
+  double first_frame = 0.0;  // from the call of generate() to the first on_frames
+  double total = 0.0;
+  double session = 0.0;
+};
+
+/// What made a video, so that it can be made again.
+struct VideoMetadata {
+  std::string bundle;  // the manifest's name
+  std::string vidrt_version;
+  std::string backend;          // with its version: "onnxruntime 1.32.0"
+  std::string device;
+  std::map<std::string, std::string> variants;  // module -> variant id
+  std::string prompt;
+  std::string negative_prompt;
+  std::uint64_t seed = 0;
+  int num_inference_steps = 0;
+  double guidance_scale = 0.0;
+  std::string scheduler;
+  std::string guidance;  // "batched" | "sequential" | "off"
+  int decode_chunk = 0;
+  std::uint64_t arena_bytes = 0;
+  std::vector<std::string> warnings;
+};
+
+/// Frames (num_frames, height, width, 3) uint8 RGB. Copies share the pixels.
+struct VIDRT_API Video {
+  std::shared_ptr<std::vector<std::uint8_t>> rgb;
+  int num_frames = 0;
+  int height = 0;
+  int width = 0;
+  double fps = 0.0;
+  VideoMetadata metadata;
+  Timings timings;
+};
+
+}  // namespace vidrt

@@ -1,0 +1,34 @@
+// One block of memory that serves a MemoryPlan.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "runtime/memory_plan.h"
+#include "vidrt/tensor.h"
+
+namespace vidrt {
+
+/// Owns the block; views point into it and die with it. Grows by reallocating: never while views are in use.
+class Arena {
+ public:
+  Arena() = default;
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  ~Arena();
+
+  /// Make room for at least `bytes`. Keeps nothing of the old contents. Throws OutOfMemory.
+  void reserve(std::size_t bytes);
+  /// Give the block back.
+  void release() noexcept;
+
+  std::size_t capacity() const { return capacity_; }
+  /// A view at an offset of the plan. Throws InvalidArgument when it would leave the block.
+  TensorView view(std::size_t offset, DType dtype, Shape shape) const;
+
+ private:
+  std::byte* data_ = nullptr;
+  std::size_t capacity_ = 0;
+};
+
+}  // namespace vidrt

@@ -1,0 +1,61 @@
+// Sampling algorithms as tables of per-step coefficients, computed once on the host in fp64 (docs/schedulers.md).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace vidrt {
+
+inline constexpr int kMaxHistory = 3;
+
+/// One step as linear combinations of tensors:
+///   m  = to_m_sample * x + to_m_output * v              what the solver works on (x0 for multistep flow solvers, v for Euler)
+///   x' = c_prev * x_prev + c_m * m + sum c_history[j] * history[j]     only where `correct`, else x' = x
+///   x <- p_sample * x' + p_m * m + sum p_history[j] * history[j]
+/// then x_prev <- x' and m enters history at index 0 (older ones move up).
+struct StepCoefficients {
+  double timestep = 0.0;  // what the denoiser is given, in the units of training
+  double to_m_sample = 0.0, to_m_output = 0.0;
+  bool correct = false;
+  double c_prev = 0.0, c_m = 0.0;
+  std::array<double, kMaxHistory> c_history{};
+  double p_sample = 0.0, p_m = 0.0;
+  std::array<double, kMaxHistory> p_history{};
+};
+
+struct SchedulerTable {
+  std::string name;               // "euler" | "unipc" | "dpmpp_2m"
+  std::vector<double> sigmas;     // num_inference_steps + 1, the last is the end of the trajectory
+  std::vector<StepCoefficients> steps;
+  double init_noise_sigma = 1.0;  // the initial latents are noise times this
+  int num_history = 0;            // history tensors the steps read
+  bool needs_prev_sample = false;
+};
+
+/// Build the table. `config_json` is a diffusers scheduler config object with `_class_name`; `override_name` (empty or
+/// euler | unipc | dpmpp_2m) takes another algorithm with the same shift. Throws InvalidArgument for an algorithm or a
+/// setting that is not supported, naming it.
+SchedulerTable make_scheduler_table(const std::string& config_json, const std::string& override_name,
+                                    int num_inference_steps);
+
+/// The tensors one step reads and writes; all float32 with `count` elements (C*T*h*w) except where said.
+struct StepTensors {
+  const float* output_negative = nullptr;  // the denoiser's prediction for the negative prompt; null = no guidance
+  const float* output_positive = nullptr;
+  float guidance_scale = 1.0f;
+  float* sample = nullptr;       // in: x, out: next x
+  float* sample_copy = nullptr;  // second half of a batched denoiser input; null = none
+  float* prev_sample = nullptr;  // null where the table needs none
+  std::array<float*, kMaxHistory> history{};  // history[0] newest on entry; see rotate_history
+  std::int64_t count = 0;
+};
+
+/// Apply one step in one pass, guidance neg + g * (pos - neg) included, in fp32. The oldest history buffer
+/// (index num_history - 1) receives m; call rotate_history afterwards so that it becomes the newest.
+void apply_step(const SchedulerTable& table, int step, const StepTensors& tensors);
+void rotate_history(const SchedulerTable& table, StepTensors& tensors);
+
+}  // namespace vidrt
