@@ -42,6 +42,7 @@ struct Variant {
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
   std::optional<Parity> parity;
+  std::uint64_t weight_bytes = 0;        // stored bytes of the external data the graph refers to; counted by the reader
 };
 
 struct Module {

@@ -29,8 +29,7 @@ struct StepEvent {
   double timestep;
 };
 
-/// Finished frames. `rgb` is (num_frames, height, width, 3) uint8; it stays valid as long as the Video that
-/// generate() returns, or, if generation ends early, until generate() has thrown.
+/// Finished frames. `rgb` is (num_frames, height, width, 3) uint8, valid during the callback only.
 struct FramesEvent {
   int first_frame;  // index of the first of these frames in the clip
   int num_frames;

@@ -33,6 +33,7 @@ struct GenerateOptions {
   std::string scheduler;                    // empty = the bundle's; else euler | unipc | dpmpp_2m
   bool truncate = false;                    // cut an overlong prompt instead of refusing it
   int decode_chunk = 0;                     // latent frames a decode call takes; 0 = chosen by the plan
+  bool keep_frames = true;                  // false: frames go to on_frames only, and memory stays flat with their number
   // Initial noise instead of the seed's: (C,T,h,w) or (1,C,T,h,w) float32 at sigma 1, read only, not kept.
   std::optional<TensorView> latents;
   // Given embeddings replace the prompts and the text encoder. Kept alive by the caller during generate().

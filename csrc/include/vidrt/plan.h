@@ -28,7 +28,8 @@ struct GenerationPlan {
   std::vector<PlannedTensor> tensors;
   std::uint64_t arena_bytes = 0;    // with reuse
   std::uint64_t unshared_bytes = 0; // the same tensors without reuse
-  std::uint64_t weight_bytes = 0;   // of the modules that stay loaded together
+  std::string residency;            // "all": every module stays loaded; "stage_by_stage": one stage's at a time
+  std::uint64_t weight_bytes = 0;   // the most that is loaded together, in the compute dtype
 };
 
 }  // namespace vidrt

@@ -36,15 +36,16 @@ struct VideoMetadata {
   int num_inference_steps = 0;
   double guidance_scale = 0.0;
   std::string scheduler;
-  std::string guidance;  // "batched" | "sequential" | "off"
+  std::string guidance;   // "batched" | "sequential" | "off"
+  std::string residency;  // "all" | "stage_by_stage"
   int decode_chunk = 0;
   std::uint64_t arena_bytes = 0;
   std::vector<std::string> warnings;
 };
 
-/// Frames (num_frames, height, width, 3) uint8 RGB. Copies share the pixels.
+/// Frames (num_frames, height, width, 3) uint8 RGB. Copies share the pixels. `rgb` is null where keep_frames was false.
 struct VIDRT_API Video {
-  std::shared_ptr<std::vector<std::uint8_t>> rgb;
+  std::shared_ptr<const std::vector<std::uint8_t>> rgb;
   int num_frames = 0;
   int height = 0;
   int width = 0;

@@ -1,0 +1,67 @@
+#include "runtime/denoise_loop.h"
+
+#include <algorithm>
+#include <string>
+
+namespace vidrt {
+namespace {
+
+const char* history_name(int index) {
+  static constexpr const char* kNames[kMaxHistory] = {"history_0", "history_1", "history_2"};
+  return kNames[index];
+}
+
+}  // namespace
+
+DenoiseLoop::DenoiseLoop(ModuleSet& modules, const ArenaTensors& tensors, const GenerationPlan& plan,
+                         const SchedulerTable& table, double guidance_scale)
+    : modules_(modules), tensors_(tensors), plan_(plan), table_(table) {
+  const TensorView& latents = tensors["latents"];
+  const TensorView& prediction = tensors["prediction"];
+  const bool guided = plan.guidance != "off";
+  const bool batched = plan.guidance == "batched";
+
+  step_tensors_.sample = row(latents, 0).as<float>();
+  step_tensors_.sample_copy = batched ? row(latents, 1).as<float>() : nullptr;
+  step_tensors_.output_negative = guided ? row(prediction, 0).as<float>() : nullptr;
+  step_tensors_.output_positive = row(prediction, guided ? 1 : 0).as<float>();
+  step_tensors_.guidance_scale = static_cast<float>(guidance_scale);
+  step_tensors_.prev_sample = table.needs_prev_sample ? tensors["prev_sample"].as<float>() : nullptr;
+  for (int i = 0; i < table.num_history; ++i) {
+    step_tensors_.history[static_cast<std::size_t>(i)] = tensors[history_name(i)].as<float>();
+  }
+  step_tensors_.count = row(latents, 0).elements();
+
+  const int runs = plan.guidance == "sequential" ? 2 : 1;
+  for (int i = 0; i < runs; ++i) {
+    const auto part = [&](const TensorView& tensor) { return runs == 2 ? row(tensor, i) : tensor; };
+    Binding binding;
+    binding.inputs = {{"latents", latents},
+                      {"timestep", tensors["timestep"]},
+                      {"text_embeds", part(tensors["text_embeds"])}};
+    if (tensors.has("text_mask")) binding.inputs.push_back({"text_mask", part(tensors["text_mask"])});
+    binding.outputs = {{"prediction", part(prediction)}};
+    bindings_.push_back(binding);
+  }
+}
+
+void DenoiseLoop::fill_timestep(double timestep) {
+  const TensorView& view = tensors_["timestep"];
+  std::fill_n(view.as<float>(), view.elements(), static_cast<float>(timestep));
+}
+
+void DenoiseLoop::run_denoiser() {
+  for (const Binding& binding : bindings_) modules_.run("denoiser", binding.inputs, binding.outputs);
+}
+
+void DenoiseLoop::run(const std::function<void(int)>& after_step) {
+  for (int step = 0; step < plan_.num_inference_steps; ++step) {
+    fill_timestep(table_.steps[static_cast<std::size_t>(step)].timestep);
+    run_denoiser();
+    apply_step(table_, step, step_tensors_);
+    rotate_history(table_, step_tensors_);
+    after_step(step);
+  }
+}
+
+}  // namespace vidrt

@@ -1,0 +1,40 @@
+// The sampling loop: denoiser runs and fused scheduler steps over the tensors of the arena.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "runtime/arena_tensors.h"
+#include "runtime/module_set.h"
+#include "runtime/scheduler.h"
+
+namespace vidrt {
+
+class DenoiseLoop {
+ public:
+  /// `tensors` has "latents" (row 0 the sample), "text_embeds" and, where the model has one, "text_mask" filled in,
+  /// the negative prompt in row 0 and the positive in row 1 (one row where guidance is off).
+  DenoiseLoop(ModuleSet& modules, const ArenaTensors& tensors, const GenerationPlan& plan, const SchedulerTable& table,
+              double guidance_scale);
+
+  /// Run all steps; after_step(i) follows each and may throw to stop.
+  void run(const std::function<void(int)>& after_step);
+
+ private:
+  void fill_timestep(double timestep);
+  void run_denoiser();
+
+  ModuleSet& modules_;
+  const ArenaTensors& tensors_;
+  const GenerationPlan& plan_;
+  const SchedulerTable& table_;
+  StepTensors step_tensors_;
+  // The bindings of each denoiser run of one step: one, or two where guidance is sequential.
+  struct Binding {
+    std::vector<NamedTensor> inputs;
+    std::vector<NamedTensor> outputs;
+  };
+  std::vector<Binding> bindings_;
+};
+
+}  // namespace vidrt

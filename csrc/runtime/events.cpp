@@ -1,0 +1,15 @@
+#include "vidrt/events.h"
+
+namespace vidrt {
+
+const char* stage_name(Stage stage) {
+  switch (stage) {
+    case Stage::kLoad: return "load";
+    case Stage::kEncode: return "encode";
+    case Stage::kDenoise: return "denoise";
+    case Stage::kDecode: return "decode";
+  }
+  return "unknown";
+}
+
+}  // namespace vidrt

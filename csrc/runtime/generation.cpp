@@ -1,0 +1,297 @@
+#include "runtime/generation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <utility>
+
+#include "runtime/arena_tensors.h"
+#include "runtime/denoise_loop.h"
+#include "runtime/frame_stream.h"
+#include "runtime/philox.h"
+#include "vidrt/errors.h"
+#include "vidrt/version.h"
+
+namespace vidrt {
+namespace {
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  // 53 bits, so that the seed survives JSON readers that keep numbers as doubles.
+  return ((static_cast<std::uint64_t>(device()) << 32U) | device()) >> 11U;
+}
+
+void check_finite(const TensorView& latents) {
+  const float* values = latents.as<float>();
+  if (std::all_of(values, values + latents.elements(), [](float value) { return std::isfinite(value); })) return;
+  throw BackendError("the denoiser produced values that are not finite; lower guidance_scale, "
+                     "or use a variant of higher precision.");
+}
+
+}  // namespace
+
+PipelineState::PipelineState(Bundle opened, const PipelineOptions& pipeline_options, std::shared_ptr<Backend> backend)
+    : bundle(std::move(opened)),
+      options(pipeline_options),
+      modules(bundle, std::move(backend), options.variant, SessionOptions{options.threads}),
+      prompts(bundle) {}
+
+void check_pipeline_options(const PipelineOptions& options) {
+  constexpr int kMaxThreads = 1024;
+  if (options.threads < 0 || options.threads > kMaxThreads) {
+    throw InvalidArgument("threads must be 0 (one per physical core) to " + std::to_string(kMaxThreads) + ", got " +
+                          std::to_string(options.threads) + ".");
+  }
+}
+
+GenerationPlan plan_only(const PipelineState& state, const GenerateOptions& options) {
+  const Manifest& manifest = state.bundle.manifest();
+  const ResolvedOptions resolved = resolve_options(manifest, options);
+  const SchedulerTable table =
+      make_scheduler_table(manifest.scheduler_json, options.scheduler, resolved.num_inference_steps);
+  return plan_generation(manifest, state.modules, resolved, table, options.decode_chunk, state.options.memory_budget)
+      .plan;
+}
+
+Video Generation::run(const GenerateOptions& options) {
+  // 1. Check everything before anything heavy starts.
+  const Manifest& manifest = state_.bundle.manifest();
+  const ResolvedOptions resolved = resolve_options(manifest, options);
+  const Prompts prompts = prepare_prompts(options, resolved);
+  const SharedEmbeds given_positive = given_embeds("prompt_embeds", options.prompt_embeds);
+  const SharedEmbeds given_negative = given_embeds("negative_prompt_embeds", options.negative_prompt_embeds);
+  const SchedulerTable table =
+      make_scheduler_table(manifest.scheduler_json, options.scheduler, resolved.num_inference_steps);
+  const GenerationLayout layout = plan_generation(manifest, state_.modules, resolved, table, options.decode_chunk,
+                                                  state_.options.memory_budget);
+  plan_ = layout.plan;
+  for (const std::string& warning : resolved.warnings) warn(warning);
+  describe(options, resolved, table, prompts);
+  const double session_ms_before = state_.modules.session_ms();
+
+  // 2. Load: everything at once, or each stage in its turn.
+  const bool stage_by_stage = plan_.residency == "stage_by_stage";
+  const auto must_encode = [&](const std::optional<PreparedPrompt>& prompt) {
+    return prompt.has_value() && !state_.prompts.cached(*prompt);
+  };
+  const bool needs_encoder = must_encode(prompts.positive) || must_encode(prompts.negative);
+  const std::vector<std::string> decoders = decoder_modules(manifest.vae);
+  std::vector<std::string> first_load = needs_encoder ? std::vector<std::string>{"text_encoder"} : decltype(decoders){};
+  if (!stage_by_stage) {
+    first_load.push_back("denoiser");
+    first_load.insert(first_load.end(), decoders.begin(), decoders.end());
+  }
+  load(first_load, stage_by_stage);
+
+  // 3. Text.
+  const Stopwatch encode_clock;
+  std::vector<SharedEmbeds> embeds;
+  if (resolved.guided) embeds.push_back(encode(prompts.negative, given_negative));
+  embeds.push_back(encode(prompts.positive, given_positive));
+  video_.timings.encode = encode_clock.elapsed_ms();
+
+  // 4. Denoise.
+  if (stage_by_stage) load({"denoiser"}, true);
+  state_.arena.reserve(static_cast<std::size_t>(plan_.arena_bytes));
+  const ArenaTensors tensors(state_.arena, layout);
+  fill_text(tensors, embeds);
+  fill_latents(tensors, options, table);
+  denoise(tensors, table, resolved);
+
+  // 5. Decode, frame by frame.
+  if (stage_by_stage) load(decoders, true);
+  decode(tensors, options.keep_frames);
+
+  video_.timings.total = since_start_.elapsed_ms();
+  video_.timings.session = state_.modules.session_ms() - session_ms_before;
+  return std::move(video_);
+}
+
+PromptEmbeds Generation::encode_prompt(const std::string& prompt, bool truncate) {
+  const PreparedPrompt prepared = state_.prompts.prepare(prompt, truncate);
+  for (const std::string& warning : prepared.warnings) warn(warning);
+  if (!state_.prompts.cached(prepared)) load({"text_encoder"}, false);
+  return *encode(prepared, nullptr);
+}
+
+Generation::Prompts Generation::prepare_prompts(const GenerateOptions& options, const ResolvedOptions& resolved) {
+  Prompts prompts;
+  if (options.prompt_embeds == nullptr) {
+    const bool blank = options.prompt.find_first_not_of(" \t\r\n") == std::string::npos;
+    if (blank) throw InvalidArgument("prompt is empty; say what the video shall show.");
+    prompts.positive = state_.prompts.prepare(options.prompt, options.truncate);
+  }
+  if (resolved.guided && options.negative_prompt_embeds == nullptr) {
+    prompts.negative = state_.prompts.prepare(resolved.negative_prompt, options.truncate);
+  }
+  for (const auto* prompt : {&prompts.positive, &prompts.negative}) {
+    if (!prompt->has_value()) continue;
+    for (const std::string& warning : (*prompt)->warnings) warn(warning);
+  }
+  return prompts;
+}
+
+Generation::SharedEmbeds Generation::given_embeds(const std::string& name, const PromptEmbeds* embeds) const {
+  if (embeds == nullptr) return nullptr;
+  if (embeds->encoder_id != state_.prompts.encoder_id()) {
+    throw InvalidArgument(name + " was made by another text encoder (" + embeds->encoder_id.substr(0, 12) +
+                          "...) than this bundle's (" + state_.prompts.encoder_id().substr(0, 12) +
+                          "...); encode the prompt with this bundle.");
+  }
+  // The caller keeps it alive during generate(): no copy.
+  return SharedEmbeds(SharedEmbeds(), embeds);
+}
+
+void Generation::load(const std::vector<std::string>& modules, bool only_these) {
+  if (only_these) state_.modules.keep_only(modules);
+  const auto missing = [&](const std::string& module) { return !state_.modules.loaded(module); };
+  const int total = static_cast<int>(std::count_if(modules.begin(), modules.end(), missing));
+  if (total == 0) return;
+  const Stopwatch stopwatch;
+  check_cancelled("before the models were loaded");
+  announce(Stage::kLoad, 0, total);
+  if (!state_.weights_checked) {
+    state_.bundle.verify_weights_once();
+    state_.weights_checked = true;
+  }
+  int done = 0;
+  state_.modules.load(modules, [&] {
+    announce(Stage::kLoad, ++done, total);
+    check_cancelled("while the models were loaded");
+  });
+  video_.timings.load += stopwatch.elapsed_ms();
+}
+
+Generation::SharedEmbeds Generation::encode(const std::optional<PreparedPrompt>& prompt, const SharedEmbeds& given) {
+  if (!prompt.has_value()) return given;
+  announce(Stage::kEncode, 0, 1);
+  SharedEmbeds embeds = state_.prompts.encode(*prompt, state_.modules);
+  announce(Stage::kEncode, 1, 1);
+  check_cancelled("after the prompt was encoded");
+  return embeds;
+}
+
+void Generation::fill_text(const ArenaTensors& tensors, const std::vector<SharedEmbeds>& embeds) const {
+  for (std::size_t i = 0; i < embeds.size(); ++i) {
+    const TensorView target = row(tensors["text_embeds"], static_cast<std::int64_t>(i));
+    if (target.shape[2] != embeds[i]->dim) {
+      throw InvalidArgument("the prompt embeddings have " + std::to_string(embeds[i]->dim) +
+                            " columns, but the denoiser takes " + std::to_string(target.shape[2]) + ".");
+    }
+    std::copy(embeds[i]->values.begin(), embeds[i]->values.end(), target.as<float>());
+    if (!tensors.has("text_mask")) continue;
+    const TensorView mask = row(tensors["text_mask"], static_cast<std::int64_t>(i));
+    std::copy(embeds[i]->mask.begin(), embeds[i]->mask.end(), mask.as<std::int64_t>());
+  }
+}
+
+void Generation::fill_latents(const ArenaTensors& tensors, const GenerateOptions& options,
+                              const SchedulerTable& table) {
+  const TensorView& latents = tensors["latents"];
+  const TensorView sample = row(latents, 0);
+  float* values = sample.as<float>();
+  const std::int64_t count = sample.elements();
+  if (options.latents.has_value()) {
+    std::memcpy(values, options.latents->data, sample.bytes());
+  } else {
+    fill_standard_normal(video_.metadata.seed, count, values);
+  }
+  const auto sigma = static_cast<float>(table.init_noise_sigma);
+  if (sigma != 1.0f) std::transform(values, values + count, values, [&](float value) { return value * sigma; });
+  for (std::int64_t i = 1; i < latents.shape[0]; ++i) {
+    std::memcpy(row(latents, i).data, values, sample.bytes());
+  }
+}
+
+void Generation::denoise(const ArenaTensors& tensors, const SchedulerTable& table, const ResolvedOptions& resolved) {
+  const Stopwatch stopwatch;
+  const int total = plan_.num_inference_steps;
+  announce(Stage::kDenoise, 0, total);
+  DenoiseLoop loop(state_.modules, tensors, plan_, table, resolved.guidance_scale);
+  loop.run([&](int step) {
+    if (callbacks_.on_step) callbacks_.on_step({step, total, table.steps[static_cast<std::size_t>(step)].timestep});
+    announce(Stage::kDenoise, step + 1, total);
+    check_cancelled("after step " + std::to_string(step + 1) + " of " + std::to_string(total));
+  });
+  since_last_step_ = Stopwatch();
+  check_finite(row(tensors["latents"], 0));
+  video_.timings.denoise = stopwatch.elapsed_ms();
+}
+
+void Generation::decode(const ArenaTensors& tensors, bool keep_frames) {
+  const Stopwatch stopwatch;
+  const Manifest& manifest = state_.bundle.manifest();
+  FrameStream stream(state_.modules, tensors, plan_, manifest.vae);
+  const std::size_t frame_bytes = static_cast<std::size_t>(plan_.height) * static_cast<std::size_t>(plan_.width) * 3;
+  // Kept frames lie one after another; else one chunk's room is used again and again.
+  std::vector<std::uint8_t> rgb;
+  if (keep_frames) rgb.reserve(frame_bytes * static_cast<std::size_t>(plan_.num_frames));
+  announce(Stage::kDecode, 0, plan_.num_frames);
+  int done = 0;
+  while (!stream.finished()) {
+    const int count = stream.next_frames();
+    if (!keep_frames) rgb.clear();
+    const std::size_t offset = rgb.size();
+    rgb.resize(offset + frame_bytes * static_cast<std::size_t>(count));
+    stream.decode_next(rgb.data() + offset);
+    if (done == 0) {
+      video_.timings.first_frame = since_start_.elapsed_ms();
+      video_.timings.last_step_to_first_frame = since_last_step_.elapsed_ms();
+    }
+    if (callbacks_.on_frames) {
+      callbacks_.on_frames({done, count, plan_.height, plan_.width, rgb.data() + offset});
+    }
+    done += count;
+    announce(Stage::kDecode, done, plan_.num_frames);
+    if (!stream.finished()) {
+      check_cancelled("after frame " + std::to_string(done) + " of " + std::to_string(plan_.num_frames));
+    }
+  }
+  if (keep_frames) video_.rgb = std::make_shared<const std::vector<std::uint8_t>>(std::move(rgb));
+  video_.timings.decode = stopwatch.elapsed_ms();
+}
+
+void Generation::describe(const GenerateOptions& options, const ResolvedOptions& resolved, const SchedulerTable& table,
+                          const Prompts& prompts) {
+  video_.num_frames = resolved.num_frames;
+  video_.height = resolved.height;
+  video_.width = resolved.width;
+  video_.fps = resolved.fps;
+  VideoMetadata& metadata = video_.metadata;
+  metadata.bundle = state_.bundle.manifest().name;
+  metadata.vidrt_version = VIDRT_VERSION;
+  metadata.backend = state_.modules.backend().description();
+  metadata.device = state_.options.device;
+  for (const auto& entry : state_.bundle.manifest().modules) {
+    metadata.variants[entry.first] = state_.modules.variant(entry.first).id;
+  }
+  metadata.prompt = prompts.positive ? prompts.positive->text : options.prompt_embeds->prompt;
+  if (prompts.negative) metadata.negative_prompt = prompts.negative->text;
+  if (options.negative_prompt_embeds != nullptr) metadata.negative_prompt = options.negative_prompt_embeds->prompt;
+  metadata.seed = options.seed ? *options.seed : (options.latents ? 0 : random_seed());
+  metadata.num_inference_steps = resolved.num_inference_steps;
+  metadata.guidance_scale = resolved.guidance_scale;
+  metadata.scheduler = table.name;
+  metadata.guidance = plan_.guidance;
+  metadata.residency = plan_.residency;
+  metadata.decode_chunk = plan_.decode_chunk;
+  metadata.arena_bytes = plan_.arena_bytes;
+}
+
+void Generation::warn(const std::string& message) {
+  video_.metadata.warnings.push_back(message);
+  if (callbacks_.on_warning) callbacks_.on_warning(message);
+}
+
+void Generation::announce(Stage stage, int done, int total) const {
+  if (callbacks_.on_stage) callbacks_.on_stage({stage, done, total});
+}
+
+void Generation::check_cancelled(const std::string& where) const {
+  if (callbacks_.cancel != nullptr && callbacks_.cancel->cancelled()) {
+    throw Cancelled("the generation was cancelled " + where + ".");
+  }
+}
+
+}  // namespace vidrt

@@ -1,0 +1,79 @@
+// One call of Pipeline::generate: the stages in order, with events, cancellation and timings.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/arena.h"
+#include "runtime/call_guard.h"
+#include "runtime/generation_planner.h"
+#include "runtime/module_set.h"
+#include "runtime/prompt_encoder.h"
+#include "runtime/stopwatch.h"
+#include "vidrt/events.h"
+#include "vidrt/options.h"
+#include "vidrt/video.h"
+
+namespace vidrt {
+
+class ArenaTensors;
+
+/// What outlives a call: the bundle, the loaded modules, the arena.
+struct PipelineState {
+  PipelineState(Bundle opened, const PipelineOptions& pipeline_options, std::shared_ptr<Backend> backend);
+
+  // The order matters: later members hold references to `bundle`.
+  const Bundle bundle;
+  const PipelineOptions options;
+  ModuleSet modules;
+  PromptEncoder prompts;
+  Arena arena;
+  bool weights_checked = false;
+};
+
+/// Throws InvalidArgument for a negative thread count or an unknown word.
+void check_pipeline_options(const PipelineOptions& options);
+
+/// Pipeline::plan: everything that is decided before a module is loaded.
+GenerationPlan plan_only(const PipelineState& state, const GenerateOptions& options);
+
+class Generation {
+ public:
+  Generation(PipelineState& state, const Callbacks& callbacks) : state_(state), callbacks_(callbacks) {}
+
+  Video run(const GenerateOptions& options);
+  PromptEmbeds encode_prompt(const std::string& prompt, bool truncate);
+
+ private:
+  using SharedEmbeds = std::shared_ptr<const PromptEmbeds>;
+  struct Prompts {
+    std::optional<PreparedPrompt> positive;  // unset where embeddings are given
+    std::optional<PreparedPrompt> negative;  // also unset where guidance is off
+  };
+
+  Prompts prepare_prompts(const GenerateOptions& options, const ResolvedOptions& resolved);
+  SharedEmbeds given_embeds(const std::string& name, const PromptEmbeds* embeds) const;
+  void load(const std::vector<std::string>& modules, bool only_these);
+  SharedEmbeds encode(const std::optional<PreparedPrompt>& prompt, const SharedEmbeds& given);
+  void fill_text(const ArenaTensors& tensors, const std::vector<SharedEmbeds>& embeds) const;
+  void fill_latents(const ArenaTensors& tensors, const GenerateOptions& options, const SchedulerTable& table);
+  void denoise(const ArenaTensors& tensors, const SchedulerTable& table, const ResolvedOptions& resolved);
+  void decode(const ArenaTensors& tensors, bool keep_frames);
+  void describe(const GenerateOptions& options, const ResolvedOptions& resolved, const SchedulerTable& table,
+                const Prompts& prompts);
+
+  void warn(const std::string& message);
+  void announce(Stage stage, int done, int total) const;
+  void check_cancelled(const std::string& where) const;
+
+  PipelineState& state_;
+  const Callbacks& callbacks_;
+  Stopwatch since_start_;
+  Stopwatch since_last_step_;
+  GenerationPlan plan_;
+  Video video_;
+};
+
+}  // namespace vidrt

@@ -1,0 +1,43 @@
+// The modules of one pipeline: which variant of each runs, and which are loaded at the moment.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/session.h"
+
+namespace vidrt {
+
+class ModuleSet {
+ public:
+  /// Chooses a variant for every module of the bundle. Throws BackendError listing what was refused and why.
+  ModuleSet(const Bundle& bundle, std::shared_ptr<Backend> backend, const std::string& wanted_variant,
+            SessionOptions session_options);
+
+  const Backend& backend() const { return *backend_; }
+  const Variant& variant(const std::string& module) const;
+  bool has(const std::string& module) const { return chosen_.count(module) != 0; }
+  bool loaded(const std::string& module) const { return sessions_.count(module) != 0; }
+
+  /// Load what is missing of `modules`, calling on_loaded after each.
+  void load(const std::vector<std::string>& modules, const std::function<void()>& on_loaded);
+  /// Unload all but `modules`.
+  void keep_only(const std::vector<std::string>& modules);
+
+  /// Run a loaded module. The time inside sessions adds up in session_ms().
+  void run(const std::string& module, const std::vector<NamedTensor>& inputs, const std::vector<NamedTensor>& outputs);
+  double session_ms() const { return session_ms_; }
+
+ private:
+  const Bundle& bundle_;  // owned by the pipeline, which outlives this
+  std::shared_ptr<Backend> backend_;
+  SessionOptions session_options_;
+  std::map<std::string, const Variant*> chosen_;
+  std::map<std::string, std::unique_ptr<Session>> sessions_;
+  double session_ms_ = 0.0;
+};
+
+}  // namespace vidrt

@@ -1,0 +1,52 @@
+#include "vidrt/pipeline.h"
+
+#include <utility>
+
+#include "runtime/generation.h"
+#include "runtime/session.h"
+
+namespace vidrt {
+
+struct Pipeline::Impl {
+  PipelineState state;
+  CallGuard guard;
+
+  Impl(Bundle bundle, const PipelineOptions& options, std::shared_ptr<Backend> backend)
+      : state(std::move(bundle), options, std::move(backend)) {}
+};
+
+Pipeline::Pipeline(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Pipeline::Pipeline(Pipeline&&) noexcept = default;
+Pipeline& Pipeline::operator=(Pipeline&&) noexcept = default;
+Pipeline::~Pipeline() = default;
+
+Pipeline Pipeline::open(const std::string& bundle_path, const PipelineOptions& options) {
+  check_pipeline_options(options);
+  Bundle bundle = Bundle::open(bundle_path);
+  return open(std::move(bundle), options, make_backend(options.backend, options.device));
+}
+
+Pipeline Pipeline::open(Bundle bundle, const PipelineOptions& options, std::shared_ptr<Backend> backend) {
+  check_pipeline_options(options);
+  return Pipeline(std::make_unique<Impl>(std::move(bundle), options, std::move(backend)));
+}
+
+const Bundle& Pipeline::bundle() const { return impl_->state.bundle; }
+
+std::string Pipeline::backend_description() const { return impl_->state.modules.backend().description(); }
+
+PromptEmbeds Pipeline::encode_prompt(const std::string& prompt, bool truncate, const Callbacks& callbacks) {
+  const CallGuard::Scope scope(impl_->guard);
+  return Generation(impl_->state, callbacks).encode_prompt(prompt, truncate);
+}
+
+GenerationPlan Pipeline::plan(const GenerateOptions& options) const {
+  return plan_only(impl_->state, options);
+}
+
+Video Pipeline::generate(const GenerateOptions& options, const Callbacks& callbacks) {
+  const CallGuard::Scope scope(impl_->guard);
+  return Generation(impl_->state, callbacks).run(options);
+}
+
+}  // namespace vidrt

@@ -1,0 +1,142 @@
+#include "runtime/resolved_options.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <sstream>
+
+#include "vidrt/errors.h"
+
+namespace vidrt {
+namespace {
+
+constexpr int kMaxInferenceSteps = 1000;  // the finest schedule the models were trained on
+
+std::string number(double value) {
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
+
+// "64, 80" around an invalid value, "128" at an end of the range.
+std::string nearest_valid(const Limit& limit, int value) {
+  const int last = limit.min + (limit.max - limit.min) / limit.step * limit.step;
+  if (value <= limit.min) return std::to_string(limit.min);
+  if (value >= last) return std::to_string(last);
+  const int below = limit.min + (value - limit.min) / limit.step * limit.step;
+  return std::to_string(below) + ", " + std::to_string(below + limit.step);
+}
+
+int check_limit(const std::string& name, const Limit& limit, int value, std::vector<std::string>* warnings) {
+  const bool valid = value >= limit.min && value <= limit.max && (value - limit.min) % limit.step == 0;
+  if (!valid) {
+    throw InvalidArgument(name + " must be " + std::to_string(limit.min) + " to " + std::to_string(limit.max) +
+                          " in steps of " + std::to_string(limit.step) + ", got " + std::to_string(value) +
+                          "; nearest valid: " + nearest_valid(limit, value) + ".");
+  }
+  if (value < limit.measured_min || value > limit.measured_max) {
+    warnings->push_back(name + " " + std::to_string(value) + " lies outside the range in which this model's quality was " +
+                        "measured (" + std::to_string(limit.measured_min) + " to " +
+                        std::to_string(limit.measured_max) + ").");
+  }
+  return value;
+}
+
+int latent_frames(const VaeConfig& vae, int num_frames) {
+  return vae.form == "causal" ? (num_frames - 1) / vae.temporal_ratio + 1 : num_frames / vae.temporal_ratio;
+}
+
+void check_embeds(const std::string& name, const PromptEmbeds& embeds, const Manifest& manifest) {
+  if (embeds.length != manifest.text_length || embeds.dim <= 0 ||
+      embeds.values.size() != static_cast<std::size_t>(embeds.length) * static_cast<std::size_t>(embeds.dim) ||
+      embeds.mask.size() != static_cast<std::size_t>(embeds.length)) {
+    throw InvalidArgument(name + " has " + std::to_string(embeds.length) + " rows of " + std::to_string(embeds.dim) +
+                          ", but this bundle's text has " + std::to_string(manifest.text_length) +
+                          " rows; encode the prompt with this bundle.");
+  }
+}
+
+void check_prompts(const GenerateOptions& options, const Manifest& manifest, bool guided) {
+  if (options.prompt_embeds != nullptr) {
+    if (!options.prompt.empty()) {
+      throw InvalidArgument("got both prompt and prompt_embeds; expected one of them.");
+    }
+    check_embeds("prompt_embeds", *options.prompt_embeds, manifest);
+  }
+  if (options.negative_prompt_embeds != nullptr) {
+    if (options.negative_prompt.has_value()) {
+      throw InvalidArgument("got both negative_prompt and negative_prompt_embeds; expected one of them.");
+    }
+    if (!guided) {
+      throw InvalidArgument("negative_prompt_embeds has no effect at a guidance_scale of " +
+                            number(manifest.guidance_off_at) + " or less; raise guidance_scale or leave it out.");
+    }
+    check_embeds("negative_prompt_embeds", *options.negative_prompt_embeds, manifest);
+  }
+}
+
+void check_latents(const TensorView& latents, const ResolvedOptions& resolved, int channels) {
+  const Shape expected{channels, resolved.latent_frames, resolved.latent_height, resolved.latent_width};
+  Shape batched = expected;
+  batched.insert(batched.begin(), 1);
+  if (latents.data == nullptr || latents.dtype != DType::kFloat32 ||
+      (latents.shape != expected && latents.shape != batched)) {
+    throw InvalidArgument("latents must be float32 " + shape_string(expected) + " for this size, got " +
+                          dtype_name(latents.dtype) + " " + shape_string(latents.shape) + ".");
+  }
+  const float* values = latents.as<float>();
+  if (!std::all_of(values, values + latents.elements(), [](float value) { return std::isfinite(value); })) {
+    throw InvalidArgument("latents hold values that are not finite; expected samples of a normal distribution.");
+  }
+}
+
+}  // namespace
+
+ResolvedOptions resolve_options(const Manifest& manifest, const GenerateOptions& options) {
+  const Defaults& defaults = manifest.defaults;
+  ResolvedOptions resolved;
+  resolved.height =
+      check_limit("height", manifest.height, options.height.value_or(defaults.height), &resolved.warnings);
+  resolved.width = check_limit("width", manifest.width, options.width.value_or(defaults.width), &resolved.warnings);
+  resolved.num_frames = check_limit("num_frames", manifest.num_frames,
+                                    options.num_frames.value_or(defaults.num_frames), &resolved.warnings);
+  resolved.latent_frames = latent_frames(manifest.vae, resolved.num_frames);
+  resolved.latent_height = resolved.height / manifest.vae.spatial_ratio;
+  resolved.latent_width = resolved.width / manifest.vae.spatial_ratio;
+
+  resolved.num_inference_steps = options.num_inference_steps.value_or(defaults.num_inference_steps);
+  if (resolved.num_inference_steps < 1 || resolved.num_inference_steps > kMaxInferenceSteps) {
+    throw InvalidArgument("num_inference_steps must be 1 to " + std::to_string(kMaxInferenceSteps) + ", got " +
+                          std::to_string(resolved.num_inference_steps) + ".");
+  }
+  resolved.guidance_scale = options.guidance_scale.value_or(defaults.guidance_scale);
+  if (!std::isfinite(resolved.guidance_scale) || resolved.guidance_scale < 0.0) {
+    throw InvalidArgument("guidance_scale must be a finite number of 0 or more, got " +
+                          number(resolved.guidance_scale) + ".");
+  }
+  resolved.guided = resolved.guidance_scale > manifest.guidance_off_at;
+  resolved.fps = options.fps.value_or(defaults.fps);
+  if (!std::isfinite(resolved.fps) || resolved.fps <= 0.0 || resolved.fps > 1000.0) {
+    throw InvalidArgument("fps must be more than 0 and at most 1000, got " + number(resolved.fps) + ".");
+  }
+  if (options.decode_chunk < 0) {
+    throw InvalidArgument("decode_chunk must be 0 (chosen by the plan) or more latent frames, got " +
+                          std::to_string(options.decode_chunk) + ".");
+  }
+  resolved.negative_prompt = options.negative_prompt.value_or(defaults.negative_prompt);
+  if (!resolved.guided && options.negative_prompt.has_value() && !options.negative_prompt->empty()) {
+    throw InvalidArgument("negative_prompt has no effect at a guidance_scale of " + number(manifest.guidance_off_at) +
+                          " or less, got " + number(resolved.guidance_scale) +
+                          "; raise guidance_scale or leave negative_prompt out.");
+  }
+  check_prompts(options, manifest, resolved.guided);
+  if (options.latents.has_value()) {
+    check_latents(*options.latents, resolved, manifest.vae.latent_channels);
+    if (options.seed.has_value()) {
+      throw InvalidArgument("got both seed and latents; expected one of them: the seed only makes latents.");
+    }
+  }
+  return resolved;
+}
+
+}  // namespace vidrt

@@ -1,0 +1,27 @@
+// GenerateOptions checked against a manifest, with the bundle's defaults filled in.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vidrt/bundle.h"
+#include "vidrt/options.h"
+
+namespace vidrt {
+
+struct ResolvedOptions {
+  int height = 0, width = 0, num_frames = 0;
+  int latent_frames = 0, latent_height = 0, latent_width = 0;
+  int num_inference_steps = 0;
+  double guidance_scale = 1.0;
+  bool guided = false;  // the negative prompt is run as well
+  double fps = 0.0;
+  std::string negative_prompt;
+  std::vector<std::string> warnings;  // sizes outside the range in which quality was measured
+};
+
+/// Check everything that can be checked without loading anything. Throws InvalidArgument: what, got, expected, nearest.
+ResolvedOptions resolve_options(const Manifest& manifest, const GenerateOptions& options);
+
+}  // namespace vidrt
