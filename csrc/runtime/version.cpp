@@ -1,0 +1,7 @@
+#include "vidrt/version.h"
+
+namespace vidrt {
+
+const char* version() { return VIDRT_VERSION; }
+
+}  // namespace vidrt
