@@ -1,0 +1,37 @@
+// The option structs, attribute by attribute. Tensors and embeddings are arguments of Pipeline.generate instead, because
+// the structs do not keep them alive.
+#include <pybind11/stl.h>
+
+#include "bindings/bindings.h"
+#include "vidrt/options.h"
+
+namespace py = pybind11;
+
+namespace vidrt::bindings {
+
+void bind_options(py::module_& m) {
+  py::class_<PipelineOptions>(m, "PipelineOptions")
+      .def(py::init<>())
+      .def_readwrite("backend", &PipelineOptions::backend)
+      .def_readwrite("device", &PipelineOptions::device)
+      .def_readwrite("threads", &PipelineOptions::threads)
+      .def_readwrite("memory_budget", &PipelineOptions::memory_budget)
+      .def_readwrite("variant", &PipelineOptions::variant);
+  py::class_<GenerateOptions>(m, "GenerateOptions")
+      .def(py::init<>())
+      .def_readwrite("prompt", &GenerateOptions::prompt)
+      .def_readwrite("negative_prompt", &GenerateOptions::negative_prompt)
+      .def_readwrite("height", &GenerateOptions::height)
+      .def_readwrite("width", &GenerateOptions::width)
+      .def_readwrite("num_frames", &GenerateOptions::num_frames)
+      .def_readwrite("num_inference_steps", &GenerateOptions::num_inference_steps)
+      .def_readwrite("guidance_scale", &GenerateOptions::guidance_scale)
+      .def_readwrite("seed", &GenerateOptions::seed)
+      .def_readwrite("fps", &GenerateOptions::fps)
+      .def_readwrite("scheduler", &GenerateOptions::scheduler)
+      .def_readwrite("truncate", &GenerateOptions::truncate)
+      .def_readwrite("decode_chunk", &GenerateOptions::decode_chunk)
+      .def_readwrite("keep_frames", &GenerateOptions::keep_frames);
+}
+
+}  // namespace vidrt::bindings

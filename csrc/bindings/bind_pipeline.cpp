@@ -1,0 +1,84 @@
+// The pipeline. Every call gives up the GIL: a generation holds the pipeline's lock while its callbacks wait for the GIL,
+// so a call that waited for that lock with the GIL in its hands would never end.
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+#include <pybind11/stl/filesystem.h>
+
+#include <optional>
+#include <string>
+
+#include "bindings/bindings.h"
+#include "bindings/python_callbacks.h"
+#include "vidrt/pipeline.h"
+
+namespace py = pybind11;
+
+namespace vidrt::bindings {
+namespace {
+
+using Latents = py::array_t<float, py::array::c_style>;
+
+GenerateOptions with_tensors(GenerateOptions options, const std::optional<Latents>& latents,
+                             const PromptEmbeds* prompt_embeds, const PromptEmbeds* negative_prompt_embeds) {
+  if (latents) {
+    // The core only reads them; TensorView has no const form.
+    options.latents = TensorView{const_cast<float*>(latents->data()), DType::kFloat32,
+                                 Shape(latents->shape(), latents->shape() + latents->ndim())};
+  }
+  options.prompt_embeds = prompt_embeds;
+  options.negative_prompt_embeds = negative_prompt_embeds;
+  return options;
+}
+
+Pipeline open_pipeline(const std::filesystem::path& bundle, const PipelineOptions& options) {
+  const py::gil_scoped_release no_gil;
+  return Pipeline::open(bundle.string(), options);
+}
+
+PromptEmbeds encode_prompt(Pipeline& pipeline, const std::string& prompt, bool truncate, const CancelToken* cancel,
+                           const PythonCallbacks& callbacks) {
+  const Callbacks core_callbacks = callbacks.callbacks(cancel);
+  const py::gil_scoped_release no_gil;
+  return pipeline.encode_prompt(prompt, truncate, core_callbacks);
+}
+
+GenerationPlan plan(const Pipeline& pipeline, const GenerateOptions& options, const std::optional<Latents>& latents,
+                    const PromptEmbeds* prompt_embeds, const PromptEmbeds* negative_prompt_embeds) {
+  const GenerateOptions complete = with_tensors(options, latents, prompt_embeds, negative_prompt_embeds);
+  const py::gil_scoped_release no_gil;
+  return pipeline.plan(complete);
+}
+
+Video generate(Pipeline& pipeline, const GenerateOptions& options, const std::optional<Latents>& latents,
+               const PromptEmbeds* prompt_embeds, const PromptEmbeds* negative_prompt_embeds,
+               const CancelToken* cancel, const PythonCallbacks& callbacks) {
+  const GenerateOptions complete = with_tensors(options, latents, prompt_embeds, negative_prompt_embeds);
+  const Callbacks core_callbacks = callbacks.callbacks(cancel);
+  const py::gil_scoped_release no_gil;
+  return pipeline.generate(complete, core_callbacks);
+}
+
+}  // namespace
+
+void bind_pipeline(py::module_& m) {
+  py::class_<CancelToken>(m, "CancelToken")
+      .def(py::init<>())
+      .def("cancel", &CancelToken::cancel)
+      .def("reset", &CancelToken::reset)
+      .def_property_readonly("cancelled", &CancelToken::cancelled);
+  py::class_<PythonCallbacks>(m, "Callbacks")
+      .def(py::init<py::object, py::object, py::object, py::object>(), py::kw_only(), py::arg("on_stage") = py::none(),
+           py::arg("on_step") = py::none(), py::arg("on_frames") = py::none(), py::arg("on_warning") = py::none());
+  py::class_<Pipeline>(m, "Pipeline")
+      .def(py::init(&open_pipeline), py::arg("bundle"), py::arg("options"))
+      .def_property_readonly("bundle", &Pipeline::bundle, py::return_value_policy::reference_internal)
+      .def_property_readonly("backend_description", &Pipeline::backend_description)
+      .def("encode_prompt", &encode_prompt, py::arg("prompt"), py::arg("truncate"), py::arg("cancel"),
+           py::arg("callbacks"))
+      .def("plan", &plan, py::arg("options"), py::arg("latents").noconvert(), py::arg("prompt_embeds"),
+           py::arg("negative_prompt_embeds"))
+      .def("generate", &generate, py::arg("options"), py::arg("latents").noconvert(), py::arg("prompt_embeds"),
+           py::arg("negative_prompt_embeds"), py::arg("cancel"), py::arg("callbacks"));
+}
+
+}  // namespace vidrt::bindings

@@ -1,0 +1,35 @@
+#include <pybind11/stl.h>
+
+#include "bindings/bindings.h"
+#include "vidrt/plan.h"
+
+namespace py = pybind11;
+
+namespace vidrt::bindings {
+
+void bind_plan(py::module_& m) {
+  py::class_<PlannedTensor>(m, "PlannedTensor")
+      .def_readonly("name", &PlannedTensor::name)
+      .def_readonly("bytes", &PlannedTensor::bytes)
+      .def_readonly("offset", &PlannedTensor::offset)
+      .def_readonly("first_stage", &PlannedTensor::first_stage)
+      .def_readonly("last_stage", &PlannedTensor::last_stage);
+  py::class_<GenerationPlan>(m, "GenerationPlan")
+      .def_readonly("height", &GenerationPlan::height)
+      .def_readonly("width", &GenerationPlan::width)
+      .def_readonly("num_frames", &GenerationPlan::num_frames)
+      .def_readonly("latent_frames", &GenerationPlan::latent_frames)
+      .def_readonly("latent_height", &GenerationPlan::latent_height)
+      .def_readonly("latent_width", &GenerationPlan::latent_width)
+      .def_readonly("num_inference_steps", &GenerationPlan::num_inference_steps)
+      .def_readonly("guidance", &GenerationPlan::guidance)
+      .def_readonly("decode_chunk", &GenerationPlan::decode_chunk)
+      .def_readonly("stages", &GenerationPlan::stages)
+      .def_readonly("tensors", &GenerationPlan::tensors)
+      .def_readonly("arena_bytes", &GenerationPlan::arena_bytes)
+      .def_readonly("unshared_bytes", &GenerationPlan::unshared_bytes)
+      .def_readonly("residency", &GenerationPlan::residency)
+      .def_readonly("weight_bytes", &GenerationPlan::weight_bytes);
+}
+
+}  // namespace vidrt::bindings
