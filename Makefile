@@ -1,0 +1,136 @@
+# Everything from nothing: `make demo` and `make test` set up what they need. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV ?= .venv
+DEMO_VENV ?= .venv-demo
+BUILD ?= build
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+PROMPT ?= a large red circle moves right
+FUZZ_RUNS ?= 20000
+FUZZ_SEED ?= 1
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The environments bring ninja; without it CMake falls back to make. ccache is used where it is installed.
+export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/$(DEMO_VENV)/bin:$(PATH)
+export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
+ifneq (,$(shell command -v ccache))
+export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
+endif
+
+RUN := $(VENV)/bin/python
+SETUP := $(PYTHON) tools/setup_env.py
+# Builds in place (own build folder, no network) and leaves compiled parts there for the next time.
+PIP_BUILD := -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation
+# The C++ tests run the ONNX Runtime of the environment's wheel.
+WITH_ORT = VIDRT_ONNXRUNTIME="$$($(RUN) tools/onnxruntime_library.py)"
+
+.PHONY: help setup setup-core deps build build-core demo test test-core test-all test-gpu test-cpp test-python asan tsan fuzz \
+  mutate coverage wheel lock lint typecheck format clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+setup: ## Make .venv with everything (torch included), by the hashed lock
+	@$(SETUP) --venv $(VENV) --set test
+
+setup-core:
+	@$(SETUP) --venv $(VENV) --set core
+
+deps: setup-core ## Fetch the C++ dependencies that the system lacks into .deps
+	@$(RUN) tools/deps.py
+
+build: deps ## Build the library, the Python package (editable), the examples and the C++ tests
+	@echo "build: $(BUILD)/dev"
+	@$(RUN) $(PIP_BUILD) --config-settings build-dir=$(BUILD)/dev --config-settings cmake.define.VIDRT_BUILD_TESTS=ON \
+	  --config-settings cmake.define.VIDRT_BUILD_EXAMPLES=ON --editable .
+
+demo: ## Generate a video from a prompt with the shipped model (PROMPT="..."); needs no torch
+	@$(SETUP) --venv $(DEMO_VENV) --set demo
+	@$(DEMO_VENV)/bin/python tools/deps.py
+	@echo "build: $(BUILD)/demo"
+	@$(DEMO_VENV)/bin/python $(PIP_BUILD) --config-settings build-dir=$(BUILD)/demo --config-settings build.targets=_core .
+	@mkdir -p outputs
+	@cd outputs && ../$(DEMO_VENV)/bin/vidrt generate ../models/pocket "$(PROMPT)" --output demo.mp4
+	@echo "demo: the video is $(CURDIR)/outputs/demo.mp4"
+
+test: setup ## All C++ and Python tests, torch, export and parity included
+	@$(MAKE) build lint test-cpp
+	@$(MAKE) test-python TESTS="tests"
+
+test-core: build ## The tests that need no torch
+	@$(MAKE) lint test-cpp
+	@$(MAKE) test-python TESTS="tests --ignore=tests/export"
+
+test-cpp:
+	@$(WITH_ORT) ctest --test-dir $(BUILD)/dev --output-on-failure --no-tests=error --parallel $(JOBS)
+
+test-python:
+	@$(RUN) -m pytest $(TESTS) -m "not slow and not gpu"
+
+test-all: test asan tsan fuzz mutate wheel ## Everything: adds sanitizers, fuzzing, seeded faults, long cycles, the wheel
+	@$(RUN) -m pytest tests -m "slow or gpu"
+	@echo "test-all: there are no CUDA or NEON sources in this version, so nvcc and qemu have nothing to check"
+
+test-gpu: build ## The tests that need a GPU; they skip with the reason where there is none
+	@$(RUN) -m pytest tests -m gpu
+
+asan: ## The C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
+tsan: ## The C++ tests under ThreadSanitizer
+asan tsan: deps
+	@mkdir -p $(BUILD)
+	@echo "build: $(BUILD)/$@"
+	@cmake --preset $@ >$(BUILD)/$@.log || { cat $(BUILD)/$@.log; exit 1; }
+	@cmake --build --preset $@ --target vidrt_tests
+	@$(WITH_ORT) ctest --preset $@ --parallel $(JOBS)
+
+fuzz: deps ## Fuzz the readers of untrusted files under AddressSanitizer (FUZZ_RUNS=20000 inputs each)
+	@mkdir -p $(BUILD)
+	@cmake --preset asan >$(BUILD)/asan.log || { cat $(BUILD)/asan.log; exit 1; }
+	@cmake --build --preset asan --target fuzz_targets
+	@for target in $(BUILD)/asan/tests/fuzz/*_fuzz; do \
+	  name=$$(basename $$target _fuzz); \
+	  $$target --runs $(FUZZ_RUNS) --seed $(FUZZ_SEED) tests/fuzz/corpus/$$name; \
+	done
+
+mutate: build ## Plant ten faults, one at a time; the tests must catch each
+	@$(WITH_ORT) $(RUN) tools/mutate.py
+
+coverage: deps ## Line coverage of csrc/runtime and engine; fails under 85 %
+	@$(SETUP) --venv $(VENV) --set test
+	@$(MAKE) build
+	@$(WITH_ORT) $(RUN) tools/coverage_report.py
+
+wheel: deps ## Build the wheel into dist/, check it, and test it and an install prefix away from the source
+	@rm -rf dist
+	@$(RUN) -m pip wheel --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation \
+	  --config-settings build-dir=$(BUILD)/wheel --config-settings build.targets=_core --wheel-dir dist .
+	@$(RUN) tools/check_wheel.py dist
+	@$(RUN) -m pytest tests/packaging
+
+lock: setup ## Resolve requirements/*.txt anew
+	@$(RUN) tools/lock.py --upgrade
+
+lint: setup-core ## Check the style of Python and the types of the package
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(MAKE) typecheck
+
+# The folders engine/ and export/ are imported as vidrt.engine and vidrt.export; mypy sees them so through links.
+typecheck:
+	@mkdir -p $(BUILD)/typing/vidrt
+	@ln -sfn $(CURDIR)/engine $(BUILD)/typing/vidrt/engine
+	@ln -sfn $(CURDIR)/export $(BUILD)/typing/vidrt/export
+	@ln -sf $(CURDIR)/python/vidrt/* $(BUILD)/typing/vidrt/
+	@MYPYPATH=$(BUILD)/typing $(RUN) -m mypy --explicit-package-bases $(TYPED)
+
+format: setup-core ## Format Python (ruff) and C++ (clang-format, where installed)
+	@$(RUN) -m ruff check --fix .
+	@$(RUN) -m ruff format .
+	@if command -v clang-format >/dev/null; then git ls-files '*.h' '*.cpp' '*.c' | xargs clang-format -i; \
+	  else echo "format: clang-format is not installed; C++ was left as it is"; fi
+
+clean: ## Remove builds and outputs; environments and fetched dependencies stay
+	@rm -rf $(BUILD) dist outputs coverage .coverage* .mypy_cache .ruff_cache .pytest_cache
