@@ -41,7 +41,7 @@ def main() -> int:
     parser.add_argument("--dir", type=Path, default=default, help=f"the cache folder (now: {default})")
     folder: Path = parser.parse_args().dir.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w", encoding="utf-8") as lock:
+    with (folder / ".lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return fetch_missing(folder)
 
@@ -58,9 +58,10 @@ def fetch_missing(folder: Path) -> int:
         print(f"deps: {name} {pin['version']} ...", flush=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}-") as scratch:
             try:
-                tree = fetch_from_pypi(pin["pypi"], Path(scratch)) if "pypi" in pin else fetch_from_debian(
-                    pin["debian"], folder, Path(scratch)
-                )
+                if "pypi" in pin:
+                    tree = fetch_from_pypi(pin["pypi"], Path(scratch))
+                else:
+                    tree = fetch_from_debian(pin["debian"], folder, Path(scratch))
                 prefix = Path(scratch) / "prefix"
                 LAYOUTS[name](tree, prefix)
             except FetchError as error:
@@ -75,7 +76,8 @@ def fetch_missing(folder: Path) -> int:
 def run(command: Sequence[str | Path], **options: Any) -> str:
     """Run a command and return what it printed; raise FetchError with its last lines when it fails."""
     try:
-        done = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+        piped = {"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        done = subprocess.run(command, check=True, **piped, **options)
     except FileNotFoundError as error:
         raise FetchError(f"{command[0]} is not installed") from error
     except subprocess.CalledProcessError as error:
