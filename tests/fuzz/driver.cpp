@@ -1,4 +1,5 @@
-// Runs a fuzz target (LLVMFuzzerTestOneInput) over mutated seeds with any compiler; a sanitizer is what finds the fault.
+// Runs a fuzz target (LLVMFuzzerTestOneInput) over mutated seeds with any compiler; a sanitizer is what finds the
+// fault.
 //
 //   NAME_fuzz --runs N --seed S CORPUS_FOLDER     run N inputs
 //   NAME_fuzz FILE                                run one input again
@@ -26,9 +27,26 @@ namespace fs = std::filesystem;
 using Bytes = std::vector<std::uint8_t>;
 
 // Pieces that readers of JSON and of paths and sizes stumble over.
-constexpr std::array<const char*, 20> kTokens = {
-    "-1",   "0",    "1e999", "9223372036854775807", "18446744073709551616", "null", "true",     "[]",   "{}",    "\"\"",
-    "../",  "/etc/", "\\u0000", "NaN",               "\"schema_version\":99", "[[",   "{\"a\":{", "\xff", "%s%n", "0.1"};
+constexpr std::array<const char*, 20> kTokens = {"-1",
+                                                 "0",
+                                                 "1e999",
+                                                 "9223372036854775807",
+                                                 "18446744073709551616",
+                                                 "null",
+                                                 "true",
+                                                 "[]",
+                                                 "{}",
+                                                 "\"\"",
+                                                 "../",
+                                                 "/etc/",
+                                                 "\\u0000",
+                                                 "NaN",
+                                                 "\"schema_version\":99",
+                                                 "[[",
+                                                 "{\"a\":{",
+                                                 "\xff",
+                                                 "%s%n",
+                                                 "0.1"};
 
 Bytes read_file(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
