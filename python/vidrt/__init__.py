@@ -59,7 +59,7 @@ _HOME = {
     "open_writer": "vidrt.engine.writers",
 }
 
-__all__ = list(_HOME)  # noqa: PLE0605 - a list of the names above, kept in one place
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> object:

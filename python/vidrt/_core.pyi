@@ -1,7 +1,7 @@
 """The C++ core. Private: use the names of the package `vidrt`."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -416,5 +416,7 @@ class Pipeline:
         callbacks: Callbacks,
     ) -> Video: ...
 
+def add_onnxruntime_search_path(folder: str) -> None: ...
+def onnxruntime_facts() -> dict[str, str]: ...
 def cpu_features() -> list[str]: ...
 def compiler() -> str: ...

@@ -1,0 +1,85 @@
+"""Command line options that several commands take, with one help text each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vidrt.engine.bundle import BUNDLE_VARIABLE, default_bundle
+from vidrt.engine.options import GenerateOptions
+from vidrt.engine.pipeline import TextToVideoPipeline
+from vidrt.engine.prompt_embeds import PromptEmbeds
+
+_MODEL = "Model"
+_VIDEO = "Video"
+
+BundleOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--bundle",
+        "-b",
+        help=f"Bundle folder. (default: ${BUNDLE_VARIABLE}, or the pocket bundle)",
+        rich_help_panel=_MODEL,
+    ),
+]
+Backend = Annotated[
+    str,
+    typer.Option(help="auto, onnxruntime, onnxruntime-cuda, tensorrt or tensorrt-rtx.", rich_help_panel=_MODEL),
+]
+Device = Annotated[str, typer.Option(help="cpu or cuda:N.", rich_help_panel=_MODEL)]
+Threads = Annotated[
+    int | None, typer.Option(help="Compute threads. (default: one per physical core)", rich_help_panel=_MODEL)
+]
+MemoryBudget = Annotated[
+    str | None,
+    typer.Option(help="Limit for weights and tensors together, as 6GiB. (default: none)", rich_help_panel=_MODEL),
+]
+VariantOption = Annotated[str | None, typer.Option("--variant", help="Insist on this variant.", rich_help_panel=_MODEL)]
+
+NegativePrompt = Annotated[str | None, typer.Option(help="What the video shall not show.", rich_help_panel=_VIDEO)]
+Height = Annotated[int | None, typer.Option(help="Pixels.", rich_help_panel=_VIDEO)]
+Width = Annotated[int | None, typer.Option(help="Pixels.", rich_help_panel=_VIDEO)]
+NumFrames = Annotated[int | None, typer.Option(help="Length of the clip.", rich_help_panel=_VIDEO)]
+Steps = Annotated[
+    int | None, typer.Option("--num-inference-steps", "--steps", help="Denoising steps.", rich_help_panel=_VIDEO)
+]
+GuidanceScale = Annotated[float | None, typer.Option(help="Weight of the prompt; 1 is off.", rich_help_panel=_VIDEO)]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option("--scheduler", help="euler, unipc or dpmpp_2m. (default: the bundle's)", rich_help_panel=_VIDEO),
+]
+DecodeChunk = Annotated[
+    int | None,
+    typer.Option(help="Latent frames decoded at a time. (default: chosen by the plan)", rich_help_panel=_VIDEO),
+]
+Truncate = Annotated[bool, typer.Option("--truncate", help="Cut an overlong prompt.", rich_help_panel=_VIDEO)]
+EmbedsFile = Annotated[
+    Path | None,
+    typer.Option("--prompt-embeds", help="Embeddings from `vidrt encode` instead of a prompt.", rich_help_panel=_VIDEO),
+]
+NegativeEmbedsFile = Annotated[
+    Path | None,
+    typer.Option("--negative-prompt-embeds", help="The same for the negative prompt.", rich_help_panel=_VIDEO),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else to stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+
+
+def open_pipeline(
+    bundle: Path | None, backend: str, device: str, threads: int | None, memory_budget: str | None, variant: str | None
+) -> TextToVideoPipeline:
+    """Open the bundle that was named, or the default one."""
+    folder = default_bundle() if bundle is None else bundle
+    return TextToVideoPipeline(folder, backend, device, threads, memory_budget, variant)
+
+
+def load_embeds(path: Path | None) -> PromptEmbeds | None:
+    """Read an embeddings file where one is named."""
+    return None if path is None else PromptEmbeds.load(path)
+
+
+def frame_rate(pipe: TextToVideoPipeline, options: GenerateOptions) -> float:
+    """The frame rate a video would be written with."""
+    return pipe.bundle.manifest.defaults.fps if options.fps is None else options.fps

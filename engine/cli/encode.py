@@ -1,0 +1,35 @@
+"""`vidrt encode`: a prompt to an embeddings file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vidrt.engine.cli import arguments as arg
+from vidrt.engine.cli.text import print_json
+from vidrt.engine.events import Callbacks
+
+
+def encode(
+    prompt: Annotated[str, typer.Argument(help="The text to encode.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .safetensors file to write.")],
+    truncate: arg.Truncate = False,
+    bundle: arg.BundleOption = None,
+    backend: arg.Backend = "auto",
+    device: arg.Device = "cpu",
+    threads: arg.Threads = None,
+    json: arg.Json = False,
+) -> None:
+    """Encode a prompt, for `vidrt generate --prompt-embeds` on a device that cannot hold the text encoder."""
+    pipe = arg.open_pipeline(bundle, backend, device, threads, None, None)
+    callbacks = Callbacks(on_warning=lambda message: print(f"warning: {message}", file=sys.stderr))
+    embeds = pipe.encode_prompt(prompt, truncate=truncate, callbacks=callbacks)
+    embeds.save(output)
+    rows, columns = embeds.text_embeds.shape
+    if json:
+        print_json({"output": str(output), "prompt": prompt, "shape": [rows, columns], "encoder_id": embeds.encoder_id})
+    else:
+        print(f"{output}: {rows} rows of {columns}, {int(embeds.text_mask.sum())} tokens")

@@ -1,0 +1,177 @@
+"""`vidrt generate`: a prompt to a video file."""
+
+from __future__ import annotations
+
+import json as json_module
+import re
+import secrets
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vidrt import _core
+from vidrt.engine.cli import arguments as arg
+from vidrt.engine.cli.exit_codes import CANCELLED
+from vidrt.engine.cli.interrupt import cancel_on_interrupt
+from vidrt.engine.cli.progress import StageProgress
+from vidrt.engine.cli.text import human_bytes, human_ms, print_json
+from vidrt.engine.errors import Cancelled
+from vidrt.engine.events import Callbacks
+from vidrt.engine.options import GenerateOptions
+from vidrt.engine.pipeline import TextToVideoPipeline
+from vidrt.engine.plan import GenerationPlan
+from vidrt.engine.video import Video
+from vidrt.engine.writers import VideoWriter, open_writer, partial_path
+
+_SEED_BITS = 53  # survives JSON readers that keep numbers as doubles
+_NAME_LENGTH = 40
+
+
+def generate(
+    prompt: Annotated[str, typer.Argument(help="What the video shall show.")] = "",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="NAME.mp4, .webm, .gif, .y4m, or a folder for PNG files. Replaced when the video is whole. "
+            "(default: made of prompt and seed)",
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same video. (default: drawn and printed)")] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames per second of the file. (default: the bundle's)")] = None,
+    negative_prompt: arg.NegativePrompt = None,
+    height: arg.Height = None,
+    width: arg.Width = None,
+    num_frames: arg.NumFrames = None,
+    num_inference_steps: arg.Steps = None,
+    guidance_scale: arg.GuidanceScale = None,
+    scheduler: arg.SchedulerOption = None,
+    decode_chunk: arg.DecodeChunk = None,
+    truncate: arg.Truncate = False,
+    prompt_embeds: arg.EmbedsFile = None,
+    negative_prompt_embeds: arg.NegativeEmbedsFile = None,
+    bundle: arg.BundleOption = None,
+    backend: arg.Backend = "auto",
+    device: arg.Device = "cpu",
+    threads: arg.Threads = None,
+    memory_budget: arg.MemoryBudget = None,
+    variant: arg.VariantOption = None,
+    json: arg.Json = False,
+    quiet: arg.Quiet = False,
+) -> None:
+    """Generate a video from a prompt.
+
+    Ctrl-C stops after the step in progress and keeps the finished frames as NAME.partial.mp4.
+    """
+    options = GenerateOptions(
+        prompt=prompt,
+        negative_prompt=negative_prompt,
+        height=height,
+        width=width,
+        num_frames=num_frames,
+        num_inference_steps=num_inference_steps,
+        guidance_scale=guidance_scale,
+        seed=secrets.randbits(_SEED_BITS) if seed is None else seed,
+        fps=fps,
+        scheduler=scheduler,
+        truncate=truncate,
+        decode_chunk=decode_chunk,
+        keep_frames=False,
+        prompt_embeds=arg.load_embeds(prompt_embeds),
+        negative_prompt_embeds=arg.load_embeds(negative_prompt_embeds),
+    )
+    pipe = arg.open_pipeline(bundle, backend, device, threads, memory_budget, variant)
+    # Everything that can be wrong is found before anything is loaded: options and prompt, then the output's place.
+    pipe.check(options)
+    plan = pipe.plan(options)
+    target = _default_name(options) if output is None else output
+    if not (json or quiet):
+        size = f"{plan.num_frames} frames of {plan.width}x{plan.height}"
+        print(f"seed {options.seed} · {size} · {pipe.backend}", file=sys.stderr)
+    with open_writer(
+        target, plan.height, plan.width, arg.frame_rate(pipe, options), _known_metadata(pipe, options, plan)
+    ) as writer:
+        video = _run(pipe, options, writer, silent=json or quiet)
+        if video is None:
+            _keep_partial(writer, target, plan)
+            raise typer.Exit(CANCELLED)
+    if json:
+        print_json(_summary(target, video, plan))
+    else:
+        _tell(target, video, plan)
+
+
+def _run(pipe: TextToVideoPipeline, options: GenerateOptions, writer: VideoWriter, *, silent: bool) -> Video | None:
+    """Generate into the writer; None when it was cancelled."""
+    with StageProgress(silent=silent) as progress, cancel_on_interrupt() as token:
+        callbacks = Callbacks(
+            on_stage=progress.on_stage,
+            on_frames=lambda event: writer.write(event.frames),
+            on_warning=lambda message: print(f"warning: {message}", file=sys.stderr),
+            cancel=token,
+        )
+        try:
+            return pipe.generate(options, callbacks)
+        except Cancelled:
+            return None
+
+
+def _keep_partial(writer: VideoWriter, target: Path, plan: GenerationPlan) -> None:
+    if writer.num_frames == 0:
+        writer.discard()
+        print("cancelled before the first frame; nothing was written.", file=sys.stderr)
+        return
+    kept = writer.close(partial_path(target))
+    print(f"cancelled; kept {writer.num_frames} of {plan.num_frames} frames in {kept}", file=sys.stderr)
+
+
+def _default_name(options: GenerateOptions) -> Path:
+    text = options.prompt or (options.prompt_embeds.prompt if options.prompt_embeds else "")
+    words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return Path(f"{words[:_NAME_LENGTH].rstrip('-') or 'video'}-{options.seed}.mp4")
+
+
+def _known_metadata(pipe: TextToVideoPipeline, options: GenerateOptions, plan: GenerationPlan) -> dict[str, Any]:
+    """What goes into the file's header, which is written before the first frame."""
+    manifest = pipe.bundle.manifest
+    embeds, negative_embeds = options.prompt_embeds, options.negative_prompt_embeds
+    negative = manifest.defaults.negative_prompt if options.negative_prompt is None else options.negative_prompt
+    guidance = manifest.defaults.guidance_scale if options.guidance_scale is None else options.guidance_scale
+    return {
+        "prompt": embeds.prompt if embeds else options.prompt,
+        "negative_prompt": negative_embeds.prompt if negative_embeds else negative,
+        "seed": options.seed,
+        "num_inference_steps": plan.num_inference_steps,
+        "guidance_scale": guidance,
+        "scheduler": options.scheduler or json_module.loads(manifest.scheduler_json)["_class_name"],
+        "bundle": manifest.name,
+        "backend": pipe.backend,
+        "vidrt_version": _core.__version__,
+    }
+
+
+def _summary(target: Path, video: Video, plan: GenerationPlan) -> dict[str, Any]:
+    return {
+        "output": str(target),
+        "num_frames": plan.num_frames,
+        "height": plan.height,
+        "width": plan.width,
+        "fps": video.fps,
+        "seed": video.metadata.seed,
+        "metadata": video.metadata.to_dict(),
+        "timings_ms": asdict(video.timings),
+        "plan": plan.to_dict(),
+    }
+
+
+def _tell(target: Path, video: Video, plan: GenerationPlan) -> None:
+    times = video.timings
+    size = f"{plan.num_frames} frames of {plan.width}x{plan.height} at {video.fps:g} fps"
+    print(f"{target}: {size}, seed {video.metadata.seed}")
+    stages = ", ".join(f"{name} {human_ms(getattr(times, name))}" for name in ("load", "encode", "denoise", "decode"))
+    print(f"{human_ms(times.total)}: {stages}; first frame after {human_ms(times.first_frame)}")
+    print(f"memory: weights {human_bytes(plan.weight_bytes)}, tensors {human_bytes(plan.arena_bytes)}")

@@ -1,0 +1,91 @@
+"""`vidrt inspect`: what a bundle holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from vidrt import _core
+from vidrt.engine.bundle import Bundle, default_bundle
+from vidrt.engine.cli import arguments as arg
+from vidrt.engine.cli.text import human_bytes, print_json
+
+
+def inspect(
+    folder: Annotated[Path | None, typer.Argument(help="Bundle folder. (default: as for generate)")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Also hash every weight file.")] = False,
+    json: arg.Json = False,
+) -> None:
+    """Show modules, shapes, sizes, parity and operators of a bundle, after checking it."""
+    bundle = Bundle(default_bundle() if folder is None else folder)
+    if verify:
+        bundle.verify()
+    if json:
+        print_json({"path": str(bundle.path), "weights_verified": verify, "manifest": bundle.to_dict()})
+        return
+    _print_summary(bundle, verified=verify)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.print(_module_table(bundle))
+    console.print()
+    console.print(_tensor_table(bundle))
+
+
+def _print_summary(bundle: Bundle, *, verified: bool) -> None:
+    manifest = bundle.manifest
+    weights = sum(file.bytes for file in manifest.data_files.values())
+    default = manifest.defaults
+    print(f"{manifest.name} ({manifest.family}), {manifest.license}, schema {manifest.schema_version}: {bundle.path}")
+    print(f"weights {human_bytes(weights)}" + (", every hash checked" if verified else ""))
+    for name, limit in (("height", manifest.height), ("width", manifest.width), ("num_frames", manifest.num_frames)):
+        measured = f"quality measured {limit.measured_min} to {limit.measured_max}"
+        print(f"{name}: {limit.min} to {limit.max} in steps of {limit.step}; {measured}")
+    print(
+        f"defaults: {default.num_frames} frames of {default.width}x{default.height} at {default.fps:g} fps, "
+        f"{default.num_inference_steps} steps, guidance {default.guidance_scale:g}"
+    )
+    tokenizer, vae = manifest.tokenizer, manifest.vae
+    print(f"tokenizer: {tokenizer.kind}, at most {tokenizer.max_length} tokens")
+    print(f"decoder: {vae.form}, 1/{vae.temporal_ratio} of the frames, 1/{vae.spatial_ratio} of the size")
+    print()
+
+
+def _module_table(bundle: Bundle) -> Table:
+    table = Table(
+        "module", "variant", "graph", "weights", "precision", "opset", "operators", "parity", box=None, pad_edge=False
+    )
+    for name, module in bundle.modules.items():
+        for variant in module.variants:
+            precision = variant.precision
+            if variant.storage != variant.precision:
+                precision += f", stored {variant.storage}"
+            table.add_row(
+                name,
+                variant.id,
+                human_bytes(variant.bytes),
+                human_bytes(variant.weight_bytes),
+                precision,
+                str(variant.opset),
+                ", ".join(variant.custom_ops) or "ONNX only",
+                _parity(variant.parity),
+            )
+    return table
+
+
+def _parity(parity: _core.Parity | None) -> str:
+    if parity is None:
+        return "not compared"
+    return f"{parity.max_abs:.1e} of {parity.tolerance:.0e} in {parity.cases} cases"
+
+
+def _tensor_table(bundle: Bundle) -> Table:
+    table = Table("module", "", "tensor", "dtype", "shape", box=None, pad_edge=False)
+    for name, module in bundle.modules.items():
+        variant = module.variants[0]  # all variants of a module take and give the same tensors
+        for direction, specs in (("in", variant.inputs), ("out", variant.outputs)):
+            for spec in specs:
+                table.add_row(name, direction, spec.name, spec.dtype, f"({', '.join(spec.shape)})")
+    return table

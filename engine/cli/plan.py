@@ -1,0 +1,59 @@
+"""`vidrt plan`: what a generation would need, before anything is loaded."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from vidrt.engine.cli import arguments as arg
+from vidrt.engine.cli.text import human_bytes, print_json
+from vidrt.engine.options import GenerateOptions
+from vidrt.engine.plan import GenerationPlan
+
+
+def plan(
+    height: arg.Height = None,
+    width: arg.Width = None,
+    num_frames: arg.NumFrames = None,
+    num_inference_steps: arg.Steps = None,
+    guidance_scale: arg.GuidanceScale = None,
+    scheduler: arg.SchedulerOption = None,
+    decode_chunk: arg.DecodeChunk = None,
+    bundle: arg.BundleOption = None,
+    backend: arg.Backend = "auto",
+    device: arg.Device = "cpu",
+    memory_budget: arg.MemoryBudget = None,
+    variant: arg.VariantOption = None,
+    json: arg.Json = False,
+) -> None:
+    """Say what a generation would do and need, and whether it fits the memory budget. Loads nothing."""
+    options = GenerateOptions(
+        height=height,
+        width=width,
+        num_frames=num_frames,
+        num_inference_steps=num_inference_steps,
+        guidance_scale=guidance_scale,
+        scheduler=scheduler,
+        decode_chunk=decode_chunk,
+    )
+    result = arg.open_pipeline(bundle, backend, device, None, memory_budget, variant).plan(options)
+    if json:
+        print_json(result.to_dict())
+    else:
+        _print(result)
+
+
+def _print(plan: GenerationPlan) -> None:
+    latents = f"{plan.latent_frames}x{plan.latent_height}x{plan.latent_width}"
+    print(f"{plan.num_frames} frames of {plan.width}x{plan.height}, latents {latents}")
+    print(f"{plan.num_inference_steps} steps, guidance {plan.guidance}")
+    print(f"modules loaded: {plan.residency.replace('_', ' ')}; {plan.decode_chunk} latent frames a decode")
+    print(
+        f"memory {human_bytes(plan.total_bytes)}: weights {human_bytes(plan.weight_bytes)}, tensors "
+        f"{human_bytes(plan.arena_bytes)} ({human_bytes(plan.unshared_bytes)} without sharing)"
+    )
+    table = Table("tensor", "bytes", "offset", "from", "to", box=None, pad_edge=False)
+    for tensor in plan.tensors:
+        stages = plan.stages[tensor.first_stage], plan.stages[tensor.last_stage]
+        table.add_row(tensor.name, f"{tensor.bytes:,}", f"{tensor.offset:,}", *stages)
+    Console(highlight=False, markup=False).print(table)

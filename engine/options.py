@@ -1,0 +1,215 @@
+"""What a caller sets, checked for type and range; what the model can do is checked by the core."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import operator
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from vidrt import _core
+from vidrt.engine.errors import InvalidArgument
+from vidrt.engine.prompt_embeds import PromptEmbeds
+
+_INT32_MAX = 2**31 - 1
+_SEED_MAX = 2**64 - 1
+_SIZE = re.compile(r"(?P<number>\d+(\.\d+)?)\s*(?P<unit>B|KB|KiB|MB|MiB|GB|GiB|TB|TiB)?", re.IGNORECASE)
+_UNITS = {
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "tib": 2**40,
+}
+
+
+def parse_bytes(size: int | str) -> int:
+    """Read a number of bytes: 4096, "6GiB", "1.5 GB".
+
+    Raises:
+        InvalidArgument: If it is neither, negative, or more than 63 bits.
+    """
+    if isinstance(size, str):
+        match = _SIZE.fullmatch(size.strip())
+        if match is None:
+            raise InvalidArgument(f"memory_budget must be a number of bytes or a size like '6GiB', got {size!r}.")
+        value = int(float(match["number"]) * _UNITS[(match["unit"] or "B").lower()])
+    else:
+        value = _integer("memory_budget", size, 0, 2**63 - 1)
+    if value >= 2**63:
+        raise InvalidArgument(f"memory_budget must be less than 8 EiB, got {size!r}.")
+    return value
+
+
+def pipeline_options(
+    backend: str, device: str, threads: int | None, memory_budget: int | str | None, variant: str | None
+) -> _core.PipelineOptions:
+    """Build the core's PipelineOptions. Raises InvalidArgument for a wrong type."""
+    options = _core.PipelineOptions()
+    options.backend = _text("backend", backend)
+    options.device = _text("device", device)
+    options.threads = 0 if threads is None else _integer("threads", threads, 1, _INT32_MAX)
+    options.memory_budget = 0 if memory_budget is None else parse_bytes(memory_budget)
+    options.variant = "" if variant is None else _text("variant", variant)
+    return options
+
+
+@dataclass(frozen=True, eq=False)
+class GenerateOptions:
+    """What to generate. None takes the bundle's default. Names are those of diffusers.
+
+    Attributes:
+        prompt: What the video shall show; empty only where prompt_embeds is given.
+        negative_prompt: What it shall not show.
+        height: Pixels.
+        width: Pixels.
+        num_frames: Length of the clip.
+        num_inference_steps: Denoising steps.
+        guidance_scale: Weight of the prompt; at or below the bundle's guidance.off_at (1) guidance is off.
+        seed: 0 to 2**64 - 1; None draws one, recorded in the video's metadata.
+        fps: Frames per second, written to the file only.
+        scheduler: "euler", "unipc" or "dpmpp_2m"; None takes the bundle's.
+        truncate: Cut an overlong prompt instead of refusing it.
+        decode_chunk: Latent frames a call of the decoder takes; None lets the plan choose.
+        keep_frames: False gives the frames to on_frames only, so that memory does not grow with the clip.
+        latents: Initial noise instead of the seed's, (C,T,h,w) or (1,C,T,h,w) float32 at sigma 1.
+        prompt_embeds: Replaces the prompt and the text encoder.
+        negative_prompt_embeds: Replaces the negative prompt.
+    """
+
+    prompt: str = ""
+    negative_prompt: str | None = None
+    height: int | None = None
+    width: int | None = None
+    num_frames: int | None = None
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    seed: int | None = None
+    fps: float | None = None
+    scheduler: str | None = None
+    truncate: bool = False
+    decode_chunk: int | None = None
+    keep_frames: bool = True
+    latents: npt.NDArray[np.float32] | None = None
+    prompt_embeds: PromptEmbeds | None = None
+    negative_prompt_embeds: PromptEmbeds | None = None
+
+    def __post_init__(self) -> None:
+        _text("prompt", self.prompt)
+        if self.latents is not None:
+            object.__setattr__(self, "latents", _latents(self.latents))
+        for name in ("prompt_embeds", "negative_prompt_embeds"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, PromptEmbeds):
+                raise InvalidArgument(f"{name} must be what encode_prompt() gives, got {_what(value)}.")
+
+    def to_core(self) -> _core.GenerateOptions:
+        """Build the core's options, tensors and embeddings aside. Raises InvalidArgument for a wrong type or range."""
+        core = _core.GenerateOptions()
+        core.prompt = self.prompt
+        if self.negative_prompt is not None:
+            core.negative_prompt = _text("negative_prompt", self.negative_prompt)
+        for name in ("height", "width", "num_frames", "num_inference_steps"):
+            value = getattr(self, name)
+            if value is not None:
+                setattr(core, name, _integer(name, value, -_INT32_MAX, _INT32_MAX))
+        if self.guidance_scale is not None:
+            core.guidance_scale = _number("guidance_scale", self.guidance_scale)
+        if self.seed is not None:
+            core.seed = _integer("seed", self.seed, 0, _SEED_MAX)
+        if self.fps is not None:
+            core.fps = _number("fps", self.fps)
+        core.scheduler = "" if self.scheduler is None else _text("scheduler", self.scheduler)
+        core.truncate = bool(self.truncate)
+        if self.decode_chunk is not None:
+            core.decode_chunk = _integer("decode_chunk", self.decode_chunk, 1, _INT32_MAX)
+        core.keep_frames = bool(self.keep_frames)
+        return core
+
+
+class GenerateSettings(TypedDict, total=False):
+    """GenerateOptions without the prompt, as the keyword arguments of a call."""
+
+    negative_prompt: str | None
+    height: int | None
+    width: int | None
+    num_frames: int | None
+    num_inference_steps: int | None
+    guidance_scale: float | None
+    seed: int | None
+    fps: float | None
+    scheduler: str | None
+    truncate: bool
+    decode_chunk: int | None
+    keep_frames: bool
+    latents: npt.NDArray[np.float32] | None
+    prompt_embeds: PromptEmbeds | None
+    negative_prompt_embeds: PromptEmbeds | None
+
+
+def options_from_settings(prompt: str, settings: GenerateSettings) -> GenerateOptions:
+    """Build options from a call's keyword arguments. Raises InvalidArgument for a name there is none of."""
+    _check_names(settings)
+    return GenerateOptions(prompt, **settings)
+
+
+def _check_names(settings: Mapping[str, object]) -> None:
+    known = [field.name for field in fields(GenerateOptions)]
+    for name in settings:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}."
+            raise InvalidArgument(f"unknown option {name!r}; {hint}")
+
+
+def _what(value: object) -> str:
+    return f"{value!r} ({type(value).__name__})" if isinstance(value, (str, int, float)) else type(value).__name__
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidArgument(f"{name} must be a string, got {_what(value)}.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidArgument(f"{name} must be text that UTF-8 can hold, got {value!r}.") from None
+    return value
+
+
+def _integer(name: str, value: object, low: int, high: int) -> int:
+    # bool is an int to Python and a mistake to us; NumPy's integers are fine.
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise InvalidArgument(f"{name} must be an integer, got {_what(value)}.") from None
+    if not low <= number <= high:
+        raise InvalidArgument(f"{name} must be {low} to {high}, got {number}.")
+    return number
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, (bool, str)) or not hasattr(value, "__float__"):
+        raise InvalidArgument(f"{name} must be a number, got {_what(value)}.")
+    number = float(value)
+    if not math.isfinite(number):
+        raise InvalidArgument(f"{name} must be finite, got {number}.")
+    return number
+
+
+def _latents(value: object) -> npt.NDArray[np.float32]:
+    array = np.asarray(value)
+    if array.dtype != np.float32:
+        raise InvalidArgument(f"latents must be float32, got {array.dtype}; convert them with .astype('float32').")
+    return np.ascontiguousarray(array)

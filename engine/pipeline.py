@@ -1,0 +1,229 @@
+"""Text to video: open a bundle once, generate as often as wanted."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import replace
+from typing import TYPE_CHECKING, overload
+
+from vidrt import _core
+from vidrt.engine.asynchronous import frames_async, run_async
+from vidrt.engine.bundle import Bundle
+from vidrt.engine.errors import InvalidArgument, VidrtWarning
+from vidrt.engine.events import Callbacks
+from vidrt.engine.frame_stream import FrameStream
+from vidrt.engine.onnxruntime_location import announce_onnxruntime
+from vidrt.engine.options import GenerateOptions, options_from_settings, pipeline_options
+from vidrt.engine.plan import GenerationPlan
+from vidrt.engine.prompt_embeds import PromptEmbeds
+from vidrt.engine.video import Video
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    import numpy as np
+    import numpy.typing as npt
+    from typing_extensions import Unpack
+
+    from vidrt.engine.events import CancelToken, FramesEvent, StageEvent, StepEvent
+    from vidrt.engine.options import GenerateSettings
+
+_NO_CALLBACKS = Callbacks()
+
+
+class TextToVideoPipeline:
+    """Runs the text encoder, denoiser and decoder of one bundle.
+
+    Calls from several threads are taken one after another; for parallel generation open one pipeline a thread. The GIL
+    is released while the core works.
+
+    Args:
+        bundle: A bundle folder, or an opened Bundle.
+        backend: "auto", "onnxruntime", "onnxruntime-cuda", "tensorrt" or "tensorrt-rtx".
+        device: "cpu" or "cuda:N".
+        threads: Compute threads; None takes one per physical core.
+        memory_budget: Bytes for weights and arena together, as a number or "6GiB"; None sets no limit.
+        variant: Insist on this variant of every module; None takes the first that can run.
+
+    Raises:
+        InvalidArgument: If an option is unknown or of the wrong type.
+        BundleError: If the bundle cannot be used.
+        BackendError: If the backend's library is missing or no variant can run on it.
+    """
+
+    def __init__(
+        self,
+        bundle: str | os.PathLike[str] | Bundle,
+        backend: str = "auto",
+        device: str = "cpu",
+        threads: int | None = None,
+        memory_budget: int | str | None = None,
+        variant: str | None = None,
+    ) -> None:
+        options = pipeline_options(backend, device, threads, memory_budget, variant)
+        announce_onnxruntime()
+        self.bundle = bundle if isinstance(bundle, Bundle) else Bundle(bundle)
+        self._core = _core.Pipeline(self.bundle.path, options)
+
+    @property
+    def backend(self) -> str:
+        """The backend in use with its version: "onnxruntime 1.32.0"."""
+        return self._core.backend_description
+
+    @overload
+    def __call__(
+        self,
+        prompt: str = ...,
+        *,
+        on_stage: Callable[[StageEvent], object] | None = ...,
+        on_step: Callable[[StepEvent], object] | None = ...,
+        on_frames: Callable[[FramesEvent], object] | None = ...,
+        on_warning: Callable[[str], object] | None = ...,
+        cancel: CancelToken | None = ...,
+        **settings: Unpack[GenerateSettings],
+    ) -> Video: ...
+
+    @overload
+    def __call__(
+        self,
+        prompt: list[str] | tuple[str, ...],
+        *,
+        on_stage: Callable[[StageEvent], object] | None = ...,
+        on_step: Callable[[StepEvent], object] | None = ...,
+        on_frames: Callable[[FramesEvent], object] | None = ...,
+        on_warning: Callable[[str], object] | None = ...,
+        cancel: CancelToken | None = ...,
+        **settings: Unpack[GenerateSettings],
+    ) -> list[Video]: ...
+
+    def __call__(
+        self,
+        prompt: str | list[str] | tuple[str, ...] = "",
+        *,
+        on_stage: Callable[[StageEvent], object] | None = None,
+        on_step: Callable[[StepEvent], object] | None = None,
+        on_frames: Callable[[FramesEvent], object] | None = None,
+        on_warning: Callable[[str], object] | None = None,
+        cancel: CancelToken | None = None,
+        **settings: Unpack[GenerateSettings],
+    ) -> Video | list[Video]:
+        """Generate a video, or a list of videos from a list of prompts with the same settings and seed each.
+
+        Args:
+            prompt: What the video shall show.
+            on_stage: Called with a StageEvent as a stage goes on.
+            on_step: Called with a StepEvent after each denoising step.
+            on_frames: Called with a FramesEvent as soon as frames are decoded.
+            on_warning: Called with warnings; unset, they are issued as VidrtWarning.
+            cancel: Ends the generation from any thread.
+            **settings: The attributes of GenerateOptions: negative_prompt, height, width, num_frames,
+                num_inference_steps, guidance_scale, seed, fps, scheduler, truncate, decode_chunk, keep_frames, latents,
+                prompt_embeds, negative_prompt_embeds.
+
+        Raises:
+            InvalidArgument: If an option cannot be used; raised for every prompt before anything is generated.
+            OutOfMemory: If no plan fits the memory budget.
+            BackendError: If the backend fails.
+            Cancelled: If `cancel` asked for it.
+        """
+        callbacks = Callbacks(on_stage, on_step, on_frames, on_warning, cancel)
+        if isinstance(prompt, str):
+            return self.generate(options_from_settings(prompt, settings), callbacks)
+        if not isinstance(prompt, (list, tuple)):
+            raise InvalidArgument(f"prompt must be a string or a list of strings, got {type(prompt).__name__}.")
+        batch = [options_from_settings(one, settings) for one in prompt]
+        for options in batch:
+            self.check(options)
+        return [self.generate(options, callbacks) for options in batch]
+
+    def generate(self, options: GenerateOptions, callbacks: Callbacks = _NO_CALLBACKS) -> Video:
+        """Generate one video. Raises as a call of the pipeline does."""
+        video = self._core.generate(
+            options.to_core(),
+            options.latents,
+            options.prompt_embeds,
+            options.negative_prompt_embeds,
+            callbacks.cancel,
+            _with_warnings(callbacks).to_core(),
+        )
+        return Video.from_core(video)
+
+    def stream(
+        self, prompt: str = "", *, callbacks: Callbacks = _NO_CALLBACKS, **settings: Unpack[GenerateSettings]
+    ) -> FrameStream:
+        """Generate in a thread of its own and iterate over the frames, each (H, W, 3) uint8, as they are decoded.
+
+        A consumer that falls behind makes the decoder wait, so memory stays flat. Closing the iterator cancels.
+
+        Args:
+            prompt: What the video shall show.
+            callbacks: Called on the generating thread. A stream has a cancel token of its own: `callbacks.cancel` must
+                be unset.
+            **settings: The attributes of GenerateOptions; keep_frames is off unless asked for.
+
+        Raises:
+            InvalidArgument: At once, if an option cannot be used.
+        """
+        settings.setdefault("keep_frames", False)
+        options = options_from_settings(prompt, settings)
+        if callbacks.cancel is not None:
+            raise InvalidArgument("a stream is cancelled by closing it; leave callbacks.cancel unset.")
+        self.check(options)
+        return FrameStream(lambda inner: self.generate(options, inner), callbacks)
+
+    async def agenerate(
+        self, prompt: str = "", *, callbacks: Callbacks = _NO_CALLBACKS, **settings: Unpack[GenerateSettings]
+    ) -> Video:
+        """Generate without blocking the event loop. Cancelling the task cancels the generation.
+
+        Callbacks run on a worker thread. Arguments and errors are those of a call of the pipeline.
+        """
+        options = options_from_settings(prompt, settings)
+        return await run_async(lambda inner: self.generate(options, inner), callbacks)
+
+    async def astream(
+        self, prompt: str = "", *, callbacks: Callbacks = _NO_CALLBACKS, **settings: Unpack[GenerateSettings]
+    ) -> AsyncIterator[npt.NDArray[np.uint8]]:
+        """Iterate over the frames with `async for`, as stream() does with `for`."""
+        async for frame in frames_async(self.stream(prompt, callbacks=callbacks, **settings)):
+            yield frame
+
+    def encode_prompt(
+        self, prompt: str, *, truncate: bool = False, callbacks: Callbacks = _NO_CALLBACKS
+    ) -> PromptEmbeds:
+        """Run the text encoder alone. Raises InvalidArgument for an empty or overlong prompt."""
+        GenerateOptions(prompt)  # checks that it is text
+        return self._core.encode_prompt(prompt, truncate, callbacks.cancel, _with_warnings(callbacks).to_core())
+
+    def check(self, options: GenerateOptions) -> None:
+        """Raise what generate() would raise for the prompt and the options, and load nothing."""
+        self.plan(options)
+        if options.prompt_embeds is None:
+            if not options.prompt.strip():
+                raise InvalidArgument("prompt is empty; say what the video shall show.")
+            tokens = self.bundle.tokenizer.encode(options.prompt)
+            _core.pad_tokens(tokens, self.bundle.manifest.tokenizer, options.truncate)
+
+    def plan(self, options: GenerateOptions | None = None) -> GenerationPlan:
+        """Say what a generation would do and need, without loading or running anything.
+
+        Raises:
+            InvalidArgument: If an option cannot be used.
+            OutOfMemory: If no plan fits the memory budget.
+        """
+        options = GenerateOptions() if options is None else options
+        plan = self._core.plan(
+            options.to_core(), options.latents, options.prompt_embeds, options.negative_prompt_embeds
+        )
+        return GenerationPlan.from_core(plan)
+
+    def __repr__(self) -> str:
+        return f"TextToVideoPipeline({str(self.bundle.path)!r}, backend={self.backend!r})"
+
+
+def _with_warnings(callbacks: Callbacks) -> Callbacks:
+    if callbacks.on_warning is not None:
+        return callbacks
+    # The caller of the core's caller: pipe(...) in the user's own code.
+    return replace(callbacks, on_warning=lambda message: warnings.warn(message, VidrtWarning, stacklevel=4))

@@ -1,0 +1,91 @@
+"""What a generation will do and need, known before any weight is read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from vidrt import _core
+
+
+@dataclass(frozen=True)
+class PlannedTensor:
+    """One tensor of the arena: where it lies, and from which to which stage (both inclusive) it lives."""
+
+    name: str
+    bytes: int
+    offset: int
+    first_stage: int
+    last_stage: int
+
+
+@dataclass(frozen=True)
+class GenerationPlan:
+    """A generation before it runs.
+
+    Attributes:
+        height: Pixels.
+        width: Pixels.
+        num_frames: Frames of the clip.
+        latent_frames: Latent frames, and so the denoiser's T.
+        latent_height: Latent rows.
+        latent_width: Latent columns.
+        num_inference_steps: Denoising steps.
+        guidance: "batched" (one denoiser run over both prompts), "sequential" (two runs) or "off".
+        decode_chunk: Latent frames a call of the decoder takes.
+        stages: Names of the stages that PlannedTensor counts.
+        tensors: The arena's tensors.
+        arena_bytes: Size of the arena, tensors of different stages sharing their place.
+        unshared_bytes: The same tensors without sharing.
+        residency: "all": every module stays loaded; "stage_by_stage": those of one stage at a time.
+        weight_bytes: The most weights that are loaded together, in the compute dtype.
+    """
+
+    height: int
+    width: int
+    num_frames: int
+    latent_frames: int
+    latent_height: int
+    latent_width: int
+    num_inference_steps: int
+    guidance: str
+    decode_chunk: int
+    stages: tuple[str, ...]
+    tensors: tuple[PlannedTensor, ...]
+    arena_bytes: int
+    unshared_bytes: int
+    residency: str
+    weight_bytes: int
+
+    @classmethod
+    def from_core(cls, plan: _core.GenerationPlan) -> GenerationPlan:
+        """Copy the core's plan."""
+        return cls(
+            height=plan.height,
+            width=plan.width,
+            num_frames=plan.num_frames,
+            latent_frames=plan.latent_frames,
+            latent_height=plan.latent_height,
+            latent_width=plan.latent_width,
+            num_inference_steps=plan.num_inference_steps,
+            guidance=plan.guidance,
+            decode_chunk=plan.decode_chunk,
+            stages=tuple(plan.stages),
+            tensors=tuple(
+                PlannedTensor(tensor.name, tensor.bytes, tensor.offset, tensor.first_stage, tensor.last_stage)
+                for tensor in plan.tensors
+            ),
+            arena_bytes=plan.arena_bytes,
+            unshared_bytes=plan.unshared_bytes,
+            residency=plan.residency,
+            weight_bytes=plan.weight_bytes,
+        )
+
+    @property
+    def total_bytes(self) -> int:
+        """Weights and arena together: what a memory budget is compared with."""
+        return self.weight_bytes + self.arena_bytes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {**asdict(self), "total_bytes": self.total_bytes}

@@ -1,0 +1,81 @@
+"""From a file name to its writer."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from vidrt.engine.errors import InvalidArgument
+from vidrt.engine.writers.base import ClipFormat, VideoWriter
+
+
+def _open_pyav(path: Path, clip: ClipFormat) -> VideoWriter:
+    from vidrt.engine.writers.pyav import PyAvWriter
+
+    return PyAvWriter(path, clip)
+
+
+def _open_gif(path: Path, clip: ClipFormat) -> VideoWriter:
+    from vidrt.engine.writers.gif import GifWriter
+
+    return GifWriter(path, clip)
+
+
+def _open_y4m(path: Path, clip: ClipFormat) -> VideoWriter:
+    from vidrt.engine.writers.y4m import Y4mWriter
+
+    return Y4mWriter(path, clip)
+
+
+def _open_png(path: Path, clip: ClipFormat) -> VideoWriter:
+    from vidrt.engine.writers.png import PngWriter
+
+    return PngWriter(path, clip)
+
+
+_WRITERS: Mapping[str, Callable[[Path, ClipFormat], VideoWriter]] = {
+    ".mp4": _open_pyav,
+    ".webm": _open_pyav,
+    ".gif": _open_gif,
+    ".y4m": _open_y4m,
+    "": _open_png,
+}
+
+
+def open_writer(
+    path: str | os.PathLike[str], height: int, width: int, fps: float, metadata: Mapping[str, Any] | None = None
+) -> VideoWriter:
+    """Open a writer by the path's suffix: .mp4, .webm, .gif, .y4m, or none for a folder of PNG files.
+
+    Everything that can be wrong with the path, the format and the size is an error here, before there are frames.
+
+    Args:
+        path: The file or folder to appear when the writer is closed.
+        height: Pixels.
+        width: Pixels.
+        fps: Frames per second.
+        metadata: Stored in the file where the format can.
+
+    Raises:
+        InvalidArgument: If the suffix is unknown or the format cannot hold this size or frame rate.
+        BackendError: If the format needs a package that is not installed.
+        IoError: If the place cannot be written.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower()
+    if suffix not in _WRITERS or not target.name:
+        raise InvalidArgument(
+            f"cannot tell a video format from {str(path)!r}: expected a name that ends in "
+            f"{', '.join(filter(None, _WRITERS))}, or a folder's name without a suffix for PNG files."
+        )
+    if not (math.isfinite(fps) and fps > 0):
+        raise InvalidArgument(f"fps must be a positive number, got {fps}.")
+    return _WRITERS[suffix](target, ClipFormat(height, width, fps, metadata or {}))
+
+
+def partial_path(path: Path) -> Path:
+    """The name under which the finished frames of an interrupted clip are kept: x.mp4 -> x.partial.mp4."""
+    return path.with_name(f"{path.stem}.partial{path.suffix}")
