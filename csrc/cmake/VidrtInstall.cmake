@@ -17,5 +17,8 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/vidrtConfigVersion.cmake
 install(FILES "${PROJECT_BINARY_DIR}/vidrtConfig.cmake" "${PROJECT_BINARY_DIR}/vidrtConfigVersion.cmake"
   DESTINATION ${vidrt_cmake_folder} COMPONENT devel)
 
+# The library folder may be two levels deep (lib/x86_64-linux-gnu).
+file(RELATIVE_PATH vidrt_pc_prefix "/p/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/p")
+string(REGEX REPLACE "/$" "" vidrt_pc_prefix "${vidrt_pc_prefix}")
 configure_file("${CMAKE_CURRENT_LIST_DIR}/vidrt.pc.in" "${PROJECT_BINARY_DIR}/vidrt.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/vidrt.pc" DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT devel)
