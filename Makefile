@@ -6,6 +6,7 @@ DEMO_VENV ?= .venv-demo
 BUILD ?= build
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PROMPT ?= a large red circle moves right
+TYPED ?= -p vidrt
 FUZZ_RUNS ?= 20000
 FUZZ_SEED ?= 1
 SHELL := /bin/bash
@@ -61,7 +62,8 @@ test: setup ## All C++ and Python tests, torch, export and parity included
 	@$(MAKE) test-python TESTS="tests"
 
 test-core: build ## The tests that need no torch
-	@$(MAKE) lint test-cpp
+	@$(MAKE) lint TYPED="-p vidrt.engine"
+	@$(MAKE) test-cpp
 	@$(MAKE) test-python TESTS="tests --ignore=tests/export"
 
 test-cpp:
@@ -124,7 +126,8 @@ typecheck:
 	@ln -sfn $(CURDIR)/engine $(BUILD)/typing/vidrt/engine
 	@ln -sfn $(CURDIR)/export $(BUILD)/typing/vidrt/export
 	@ln -sf $(CURDIR)/python/vidrt/* $(BUILD)/typing/vidrt/
-	@MYPYPATH=$(BUILD)/typing $(RUN) -m mypy --explicit-package-bases $(TYPED)
+	@MYPYPATH=$(BUILD)/typing $(RUN) -m mypy $(TYPED)
+	@$(RUN) -m mypy tools
 
 format: setup-core ## Format Python (ruff) and C++ (clang-format, where installed)
 	@$(RUN) -m ruff check --fix .

@@ -67,13 +67,13 @@ def elf_faults(name: str, content: bytes) -> list[str]:
     symbols = elf.get_section_by_name(".dynsym")
     assert isinstance(dynamic, DynamicSection)
     assert isinstance(symbols, SymbolTableSection)
-    tags = list(dynamic.iter_tags())
-    rpaths = [tag.runpath if tag.entry.d_tag == "DT_RUNPATH" else tag.rpath for tag in tags
-              if tag.entry.d_tag in ("DT_RUNPATH", "DT_RPATH")]  # fmt: skip
+    # elftools names a tag's value after its kind (tag.runpath, tag.needed), which type checkers cannot follow.
+    values = {kind: [getattr(tag, kind) for tag in dynamic.iter_tags(f"DT_{kind.upper()}")]
+              for kind in ("runpath", "rpath", "needed")}  # fmt: skip
+    rpaths = values["rpath"] + values["runpath"]
     if rpaths != ["$ORIGIN"]:
         faults.append(f"{name} has the rpath {rpaths}, expected $ORIGIN")
-    needed = [tag.needed for tag in tags if tag.entry.d_tag == "DT_NEEDED"]
-    faults += [f"{name} needs {library} at load time" for library in needed if FOREIGN.search(library)]
+    faults += [f"{name} needs {library} at load time" for library in values["needed"] if FOREIGN.search(library)]
     exported = [symbol.name for symbol in symbols.iter_symbols()
                 if symbol["st_shndx"] != "SHN_UNDEF" and symbol["st_info"]["bind"] != "STB_LOCAL"]  # fmt: skip
     if exported != ["PyInit__core"]:

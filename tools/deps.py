@@ -73,11 +73,10 @@ def fetch_missing(folder: Path) -> int:
     return 0
 
 
-def run(command: Sequence[str | Path], **options: Any) -> str:
+def run(command: Sequence[str | Path], cwd: Path | None = None) -> str:
     """Run a command and return what it printed; raise FetchError with its last lines when it fails."""
     try:
-        piped = {"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        done = subprocess.run(command, check=True, **piped, **options)
+        done = subprocess.run(command, check=True, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     except FileNotFoundError as error:
         raise FetchError(f"{command[0]} is not installed") from error
     except subprocess.CalledProcessError as error:
