@@ -5,7 +5,8 @@ VENV ?= .venv
 DEMO_VENV ?= .venv-demo
 BUILD ?= build
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
-PROMPT ?= a large red circle moves right
+PROMPT ?= a large red circle moving left on a dark background
+SEED ?= 7
 TYPED ?= -p vidrt
 FUZZ_RUNS ?= 20000
 FUZZ_SEED ?= 1
@@ -48,13 +49,13 @@ build: deps ## Build the library, the Python package (editable), the examples an
 	@$(RUN) $(PIP_BUILD) --config-settings build-dir=$(BUILD)/dev --config-settings cmake.define.VIDRT_BUILD_TESTS=ON \
 	  --config-settings cmake.define.VIDRT_BUILD_EXAMPLES=ON --editable .
 
-demo: ## Generate a video from a prompt with the shipped model (PROMPT="..."); needs no torch
+demo: ## Generate a video from a prompt with the shipped model (PROMPT="..." SEED=n); needs no torch
 	@$(SETUP) --venv $(DEMO_VENV) --set demo
 	@$(DEMO_VENV)/bin/python tools/deps.py
 	@echo "build: $(BUILD)/demo"
 	@$(DEMO_VENV)/bin/python $(PIP_BUILD) --config-settings build-dir=$(BUILD)/demo --config-settings build.targets=_core .
 	@mkdir -p outputs
-	@cd outputs && ../$(DEMO_VENV)/bin/vidrt generate ../models/pocket "$(PROMPT)" --output demo.mp4
+	@$(DEMO_VENV)/bin/vidrt generate "$(PROMPT)" --seed $(SEED) --bundle models/pocket --output outputs/demo.mp4
 	@echo "demo: the video is $(CURDIR)/outputs/demo.mp4"
 
 test: setup ## All C++ and Python tests, torch, export and parity included
