@@ -1,0 +1,1 @@
+"""PyTorch models to bundles: the only part of vidrt that needs torch."""

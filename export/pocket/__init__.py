@@ -1,0 +1,1 @@
+"""The reference model: architecture, procedural data set and training."""

@@ -1,0 +1,82 @@
+"""The shipped weights: one safetensors file for all networks, and networks made from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from .config import DenoiserConfig, PocketConfig, TextConfig, VaeConfig
+from .denoiser import Denoiser
+from .text_encoder import TextEncoder
+from .trainer import CheckpointError
+from .vae import VaeDecoder
+
+
+@dataclasses.dataclass(frozen=True)
+class Networks:
+    """What a bundle is made of."""
+
+    config: PocketConfig
+    text_encoder: TextEncoder
+    denoiser: Denoiser
+    vae_decoder: VaeDecoder
+
+    def named(self) -> dict[str, nn.Module]:
+        """The networks by the prefix of their weights."""
+        return {"text_encoder": self.text_encoder, "denoiser": self.denoiser, "vae_decoder": self.vae_decoder}
+
+
+def random_networks(config: PocketConfig, seed: int) -> Networks:
+    """Networks with random weights, the same for the same seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        networks = Networks(config, TextEncoder(config.text), Denoiser(config.denoiser), VaeDecoder(config.vae))
+    for network in networks.named().values():
+        network.eval()
+    return networks
+
+
+def save_networks(path: Path, networks: Networks) -> None:
+    """Write weights rounded to float16, under a temporary name first."""
+    tensors = {
+        f"{prefix}.{name}": value.to(torch.float16).contiguous()
+        for prefix, network in networks.named().items()
+        for name, value in network.state_dict().items()
+    }
+    temporary = path.with_name(path.name + ".tmp")
+    save_file(tensors, temporary, metadata={"config": json.dumps(dataclasses.asdict(networks.config))})
+    os.replace(temporary, path)
+
+
+def load_networks(path: Path) -> Networks:
+    """Networks from a file of save_networks(), computing in float32 with the rounded weights.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or of other networks.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            config = _config_from_json((file.metadata() or {})["config"])
+            tensors: dict[str, Tensor] = {name: file.get_tensor(name).float() for name in file.keys()}
+        networks = random_networks(config, seed=0)
+        for prefix, network in networks.named().items():
+            own = {name[len(prefix) + 1 :]: value for name, value in tensors.items() if name.startswith(prefix + ".")}
+            network.load_state_dict(own)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{path} is not a pocket checkpoint ({error}); expected a file that pocket training wrote."
+        ) from error
+    return networks
+
+
+def _config_from_json(text: str) -> PocketConfig:
+    data = json.loads(text)
+    vae = {key: tuple(value) if isinstance(value, list) else value for key, value in data["vae"].items()}
+    return PocketConfig(TextConfig(**data["text"]), VaeConfig(**vae), DenoiserConfig(**data["denoiser"]))

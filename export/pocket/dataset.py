@@ -1,0 +1,76 @@
+"""Clips and latents as arrays on disk, drawn once and used by every stage of training."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .captions import Attributes, training_attributes
+from .render import ClipSize, render
+
+
+def _write_array(path: Path, array: npt.NDArray[Any]) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        np.save(file, array)
+    os.replace(temporary, path)
+
+
+def draw_clips(folder: Path, count: int, seed: int, size: ClipSize) -> None:
+    """Draw `count` clips of the training combinations into folder; does nothing where they are there already.
+
+    Writes frames.npy (N,F,H,W,3) uint8, masks.npy (N,F,H,W) uint8 (coverage times 255) and attributes.json.
+    """
+    request = {"count": count, "seed": seed, "size": [size.num_frames, size.height, size.width]}
+    done = folder / "request.json"
+    if done.is_file() and json.loads(done.read_text()) == request:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    choices = training_attributes()
+    picker, rng = random.Random(seed), np.random.default_rng(seed)
+    frames = np.empty((count, size.num_frames, size.height, size.width, 3), np.uint8)
+    masks = np.empty(frames.shape[:-1], np.uint8)
+    drawn: list[list[str]] = []
+    for index in range(count):
+        attributes = picker.choice(choices)
+        frames[index], mask = render(attributes, size, rng)
+        masks[index] = np.rint(mask * 255)
+        drawn.append(list(vars(attributes).values()))
+    _write_array(folder / "frames.npy", frames)
+    _write_array(folder / "masks.npy", masks)
+    (folder / "attributes.json").write_text(json.dumps(drawn))
+    done.write_text(json.dumps(request))
+
+
+def load_attributes(folder: Path) -> list[Attributes]:
+    """What each clip of a drawn folder shows."""
+    return [Attributes(*values) for values in json.loads((folder / "attributes.json").read_text())]
+
+
+def load_frames(folder: Path) -> npt.NDArray[np.uint8]:
+    """The clips, (N,F,H,W,3) uint8, mapped from disk."""
+    array: npt.NDArray[np.uint8] = np.load(folder / "frames.npy", mmap_mode="r")
+    return array
+
+
+def load_masks(folder: Path) -> npt.NDArray[np.uint8]:
+    """The object's coverage times 255, (N,F,H,W) uint8, mapped from disk."""
+    array: npt.NDArray[np.uint8] = np.load(folder / "masks.npy", mmap_mode="r")
+    return array
+
+
+def save_latents(folder: Path, latents: npt.NDArray[np.float32]) -> None:
+    """Keep normalised latents (N,C,T,h,w) beside the clips they were made from."""
+    _write_array(folder / "latents.npy", latents)
+
+
+def load_latents(folder: Path) -> npt.NDArray[np.float32]:
+    """The latents, (N,C,T,h,w) float32, in memory."""
+    array: npt.NDArray[np.float32] = np.load(folder / "latents.npy")
+    return array

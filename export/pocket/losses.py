@@ -1,0 +1,112 @@
+"""What the two trained stages minimise."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .captions import END, PAD, Attributes, caption, tokenize, vocabulary
+from .denoiser import Denoiser
+from .text_encoder import TextEncoder
+from .vae import VaeDecoder, VaeEncoder
+
+OBJECT_WEIGHT = 5.0
+"""Object pixels are few; without this they would hardly count."""
+PROMPT_DROP = 0.12
+"""Share of samples trained without a prompt, for classifier-free guidance (Ho and Salimans, 2022)."""
+UNKNOWN_RATE = 0.01
+"""Share of words replaced by the unknown word, so that its embedding means nothing rather than noise."""
+
+
+def to_frames(clips: npt.NDArray[np.uint8]) -> Tensor:
+    """(B,F,H,W,3) uint8 -> (B,3,F,H,W) float32 in [-1,1]."""
+    return torch.from_numpy(np.ascontiguousarray(clips)).permute(0, 4, 1, 2, 3).float() / 127.5 - 1.0
+
+
+class Autoencoder(nn.Module):
+    """Encoder and decoder trained together."""
+
+    def __init__(self, encoder: VaeEncoder, decoder: VaeDecoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+
+
+class AutoencoderLoss:
+    """0.5 L1 + 2 MSE with weighted object pixels, a small KL term, and noise on the latents."""
+
+    def __init__(self, frames: npt.NDArray[np.uint8], masks: npt.NDArray[np.uint8], batch: int) -> None:
+        self.frames = frames
+        self.masks = masks
+        self.batch = batch
+
+    def __call__(self, module: nn.Module, generator: torch.Generator) -> Tensor:
+        """The loss of one random batch."""
+        assert isinstance(module, Autoencoder)
+        indices = torch.randint(len(self.frames), (self.batch,), generator=generator).sort().values.numpy()
+        target = to_frames(self.frames[indices])
+        mask = torch.from_numpy(self.masks[indices]).float().unsqueeze(1) / 255.0
+        weight = 1.0 + (OBJECT_WEIGHT - 1.0) * F.max_pool3d(mask, (1, 5, 5), stride=1, padding=(0, 2, 2))
+        with torch.autocast("cpu", torch.bfloat16):
+            mean, log_variance = module.encoder(target)
+            mean, log_variance = mean.float(), log_variance.float()
+            noise = torch.randn(mean.shape, generator=generator)
+            output = module.decoder.decode_raw(mean + noise * (0.5 * log_variance).exp()).float()
+        error = (output - target).abs()
+        pixels = (weight * (0.5 * error + 2.0 * error.square())).mean()
+        kl = 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).mean()
+        return pixels + 5e-4 * kl
+
+
+class TextToLatents(nn.Module):
+    """Text encoder and denoiser trained together."""
+
+    def __init__(self, text_encoder: TextEncoder, denoiser: Denoiser) -> None:
+        super().__init__()
+        self.text_encoder = text_encoder
+        self.denoiser = denoiser
+
+
+class FlowLoss:
+    """Rectified flow (Liu et al., 2022) with logit-normal noise levels (Esser et al., 2024, section 3.1)."""
+
+    def __init__(self, latents: Tensor, attributes: list[Attributes], batch: int, max_length: int) -> None:
+        self.latents = latents
+        self.attributes = attributes
+        self.batch = batch
+        self.max_length = max_length
+        self.words = {word: index for index, word in enumerate(vocabulary())}
+
+    def tokens(self, indices: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Random captions of the clips as ids and mask, (B,L) each, as long as the longest of them."""
+        rng = random.Random(int(torch.randint(2**31, (1,), generator=generator)))
+        rows = []
+        for index in indices.tolist():
+            ids = tokenize(caption(self.attributes[index], rng), self.words, self.max_length)
+            ids = [1 if token > END and rng.random() < UNKNOWN_RATE else token for token in ids]
+            rows.append([END] if rng.random() < PROMPT_DROP else ids)
+        length = max(len(row) for row in rows)
+        ids = torch.tensor([row + [PAD] * (length - len(row)) for row in rows])
+        mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
+        return ids, mask
+
+    def __call__(self, module: nn.Module, generator: torch.Generator) -> Tensor:
+        """The loss of one random batch."""
+        assert isinstance(module, TextToLatents)
+        indices = torch.randint(len(self.latents), (self.batch,), generator=generator)
+        clean = self.latents[indices]
+        ids, mask = self.tokens(indices, generator)
+        sigma = torch.sigmoid(torch.randn(self.batch, generator=generator) + 0.4)
+        noise = torch.randn(clean.shape, generator=generator)
+        level = sigma.view(-1, 1, 1, 1, 1)
+        noisy = (1 - level) * clean + level * noise
+        timestep = (1000.0 * sigma).unsqueeze(1).expand(-1, clean.shape[2])
+        with torch.autocast("cpu", torch.bfloat16):
+            embeds = module.text_encoder(ids, mask)
+            prediction = module.denoiser(noisy, timestep, embeds, mask).float()
+        return F.mse_loss(prediction, noise - clean)
