@@ -129,6 +129,9 @@ class VIDRT_API Bundle {
 
   /// Hash every weight file. Throws BundleError naming the first file that differs.
   void verify_weights() const;
+  /// The same, but skips files that were verified before and have kept their size and time of change since: by this
+  /// process, or by an earlier one that could write the user's cache folder.
+  void verify_weights_once() const;
 
  private:
   std::string path_;

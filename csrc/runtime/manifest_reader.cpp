@@ -1,0 +1,200 @@
+#include "runtime/manifest_reader.h"
+
+#include <algorithm>
+#include <set>
+
+#include "runtime/json_object.h"
+#include "runtime/manifest_modules.h"
+#include "runtime/module_contract.h"
+#include "vidrt/errors.h"
+
+namespace vidrt {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kMaxPixels = 16384;  // of one side
+constexpr int kMaxFrames = 100000;
+constexpr int kMaxTokens = 4096;
+constexpr std::size_t kMaxAddedTokens = 10000;
+constexpr std::size_t kMaxFiles = 1000;
+constexpr std::int64_t kMaxFileBytes = std::int64_t{1} << 50;  // 1 PiB: sums of file sizes stay far from overflow
+constexpr std::int64_t kMaxTokenId = std::numeric_limits<std::int32_t>::max();
+
+void check_schema_version(JsonObject& root) {
+  const std::int64_t version = root.integer("schema_version", {0, std::numeric_limits<std::int64_t>::max()});
+  if (version > kSchemaVersion) {
+    throw BundleError(root.place().file + ": schema_version: got " + std::to_string(version) + ", expected at most " +
+                      std::to_string(kSchemaVersion) +
+                      ": a newer vidrt wrote this bundle. Update vidrt, or export the bundle again with this version.");
+  }
+  if (version < 1) root.place().key("schema_version").fail(std::to_string(version), std::to_string(kSchemaVersion));
+}
+
+TokenizerConfig read_tokenizer(JsonObject object) {
+  TokenizerConfig config;
+  config.kind = object.word("kind", {"wordlevel", "sentencepiece"});
+  const JsonPlace files = object.place().key("files");
+  const json& paths = read_array(object.required("files"), files, 1, 1);
+  for (std::size_t i = 0; i < paths.size(); ++i) config.files.push_back(read_path(paths[i], files.index(i)));
+  config.max_length = object.small_integer("max_length", 2, kMaxTokens);  // a token and the end marker
+  config.pad_id = object.integer("pad_id", {0, kMaxTokenId});
+  config.eos_id = object.integer("eos_id", {0, kMaxTokenId});
+  if (object.optional("unk_id") != nullptr) config.unk_id = object.integer("unk_id", {0, kMaxTokenId});
+  if (object.optional("added_tokens") != nullptr) {
+    const JsonPlace place = object.place().key("added_tokens");
+    const json& added = object.required("added_tokens");
+    if (!added.is_object() || added.size() > kMaxAddedTokens) {
+      place.fail(describe(added), "an object of at most " + std::to_string(kMaxAddedTokens) + " tokens");
+    }
+    for (const auto& item : added.items()) {
+      const JsonPlace token = place.key(describe(item.key()));
+      if (item.key().empty()) token.fail("an empty text", "the token's text");
+      config.added_tokens[item.key()] = read_integer(item.value(), token, {0, kMaxTokenId});
+    }
+  }
+  object.finish();
+  return config;
+}
+
+std::string read_scheduler(JsonObject& root) {
+  const json& config = root.required("scheduler");
+  JsonObject object(config, root.place().key("scheduler"));
+  object.text("_class_name");
+  return config.dump();
+}
+
+Limit read_limit(JsonObject object, int max) {
+  Limit limit;
+  limit.min = object.small_integer("min", 1, max);
+  limit.max = object.small_integer("max", limit.min, max);
+  limit.step = object.small_integer("step", 1, max);
+  const JsonPlace place = object.place().key("measured");
+  const json& measured = read_array(object.required("measured"), place, 2, 2);
+  limit.measured_min = static_cast<int>(read_integer(measured[0], place.index(0), {limit.min, limit.max}));
+  limit.measured_max = static_cast<int>(read_integer(measured[1], place.index(1), {limit.measured_min, limit.max}));
+  object.finish();
+  return limit;
+}
+
+void read_limits(JsonObject object, Manifest* manifest) {
+  manifest->height = read_limit(object.object("height"), kMaxPixels);
+  manifest->width = read_limit(object.object("width"), kMaxPixels);
+  manifest->num_frames = read_limit(object.object("num_frames"), kMaxFrames);
+  object.finish();
+}
+
+VaeConfig read_vae(JsonObject object) {
+  VaeConfig vae;
+  vae.form = object.word("form", {"causal", "framewise", "whole"});
+  vae.temporal_ratio = object.small_integer("temporal_ratio", 1, 64);
+  vae.spatial_ratio = object.small_integer("spatial_ratio", 1, 256);
+  vae.latent_channels = object.small_integer("latent_channels", 1, 4096);
+  object.finish();
+  return vae;
+}
+
+double read_guidance(JsonObject object) {
+  const double off_at = object.number("off_at", {0.0, 1000.0});
+  const JsonPlace place = object.place().key("batch_order");
+  const json& order = object.required("batch_order");
+  if (order != json::array({"negative", "positive"})) place.fail(describe(order), "[\"negative\", \"positive\"]");
+  object.finish();
+  return off_at;
+}
+
+void read_text_settings(JsonObject object, Manifest* manifest) {
+  manifest->text_length = object.small_integer("length", 1, kMaxTokens);
+  manifest->zero_after_mask = object.boolean("zero_after_mask");
+  if (manifest->text_length != manifest->tokenizer.max_length) {
+    object.place().key("length").fail(std::to_string(manifest->text_length),
+                                      "tokenizer.max_length, " + std::to_string(manifest->tokenizer.max_length));
+  }
+  object.finish();
+}
+
+int read_default_size(JsonObject& defaults, const std::string& key, const Limit& limit) {
+  const int value = defaults.small_integer(key, limit.min, limit.max);
+  if ((value - limit.min) % limit.step != 0) {
+    defaults.place().key(key).fail(std::to_string(value), "a value that limits." + key + " allows");
+  }
+  return value;
+}
+
+Defaults read_defaults(JsonObject object, const Manifest& manifest) {
+  Defaults defaults;
+  defaults.height = read_default_size(object, "height", manifest.height);
+  defaults.width = read_default_size(object, "width", manifest.width);
+  defaults.num_frames = read_default_size(object, "num_frames", manifest.num_frames);
+  defaults.num_inference_steps = object.small_integer("num_inference_steps", 1, 1000);
+  defaults.guidance_scale = object.number("guidance_scale", {0.0, 1000.0});
+  defaults.negative_prompt = object.text("negative_prompt", {0, 65536, false});
+  defaults.fps = object.number("fps", {0.001, 1000.0});
+  object.finish();
+  return defaults;
+}
+
+std::map<std::string, DataFile> read_data_files(JsonObject& root) {
+  const JsonPlace place = root.place().key("data_files");
+  const json& files = root.required("data_files");
+  if (!files.is_object() || files.size() > kMaxFiles) {
+    place.fail(describe(files), "an object of at most " + std::to_string(kMaxFiles) + " files");
+  }
+  std::map<std::string, DataFile> result;
+  for (const auto& item : files.items()) {
+    const std::string path = read_path(item.key(), place.key(describe(item.key())));
+    JsonObject object(item.value(), place.key(path));
+    DataFile& file = result[path];
+    file.bytes = static_cast<std::uint64_t>(object.integer("bytes", {0, kMaxFileBytes}));
+    file.sha256 = read_sha256(object.required("sha256"), object.place().key("sha256"));
+    object.finish();
+  }
+  return result;
+}
+
+// Sizes in latents must come out whole for every value that a limit allows.
+void check_limit_fits(const JsonPlace& place, const Limit& limit, int ratio, int rest) {
+  const bool one_value = limit.min + limit.step > limit.max;
+  if (limit.min % ratio != rest % ratio || (!one_value && limit.step % ratio != 0)) {
+    place.fail("values from " + std::to_string(limit.min) + " in steps of " + std::to_string(limit.step),
+               "multiples of the VAE's ratio " + std::to_string(ratio) + (rest == 0 ? "" : ", plus 1"));
+  }
+}
+
+}  // namespace
+
+Manifest parse_manifest(const std::string& text, const std::string& file) {
+  const json document = parse_json(text, file);
+  JsonObject root(document, {file, ""});
+  check_schema_version(root);
+
+  Manifest manifest;
+  manifest.schema_version = kSchemaVersion;
+  manifest.name = root.text("name");
+  manifest.family = root.text("family");
+  manifest.license = root.text("license");
+  manifest.tokenizer = read_tokenizer(root.object("tokenizer"));
+  manifest.scheduler_json = read_scheduler(root);
+  read_limits(root.object("limits"), &manifest);
+  manifest.vae = read_vae(root.object("vae"));
+  manifest.guidance_off_at = read_guidance(root.object("guidance"));
+  read_text_settings(root.object("text"), &manifest);
+  manifest.image_conditioning = root.word("image_conditioning", {"none", "first_latent_frame"});
+  manifest.defaults = read_defaults(root.object("defaults"), manifest);
+  manifest.data_files = read_data_files(root);
+  manifest.modules = read_modules(root.object("modules"), manifest.data_files);
+  for (const char* free_form : {"created_by", "extra"}) {
+    if (root.optional(free_form) != nullptr) root.object(free_form);
+  }
+  root.finish();
+
+  const JsonPlace limits = root.place().key("limits");
+  check_limit_fits(limits.key("height"), manifest.height, manifest.vae.spatial_ratio, 0);
+  check_limit_fits(limits.key("width"), manifest.width, manifest.vae.spatial_ratio, 0);
+  check_limit_fits(limits.key("num_frames"), manifest.num_frames, manifest.vae.temporal_ratio,
+                   manifest.vae.form == "causal" ? 1 : 0);
+  check_module_contracts(manifest, root.place().key("modules"));
+  return manifest;
+}
+
+}  // namespace vidrt

@@ -1,0 +1,15 @@
+// The contracts of docs/bundle.md, "Modules and tensors": which modules a bundle must have, and how their tensors are
+// named, typed and shaped.
+#pragma once
+
+#include "runtime/json_object.h"
+#include "vidrt/bundle.h"
+
+namespace vidrt {
+
+/// Check every variant of every module. `place` is that of the manifest's "modules". A dimension is accepted when its
+/// value is the contract's for all sizes, whether it is written as "H", "h*8" or, where only one value can be, 24.
+/// Throws BundleError.
+void check_module_contracts(const Manifest& manifest, const JsonPlace& place);
+
+}  // namespace vidrt
