@@ -1,0 +1,44 @@
+"""What the project says about itself in several places says the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import vidrt
+
+
+def test_the_version_is_the_same_in_python_and_cpp_and_pyproject(root: Path) -> None:
+    declared = re.search(r'^version = "(.*)"$', (root / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert declared is not None
+    assert vidrt.__version__ == declared.group(1)
+
+
+@pytest.mark.parametrize("name", ["bootstrap", "demo", "core", "test"])
+def test_every_locked_requirement_has_a_hash_and_none_names_an_index(name: str, root: Path) -> None:
+    text = (root / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+    entries = re.split(r"\n(?=\S)", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).strip())
+    assert entries
+    assert not [entry for entry in entries if "==" not in entry or "--hash=sha256:" not in entry]
+    assert "://" not in text
+
+
+@pytest.mark.parametrize(("smaller", "larger"), [("demo", "core"), ("core", "test")])
+def test_a_larger_lock_holds_all_of_the_smaller_one(smaller: str, larger: str, root: Path) -> None:
+    def pins(name: str) -> set[str]:
+        text = (root / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+        return set(re.findall(r"^[\w.-]+==[\w.+]+", text, re.MULTILINE))
+
+    assert pins(smaller) <= pins(larger)
+
+
+def test_every_cpp_dependency_is_pinned_by_hash_in_each_of_its_sources(root: Path) -> None:
+    pins = json.loads((root / "csrc" / "cmake" / "dependencies.json").read_text(encoding="utf-8"))
+    assert pins
+    for pin in pins.values():
+        sources = [source for key, source in pin.items() if key != "version"]
+        assert len(sources) == 2
+        assert all(re.fullmatch(r"[0-9a-f]{64}", source["sha256"]) for source in sources)
