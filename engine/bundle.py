@@ -57,6 +57,10 @@ class Bundle:
         """Absolute path of a file that the manifest names."""
         return Path(self._core.resolve(relative))
 
+    def operators(self, variant: _core.Variant) -> dict[str, int]:
+        """Count the nodes of a variant's graph by operator, as "Conv" or "vidrt::DepthwiseConv3d"."""
+        return self._core.operators(variant)
+
     def verify(self) -> None:
         """Hash every weight file. Raises BundleError naming the first that differs."""
         self._core.verify_weights()

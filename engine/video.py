@@ -139,7 +139,9 @@ class Video:
             IoError: If the file cannot be written.
         """
         frames = self.frames
-        with open_writer(path, frames.shape[1], frames.shape[2], self.fps, self.metadata.to_dict()) as writer:
+        # A clip of the user's own making has nothing to say about itself.
+        metadata = None if self.metadata == VideoMetadata() else self.metadata.to_dict()
+        with open_writer(path, frames.shape[1], frames.shape[2], self.fps, metadata) as writer:
             writer.write(frames)
         return Path(path)
 

@@ -25,13 +25,22 @@ def inspect(
     if verify:
         bundle.verify()
     if json:
-        print_json({"path": str(bundle.path), "weights_verified": verify, "manifest": bundle.to_dict()})
+        print_json(
+            {
+                "path": str(bundle.path),
+                "weights_verified": verify,
+                "operators": {name: _operators(bundle, module) for name, module in bundle.modules.items()},
+                "manifest": bundle.to_dict(),
+            }
+        )
         return
     _print_summary(bundle, verified=verify)
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(_module_table(bundle))
     console.print()
     console.print(_tensor_table(bundle))
+    console.print()
+    console.print(_operator_table(bundle))
 
 
 def _print_summary(bundle: Bundle, *, verified: bool) -> None:
@@ -55,7 +64,16 @@ def _print_summary(bundle: Bundle, *, verified: bool) -> None:
 
 def _module_table(bundle: Bundle) -> Table:
     table = Table(
-        "module", "variant", "graph", "weights", "precision", "opset", "operators", "parity", box=None, pad_edge=False
+        "module",
+        "variant",
+        "graph",
+        "weights",
+        "precision",
+        "opset",
+        "custom ops",
+        "parity",
+        box=None,
+        pad_edge=False,
     )
     for name, module in bundle.modules.items():
         for variant in module.variants:
@@ -69,7 +87,7 @@ def _module_table(bundle: Bundle) -> Table:
                 human_bytes(variant.weight_bytes),
                 precision,
                 str(variant.opset),
-                ", ".join(variant.custom_ops) or "ONNX only",
+                ", ".join(variant.custom_ops) or "none",
                 _parity(variant.parity),
             )
     return table
@@ -88,4 +106,17 @@ def _tensor_table(bundle: Bundle) -> Table:
         for direction, specs in (("in", variant.inputs), ("out", variant.outputs)):
             for spec in specs:
                 table.add_row(name, direction, spec.name, spec.dtype, f"({', '.join(spec.shape)})")
+    return table
+
+
+def _operators(bundle: Bundle, module: _core.Module) -> dict[str, dict[str, int]]:
+    return {variant.id: bundle.operators(variant) for variant in module.variants}
+
+
+def _operator_table(bundle: Bundle) -> Table:
+    table = Table("module", "variant", "operators", box=None, pad_edge=False)
+    for name, module in bundle.modules.items():
+        for variant, counts in _operators(bundle, module).items():
+            most_first = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+            table.add_row(name, variant, ", ".join(f"{operator} {count}" for operator, count in most_first))
     return table

@@ -66,7 +66,9 @@ def open_writer(
     """
     target = Path(path)
     suffix = target.suffix.lower()
-    if suffix not in _WRITERS or not target.name:
+    # ".mp4" and "clip." have no suffix to Python, and are no folder's name to anybody.
+    nameless = not target.name or target.name.startswith(".") or target.name.endswith(".")
+    if suffix not in _WRITERS or nameless:
         raise InvalidArgument(
             f"cannot tell a video format from {str(path)!r}: expected a name that ends in "
             f"{', '.join(filter(None, _WRITERS))}, or a folder's name without a suffix for PNG files."

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vidrt.engine.errors import IoError as IoError
     from vidrt.engine.errors import OutOfMemory as OutOfMemory
     from vidrt.engine.errors import VidrtWarning as VidrtWarning
+    from vidrt.engine.events import Callbacks as Callbacks
     from vidrt.engine.events import CancelToken as CancelToken
     from vidrt.engine.events import FramesEvent as FramesEvent
     from vidrt.engine.events import StageEvent as StageEvent
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
     from vidrt.engine.pipeline import TextToVideoPipeline as TextToVideoPipeline
     from vidrt.engine.plan import GenerationPlan as GenerationPlan
     from vidrt.engine.prompt_embeds import PromptEmbeds as PromptEmbeds
+    from vidrt.engine.video import Timings as Timings
     from vidrt.engine.video import Video as Video
+    from vidrt.engine.video import VideoMetadata as VideoMetadata
     from vidrt.engine.writers import open_writer as open_writer
 
 _HOME = {
@@ -47,6 +50,7 @@ _HOME = {
     "IoError": "vidrt.engine.errors",
     "OutOfMemory": "vidrt.engine.errors",
     "VidrtWarning": "vidrt.engine.errors",
+    "Callbacks": "vidrt.engine.events",
     "CancelToken": "vidrt.engine.events",
     "FramesEvent": "vidrt.engine.events",
     "StageEvent": "vidrt.engine.events",
@@ -55,7 +59,9 @@ _HOME = {
     "TextToVideoPipeline": "vidrt.engine.pipeline",
     "GenerationPlan": "vidrt.engine.plan",
     "PromptEmbeds": "vidrt.engine.prompt_embeds",
+    "Timings": "vidrt.engine.video",
     "Video": "vidrt.engine.video",
+    "VideoMetadata": "vidrt.engine.video",
     "open_writer": "vidrt.engine.writers",
 }
 
