@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 
 import torch
@@ -52,7 +51,7 @@ def save_networks(path: Path, networks: Networks) -> None:
     }
     temporary = path.with_name(path.name + ".tmp")
     save_file(tensors, temporary, metadata={"config": json.dumps(dataclasses.asdict(networks.config))})
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def load_networks(path: Path) -> Networks:
@@ -64,7 +63,7 @@ def load_networks(path: Path) -> Networks:
     try:
         with safe_open(path, framework="pt") as file:
             config = _config_from_json((file.metadata() or {})["config"])
-            tensors: dict[str, Tensor] = {name: file.get_tensor(name).float() for name in file.keys()}
+            tensors: dict[str, Tensor] = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
         networks = random_networks(config, seed=0)
         for prefix, network in networks.named().items():
             own = {name[len(prefix) + 1 :]: value for name, value in tensors.items() if name.startswith(prefix + ".")}
@@ -78,5 +77,12 @@ def load_networks(path: Path) -> Networks:
 
 def _config_from_json(text: str) -> PocketConfig:
     data = json.loads(text)
-    vae = {key: tuple(value) if isinstance(value, list) else value for key, value in data["vae"].items()}
-    return PocketConfig(TextConfig(**data["text"]), VaeConfig(**vae), DenoiserConfig(**data["denoiser"]))
+    vae = data["vae"]
+    widths, blocks = tuple(vae.pop("widths")), tuple(vae.pop("blocks"))
+    if len(widths) != 3 or len(blocks) != 3:
+        raise ValueError(f"the VAE has {len(widths)} widths and {len(blocks)} counts of blocks, expected 3 each")
+    return PocketConfig(
+        TextConfig(**data["text"]),
+        VaeConfig(widths=widths, blocks=blocks, **vae),
+        DenoiserConfig(**data["denoiser"]),
+    )

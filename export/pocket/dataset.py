@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ def _write_array(path: Path, array: npt.NDArray[Any]) -> None:
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("wb") as file:
         np.save(file, array)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def draw_clips(folder: Path, count: int, seed: int, size: ClipSize) -> None:

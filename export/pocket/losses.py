@@ -91,9 +91,9 @@ class FlowLoss:
             ids = [1 if token > END and rng.random() < UNKNOWN_RATE else token for token in ids]
             rows.append([END] if rng.random() < PROMPT_DROP else ids)
         length = max(len(row) for row in rows)
-        ids = torch.tensor([row + [PAD] * (length - len(row)) for row in rows])
+        padded = torch.tensor([row + [PAD] * (length - len(row)) for row in rows])
         mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
-        return ids, mask
+        return padded, mask
 
     def __call__(self, module: nn.Module, generator: torch.Generator) -> Tensor:
         """The loss of one random batch."""

@@ -52,9 +52,7 @@ def encode_clips(folder: Path, module: Autoencoder) -> None:
     save_latents(clips, ((latents - mean.view(-1, 1, 1, 1)) / std.view(-1, 1, 1, 1)).numpy())
 
 
-def train_denoiser(
-    folder: Path, config: PocketConfig, options: TrainOptions, batch: int, decoder: VaeDecoder
-) -> None:
+def train_denoiser(folder: Path, config: PocketConfig, options: TrainOptions, batch: int, decoder: VaeDecoder) -> None:
     """Stage 3: text and noise to latents. Every save also writes the shippable weights."""
     torch.manual_seed(options.seed)
     module = TextToLatents(TextEncoder(config.text), Denoiser(config.denoiser))

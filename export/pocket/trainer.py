@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -78,7 +77,7 @@ class Trainer:
             },
             temporary,
         )
-        os.replace(temporary, self.path)
+        temporary.replace(self.path)
 
     def load_average(self) -> nn.Module:
         """Put the moving average into the module and return it in eval mode."""
@@ -104,7 +103,7 @@ class Trainer:
         loss = loss_of(self.module, self.generator)
         if not torch.isfinite(loss):
             raise CheckpointError(f"{self.name}: the loss is {loss.item()} at step {self.step}; lower learning_rate.")
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self.module.parameters(), self.options.clip_norm)
         self.optimizer.step()
         self.step += 1
@@ -114,7 +113,7 @@ class Trainer:
     def run(
         self,
         loss_of: Callable[[nn.Module, torch.Generator], Tensor],
-        on_save: Callable[["Trainer"], None] | None = None,
+        on_save: Callable[[Trainer], None] | None = None,
     ) -> None:
         """Train to the last step, saving now and then; on_save follows each save."""
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

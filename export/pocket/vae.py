@@ -121,6 +121,7 @@ class VaeDecoder(nn.Module):
 
         def run(blocks: nn.ModuleList, x: Tensor) -> Tensor:
             for block in blocks:
+                assert isinstance(block, SeparableBlock)
                 x, cache = block.step(x, next(before))
                 after.append(cache)
             return x
