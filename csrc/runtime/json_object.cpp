@@ -14,7 +14,6 @@ using nlohmann::json;
 
 constexpr int kMaxDepth = 32;
 constexpr std::size_t kMaxDescribed = 60;
-constexpr const char* kAdvice = " The bundle is damaged or was edited; fetch or export it again.";
 
 std::string range_text(const std::string& what, const std::string& min, const std::string& max) {
   return what + " from " + min + " to " + max;
@@ -24,13 +23,15 @@ std::string number_text(double value) { return json(value).dump(); }
 
 }  // namespace
 
-JsonPlace JsonPlace::key(const std::string& name) const { return {file, path.empty() ? name : path + "." + name}; }
+JsonPlace JsonPlace::key(const std::string& name) const {
+  return {file, path.empty() ? name : path + "." + name, advice};
+}
 
-JsonPlace JsonPlace::index(std::size_t i) const { return {file, path + "[" + std::to_string(i) + "]"}; }
+JsonPlace JsonPlace::index(std::size_t i) const { return {file, path + "[" + std::to_string(i) + "]", advice}; }
 
 void JsonPlace::fail(const std::string& got, const std::string& expected) const {
   throw BundleError(file + ": " + (path.empty() ? "the document" : path) + ": got " + got + ", expected " + expected +
-                    "." + kAdvice);
+                    ". " + advice);
 }
 
 std::string describe(const json& value) {
@@ -158,22 +159,21 @@ void JsonObject::finish() const {
   }
 }
 
-json parse_json(const std::string& text, const std::string& file) {
+json parse_json(const std::string& text, const JsonPlace& document) {
   std::vector<std::set<std::string>> keys;  // of the objects that are open, the innermost last
   const auto check = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (depth > kMaxDepth)
-      throw BundleError(file + ": nested deeper than " + std::to_string(kMaxDepth) + "." + kAdvice);
+    if (depth > kMaxDepth) document.fail("deeper nesting", "at most " + std::to_string(kMaxDepth) + " levels");
     if (event == json::parse_event_t::object_start) keys.emplace_back();
     if (event == json::parse_event_t::object_end) keys.pop_back();
     if (event == json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second) {
-      throw BundleError(file + ": the key " + describe(parsed) + " is there twice in one object." + kAdvice);
+      document.fail("the key " + describe(parsed) + " twice in one object", "each key once");
     }
     return true;
   };
   try {
     return json::parse(text, check);
   } catch (const json::exception& error) {
-    throw BundleError(file + ": not valid JSON: " + error.what() + "." + kAdvice);
+    document.fail(std::string("an error: ") + error.what(), "valid JSON in UTF-8");
   }
 }
 

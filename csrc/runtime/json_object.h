@@ -14,7 +14,8 @@ namespace vidrt {
 /// Where a JSON value stands, for messages.
 struct JsonPlace {
   std::string file;  // as the user knows it
-  std::string path;  // "modules.denoiser.variants[0]"
+  std::string path;  // "modules.denoiser.variants[0]"; empty for the whole document
+  std::string advice = "The bundle is damaged or was edited; fetch or export it again.";
 
   JsonPlace key(const std::string& name) const;
   JsonPlace index(std::size_t i) const;
@@ -83,6 +84,6 @@ class JsonObject {
 
 /// Parse a whole document. Refuses invalid UTF-8, repeated keys (which of them counts depends on the reader), numbers
 /// that a double cannot hold and nesting deeper than 32. Throws BundleError.
-nlohmann::json parse_json(const std::string& text, const std::string& file);
+nlohmann::json parse_json(const std::string& text, const JsonPlace& document);
 
 }  // namespace vidrt

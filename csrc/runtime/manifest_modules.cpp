@@ -90,6 +90,10 @@ Variant read_variant(JsonObject object, const std::map<std::string, DataFile>& d
   Variant variant;
   variant.id = object.text("id", {1, 64});
   variant.file = read_path(object.required("file"), object.place().key("file"));
+  // Then the graph's external data is named relative to the bundle and to the graph alike.
+  if (variant.file.find('/') != std::string::npos) {
+    object.place().key("file").fail(describe(variant.file), "a graph at the top of the folder");
+  }
   variant.sha256 = read_sha256(object.required("sha256"), object.place().key("sha256"));
   variant.bytes = static_cast<std::uint64_t>(object.integer("bytes", {1, kMaxGraphBytes}));
   variant.data_files = read_names(object, "data_files", 0, "a key of data_files at the manifest's top",

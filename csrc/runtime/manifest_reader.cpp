@@ -164,7 +164,7 @@ void check_limit_fits(const JsonPlace& place, const Limit& limit, int ratio, int
 }  // namespace
 
 Manifest parse_manifest(const std::string& text, const std::string& file) {
-  const json document = parse_json(text, file);
+  const json document = parse_json(text, {file, ""});
   JsonObject root(document, {file, ""});
   check_schema_version(root);
 

@@ -19,6 +19,15 @@ bool is_inside(const fs::path& path, const fs::path& root) {
   return root_end == root.end();
 }
 
+// A named pipe or a device would block or never end.
+void require_regular_file(const fs::path& path) {
+  std::error_code unknown;  // of a missing file, reading says more
+  const fs::file_status status = fs::status(path, unknown);
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    throw BundleError("'" + path.string() + "' is no regular file, expected one. Check the path.");
+  }
+}
+
 }  // namespace
 
 std::string relative_path_fault(const std::string& path) {
@@ -60,18 +69,15 @@ std::string resolve_inside(const std::string& root, const std::string& relative)
     throw BundleError("bundle '" + root + "': the path '" + relative + "' leads out of the folder to '" +
                       real.string() + "'; expected a file inside it. Copy the bundle with its links followed.");
   }
-  // A named pipe or a device would block or never end.
-  if (!fs::is_regular_file(real, error)) {
-    throw BundleError("bundle '" + root + "': '" + relative + "' is not a regular file; fetch or export the bundle " +
-                      "again.");
-  }
+  require_regular_file(real);
   return real.string();
 }
 
 std::uint64_t file_size(const std::string& path) {
+  require_regular_file(path);
   std::error_code error;
   const std::uintmax_t size = fs::file_size(path, error);
-  if (error) throw BundleError("cannot read the size of '" + path + "': " + error.message() + ".");
+  if (error) throw BundleError("cannot read '" + path + "': " + error.message() + ". Check the path.");
   return size;
 }
 

@@ -18,7 +18,8 @@ std::string resolve_inside(const std::string& root, const std::string& relative)
 /// Size in bytes of a regular file. Throws BundleError.
 std::uint64_t file_size(const std::string& path);
 
-/// The whole of a regular file. Throws BundleError when it is larger than `max_bytes` or cannot be read.
+/// The whole of a file. Throws BundleError when it is missing, no regular file, larger than `max_bytes` or cannot be
+/// read.
 std::string read_file(const std::string& path, std::uint64_t max_bytes);
 
 }  // namespace vidrt

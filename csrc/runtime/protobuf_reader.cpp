@@ -1,5 +1,7 @@
 #include "runtime/protobuf_reader.h"
 
+#include <cstring>
+
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -17,7 +19,7 @@ bool ProtobufReader::next() {
       return true;
     case 1:
       wire_ = Wire::kFixed64;
-      take(8);
+      bytes_ = take(8);
       return true;
     case 2:
       wire_ = Wire::kBytes;
@@ -25,10 +27,10 @@ bool ProtobufReader::next() {
       return true;
     case 5:
       wire_ = Wire::kFixed32;
-      take(4);
+      bytes_ = take(4);
       return true;
     default:
-      fail("a field has a wire type that ONNX does not use");
+      fail("a field has a wire type that is not in use");
   }
 }
 
@@ -42,8 +44,15 @@ std::string_view ProtobufReader::bytes() const {
   return bytes_;
 }
 
+float ProtobufReader::fixed32_float() const {
+  if (wire_ != Wire::kFixed32) fail("field " + std::to_string(field_) + " is no float");
+  float value = 0.0f;
+  std::memcpy(&value, bytes_.data(), sizeof(value));
+  return value;
+}
+
 void ProtobufReader::fail(const std::string& what) const {
-  throw BundleError(file_ + ": not a valid ONNX graph: " + what + ". Fetch or export the bundle again.");
+  throw BundleError(subject_ + ": " + what + ". Fetch or export the bundle again.");
 }
 
 std::uint64_t ProtobufReader::read_varint() {

@@ -8,13 +8,14 @@
 
 namespace vidrt {
 
-/// Iterates over the fields of one message that lies in memory. Throws BundleError, beginning with `file`, for
-/// truncated or overlong fields, field number 0 and groups (which ONNX does not use).
+/// Iterates over the fields of one message that lies in memory. Throws BundleError for truncated or overlong fields,
+/// field number 0 and groups (which no format we read uses). Its messages begin with `subject`, which must outlive the
+/// reader: "'x.onnx' is no valid ONNX graph".
 class ProtobufReader {
  public:
   enum class Wire { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
-  ProtobufReader(std::string_view message, const std::string& file) : rest_(message), file_(file) {}
+  ProtobufReader(std::string_view message, const std::string& subject) : rest_(message), subject_(subject) {}
 
   /// Advance to the next field; false at the end of the message.
   bool next();
@@ -24,6 +25,7 @@ class ProtobufReader {
   /// pass over as unknown must not hide here.
   std::uint64_t varint() const;
   std::string_view bytes() const;
+  float fixed32_float() const;
   /// Integers of a repeated field, packed or not, are appended to `values`, which may grow to at most `max`.
   template <typename Values>
   void append_varints(Values* values, std::size_t max) const {
@@ -31,7 +33,7 @@ class ProtobufReader {
       add(values, varint_, max);
       return;
     }
-    ProtobufReader packed(bytes(), file_);
+    ProtobufReader packed(bytes(), subject_);
     while (!packed.rest_.empty()) add(values, packed.read_varint(), max);
   }
 
@@ -47,11 +49,11 @@ class ProtobufReader {
   std::string_view take(std::uint64_t size);
 
   std::string_view rest_;
-  const std::string& file_;
+  const std::string& subject_;
   std::uint32_t field_ = 0;
   Wire wire_ = Wire::kVarint;
   std::uint64_t varint_ = 0;
-  std::string_view bytes_;
+  std::string_view bytes_;  // of kBytes and the fixed widths
 };
 
 }  // namespace vidrt

@@ -11,8 +11,8 @@
 namespace vidrt {
 
 struct Tokens {
-  std::vector<std::int64_t> ids;             // end marker included, no padding, not truncated
-  std::vector<std::string> unknown_words;    // as written, each once, in order
+  std::vector<std::int64_t> ids;           // end marker included, no padding, not truncated
+  std::vector<std::string> unknown_words;  // as written, each once, in order
 };
 
 /// Immutable after construction; encode() is thread-safe.
@@ -25,6 +25,9 @@ class Tokenizer {
 
 /// The tokenizer the bundle declares. Throws BundleError when its files are damaged or the kind is unknown.
 std::unique_ptr<Tokenizer> make_tokenizer(const Bundle& bundle);
+
+/// The same for a configuration whose files lie in `folder`.
+std::unique_ptr<Tokenizer> load_tokenizer(const TokenizerConfig& config, const std::string& folder);
 
 /// Token ids padded to the model's length, and the mask that says which are real.
 struct PaddedTokens {

@@ -80,7 +80,7 @@ json tensors_json(const std::vector<TensorSpec>& specs) {
 
 json variant_json(const ToyModule& module, const std::string& weights, const std::string& model) {
   return {{"id", "fp32"},
-          {"file", "graphs/" + module.name + ".fp32.onnx"},
+          {"file", module.name + ".fp32.onnx"},
           {"sha256", sha256_of(model)},
           {"bytes", model.size()},
           {"data_files", {weights}},

@@ -1,0 +1,24 @@
+// One TensorProto of an ONNX file, as far as it says where its data lies.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "runtime/onnx_graph.h"
+#include "runtime/protobuf_reader.h"
+
+namespace vidrt {
+
+struct OnnxTensor {
+  bool external = false;
+  ExternalTensor stored;  // the name alone when not external
+};
+
+/// `subject` begins the messages. Throws BundleError when the tensor does not say clearly where its data lies, or its
+/// external length is not what its shape and type need.
+OnnxTensor read_onnx_tensor(std::string_view message, const std::string& subject);
+
+/// The string in the current field. Throws BundleError when it is longer than 4096 bytes.
+std::string short_text(const ProtobufReader& reader);
+
+}  // namespace vidrt

@@ -1,0 +1,34 @@
+// SentencePiece models, with added tokens as Hugging Face's fast tokenizers treat them.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "runtime/added_tokens.h"
+#include "runtime/tokenizer.h"
+
+namespace sentencepiece {
+class SentencePieceProcessor;
+}
+
+namespace vidrt {
+
+/// Added tokens are split off the text as it is written; each piece between them is encoded by itself, with a word
+/// boundary before it.
+class SentencePieceTokenizer : public Tokenizer {
+ public:
+  /// `model` is a serialized SentencePiece model; `file` names it in messages. Throws BundleError.
+  SentencePieceTokenizer(const TokenizerConfig& config, const std::string& model, const std::string& file);
+  ~SentencePieceTokenizer() override;
+
+  Tokens encode(const std::string& text) const override;
+
+ private:
+  void encode_piece(std::string_view text, Tokens* tokens) const;
+
+  std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
+  AddedTokens added_tokens_;
+  std::int64_t eos_id_;
+};
+
+}  // namespace vidrt

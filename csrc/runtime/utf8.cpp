@@ -1,0 +1,49 @@
+#include "runtime/utf8.h"
+
+#include "vidrt/errors.h"
+
+namespace vidrt {
+namespace {
+
+// Bytes of the sequence that begins here, 0 when it is not valid (Unicode 15, table 3-7).
+std::size_t sequence_size(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  const auto tail = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xBF) {
+    return byte(i) >= low && byte(i) <= high;
+  };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xC2 && lead <= 0xDF) return tail(1) ? 2 : 0;
+  if (lead >= 0xE0 && lead <= 0xEF) {
+    const unsigned low = lead == 0xE0 ? 0xA0 : 0x80;
+    const unsigned high = lead == 0xED ? 0x9F : 0xBF;
+    return tail(1, low, high) && tail(2) ? 3 : 0;
+  }
+  if (lead >= 0xF0 && lead <= 0xF4) {
+    const unsigned low = lead == 0xF0 ? 0x90 : 0x80;
+    const unsigned high = lead == 0xF4 ? 0x8F : 0xBF;
+    return tail(1, low, high) && tail(2) && tail(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::size_t first_invalid_utf8(std::string_view text) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t size = sequence_size(text.substr(at));
+    if (size == 0) return at;
+    at += size;
+  }
+  return at;
+}
+
+void require_utf8(const std::string& text) {
+  const std::size_t at = first_invalid_utf8(text);
+  if (at == text.size()) return;
+  throw InvalidArgument("the prompt is not valid UTF-8: byte " + std::to_string(at) + " of " +
+                        std::to_string(text.size()) + " begins no character. Encode the text as UTF-8.");
+}
+
+}  // namespace vidrt

@@ -1,0 +1,16 @@
+// UTF-8 as Unicode defines it: no overlong forms, no surrogates, nothing above U+10FFFF.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace vidrt {
+
+/// Position of the first byte that is not part of a valid sequence, or text.size() when all are.
+std::size_t first_invalid_utf8(std::string_view text);
+
+/// Throws InvalidArgument that names the position of the first invalid byte.
+void require_utf8(const std::string& text);
+
+}  // namespace vidrt
