@@ -27,7 +27,7 @@ struct StepCoefficients {
 };
 
 struct SchedulerTable {
-  std::string name;               // "euler" | "unipc" | "dpmpp_2m"
+  std::string name;               // "euler" | "unipc" | "dpmpp_2m" (orders 1 and 3: "dpmpp_1", "dpmpp_3m")
   std::vector<double> sigmas;     // num_inference_steps + 1, the last is the end of the trajectory
   std::vector<StepCoefficients> steps;
   double init_noise_sigma = 1.0;  // the initial latents are noise times this
@@ -35,13 +35,15 @@ struct SchedulerTable {
   bool needs_prev_sample = false;
 };
 
-/// Build the table. `config_json` is a diffusers scheduler config object with `_class_name`; `override_name` (empty or
-/// euler | unipc | dpmpp_2m) takes another algorithm with the same shift. Throws InvalidArgument for an algorithm or a
-/// setting that is not supported, naming it.
+/// Build the table for 1 to 10,000 steps. `config_json` is a diffusers scheduler config object with `_class_name`;
+/// `override_name` (empty or euler | unipc | dpmpp_2m) takes another algorithm with the same shift and training time, its
+/// other settings diffusers' defaults. Throws InvalidArgument for an algorithm or a setting that is not supported, naming
+/// it.
 SchedulerTable make_scheduler_table(const std::string& config_json, const std::string& override_name,
                                     int num_inference_steps);
 
-/// The tensors one step reads and writes; all float32 with `count` elements (C*T*h*w) except where said.
+/// The tensors one step reads and writes; all float32 with `count` elements (C*T*h*w), none overlapping another. What a
+/// step has no coefficient for is not read, so prev_sample and history need no initial values.
 struct StepTensors {
   const float* output_negative = nullptr;  // the denoiser's prediction for the negative prompt; null = no guidance
   const float* output_positive = nullptr;

@@ -1,0 +1,348 @@
+"""The core's sampling tables against the schedulers of diffusers, over many configurations."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from diffusers import DPMSolverMultistepScheduler, FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler
+
+from vidrt import _core
+
+# diffusers hands tensors to np.array in a way that NumPy 2 deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+Array = npt.NDArray[Any]
+
+FLOW = {"prediction_type": "flow_prediction", "use_flow_sigmas": True}
+SHIFTS = [0.7, 1.0, 3.0, 5.0, 8.0, 17.0]
+STEPS = [1, 2, 3, 4, 14, 15, 20, 50]
+
+
+def euler(**settings: Any) -> FlowMatchEulerDiscreteScheduler:
+    return FlowMatchEulerDiscreteScheduler(**settings)
+
+
+def unipc(**settings: Any) -> UniPCMultistepScheduler:
+    return UniPCMultistepScheduler(**FLOW, **settings)
+
+
+def dpm(**settings: Any) -> DPMSolverMultistepScheduler:
+    return DPMSolverMultistepScheduler(**FLOW, **settings)
+
+
+Factory = Callable[..., Any]
+# Every setting in which the algorithms differ, at least once; shift is crossed in by the tests.
+ALGORITHMS: dict[str, tuple[Factory, str, dict[str, Any]]] = {"euler": (euler, "shift", {})}
+for order in (1, 2, 3):
+    ALGORITHMS[f"unipc{order}-bh2"] = (unipc, "flow_shift", {"solver_order": order})
+    ALGORITHMS[f"unipc{order}-bh1-sigma_min"] = (
+        unipc,
+        "flow_shift",
+        {"solver_order": order, "solver_type": "bh1", "final_sigmas_type": "sigma_min"},
+    )
+    ALGORITHMS[f"unipc{order}-no-early-corrector"] = (
+        unipc,
+        "flow_shift",
+        {"solver_order": order, "disable_corrector": [0, 1, 3]},
+    )
+    ALGORITHMS[f"dpm{order}-midpoint"] = (dpm, "flow_shift", {"solver_order": order})
+    ALGORITHMS[f"dpm{order}-heun"] = (dpm, "flow_shift", {"solver_order": order, "solver_type": "heun"})
+    ALGORITHMS[f"dpm{order}-euler_at_final"] = (
+        dpm,
+        "flow_shift",
+        {"solver_order": order, "euler_at_final": True, "final_sigmas_type": "sigma_min"},
+    )
+    ALGORITHMS[f"dpm{order}-no-lower-order"] = (
+        dpm,
+        "flow_shift",
+        {"solver_order": order, "lower_order_final": False, "final_sigmas_type": "sigma_min"},
+    )
+ALGORITHMS["unipc2-no-lower-order"] = (
+    unipc,
+    "flow_shift",
+    {"lower_order_final": False, "final_sigmas_type": "sigma_min"},
+)
+ALGORITHMS["unipc2-no-corrector"] = (unipc, "flow_shift", {"disable_corrector": list(range(64))})
+ALGORITHMS["dpm2-scaled-betas"] = (
+    dpm,
+    "flow_shift",
+    {"final_sigmas_type": "sigma_min", "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012},
+)
+
+
+def make(algorithm: str, shift: float, **more: Any) -> Any:
+    factory, shift_key, settings = ALGORITHMS[algorithm]
+    return factory(**{shift_key: shift}, **settings, **more)
+
+
+def config_json(scheduler: Any) -> str:
+    """The whole config of a scheduler as strict JSON, which has no word for DPM's lambda_min_clipped = -inf."""
+    config = json.loads(scheduler.to_json_string(), parse_constant=lambda word: None)
+    return json.dumps(config, allow_nan=False)
+
+
+def table_of(scheduler: Any, steps: int, override: str = "") -> Any:
+    return _core.scheduler_table(config_json(scheduler), override, steps)
+
+
+def start(scheduler: Any, steps: int) -> Any:
+    scheduler.set_timesteps(steps)
+    scheduler.set_begin_index(0)  # as pipelines do; without it diffusers skips ahead where timesteps repeat
+    return scheduler
+
+
+class Double:
+    """A step of the table in float64: what apply_step computes, without its rounding."""
+
+    def __init__(self, table: Any, sample: Array) -> None:
+        self.table, self.sample = table, sample
+        self.previous: Array | None = None
+        self.history: list[Array] = []
+
+    def step(self, index: int, output: Array) -> None:
+        c = self.table.steps[index]
+        m = c.to_m_sample * self.sample + c.to_m_output * output
+        x = self.sample
+        if c.correct:
+            assert self.previous is not None
+            x = c.c_prev * self.previous + c.c_m * m + self._combine(c.c_history)
+        self.sample = c.p_sample * x + c.p_m * m + self._combine(c.p_history)
+        self.previous = x
+        self.history = [m, *self.history][: self.table.num_history]
+
+    def _combine(self, coefficients: list[float]) -> Array:
+        total = np.zeros_like(self.sample)
+        for index, coefficient in enumerate(coefficients):
+            if coefficient != 0.0:
+                total += coefficient * self.history[index]
+        return total
+
+
+def relative(ours: Array, theirs: Array) -> float:
+    return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+
+
+_GENERATOR = np.random.default_rng(0)
+_WEIGHTS = _GENERATOR.standard_normal((48, 48)) / np.sqrt(48)
+NOISE = _GENERATOR.standard_normal((1, 4, 48))
+
+
+def velocity(sample: Array, timestep: float) -> Array:
+    """A smooth denoiser whose output depends on the sample and the time, as a model's does."""
+    result: Array = np.tanh(sample @ _WEIGHTS) * (1.0 + timestep / 1000.0) + 0.1 * sample
+    return result
+
+
+CASES = [
+    pytest.param(algorithm, shift := SHIFTS[(number + steps) % len(SHIFTS)], steps, id=f"{algorithm}-{shift}-{steps}")
+    for number, algorithm in enumerate(ALGORITHMS)
+    for steps in STEPS
+]
+
+
+@pytest.mark.parametrize("train", [1000, 500, 37])
+@pytest.mark.parametrize("shift", [0.3, 0.7, 1.0, 1.15, 2.5, 3.0, 5.0, 7.3, 8.0, 12.0, 17.0])
+@pytest.mark.parametrize("algorithm", ["euler", "unipc2-bh2", "dpm2-midpoint"])
+def test_timesteps_and_sigmas_equal_diffusers_exactly(algorithm: str, shift: float, train: int) -> None:
+    scheduler = make(algorithm, shift, num_train_timesteps=train)
+    config = config_json(scheduler)
+    for steps in [*range(1, 61), 75, 100]:
+        scheduler.set_timesteps(steps)
+        table = _core.scheduler_table(config, "", steps)
+        assert table.timesteps.tolist() == scheduler.timesteps.double().tolist(), steps
+        assert table.sigmas == scheduler.sigmas.double().tolist(), steps
+
+
+@pytest.mark.parametrize(("algorithm", "shift", "steps"), CASES)
+def test_single_steps_are_within_1e_6_of_diffusers(algorithm: str, shift: float, steps: int) -> None:
+    scheduler = start(make(algorithm, shift), steps)
+    table = table_of(scheduler, steps)
+    ours = Double(table, NOISE)
+    sample = torch.from_numpy(NOISE)
+    for index, timestep in enumerate(scheduler.timesteps):
+        output = velocity(sample.numpy(), float(timestep))
+        # Both begin from diffusers' state, so that only this step's error is seen.
+        ours.sample = sample.numpy()
+        ours.step(index, output)
+        sample = scheduler.step(torch.from_numpy(output), timestep, sample).prev_sample
+        if algorithm.startswith("unipc"):
+            ours.previous = scheduler.last_sample.numpy()
+        if not algorithm.startswith("euler"):
+            known = [m.numpy() for m in reversed(scheduler.model_outputs) if m is not None]
+            ours.history = known + ours.history[len(known) :]
+        assert relative(ours.sample, sample.numpy()) < 1e-6, index
+
+
+@pytest.mark.parametrize(("algorithm", "shift", "steps"), CASES)
+def test_whole_trajectories_are_within_1e_6_of_diffusers(algorithm: str, shift: float, steps: int) -> None:
+    scheduler = start(make(algorithm, shift), steps)
+    ours = Double(table_of(scheduler, steps), NOISE)
+    sample = torch.from_numpy(NOISE)
+    for index, timestep in enumerate(scheduler.timesteps):
+        ours.step(index, velocity(ours.sample, float(timestep)))
+        output = torch.from_numpy(velocity(sample.numpy(), float(timestep)))
+        sample = scheduler.step(output, timestep, sample).prev_sample
+        assert relative(ours.sample, sample.numpy()) < 1e-6, index
+
+
+@pytest.mark.parametrize("algorithm", [name for name in ALGORITHMS if name.startswith("unipc")])
+@pytest.mark.parametrize("steps", [3, 20, 50])
+def test_unipc_is_the_same_algorithm_to_the_last_digits(algorithm: str, steps: int) -> None:
+    """With its sigmas widened to float64, so that its scalars are not rounded, diffusers agrees far beyond 1e-6."""
+    scheduler = start(make(algorithm, 3.0), steps)
+    scheduler.sigmas = scheduler.sigmas.double()
+    ours = Double(table_of(make(algorithm, 3.0), steps), NOISE)
+    sample = torch.from_numpy(NOISE)
+    for index, timestep in enumerate(scheduler.timesteps):
+        ours.step(index, velocity(ours.sample, float(timestep)))
+        output = torch.from_numpy(velocity(sample.numpy(), float(timestep)))
+        sample = scheduler.step(output, timestep, sample).prev_sample
+        assert relative(ours.sample, sample.numpy()) < 1e-10, index
+
+
+class Single:
+    """Steps by the core's fused pass, in float32."""
+
+    def __init__(self, table: Any, sample: Array) -> None:
+        self.table, self.sample = table, sample.astype(np.float32)
+        # What a step must not read is not a number here.
+        self.previous = np.full_like(self.sample, np.nan) if table.needs_prev_sample else None
+        self.history = [np.full_like(self.sample, np.nan) for _ in range(table.num_history)]
+
+    def step(self, index: int, output: Array, negative: Array | None = None, guidance_scale: float = 1.0) -> None:
+        self.history = _core.scheduler_run_step(
+            self.table,
+            index,
+            self.sample,
+            output.astype(np.float32),
+            output_negative=None if negative is None else negative.astype(np.float32),
+            guidance_scale=guidance_scale,
+            prev_sample=self.previous,
+            history=self.history,
+        )
+
+
+@pytest.mark.parametrize("shift", SHIFTS)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_50_steps_in_float32_are_within_1e_5_of_diffusers(algorithm: str, shift: float) -> None:
+    scheduler = start(make(algorithm, shift), 50)
+    ours = Single(table_of(scheduler, 50), NOISE)
+    sample = torch.from_numpy(NOISE)
+    for index, timestep in enumerate(scheduler.timesteps):
+        ours.step(index, velocity(ours.sample.astype(np.float64), float(timestep)))
+        output = torch.from_numpy(velocity(sample.numpy(), float(timestep)))
+        sample = scheduler.step(output, timestep, sample).prev_sample
+        assert relative(ours.sample, sample.numpy()) < 1e-5, index
+
+
+@pytest.mark.parametrize("algorithm", ["euler", "unipc3-bh2", "dpm3-midpoint"])
+def test_guidance_inside_the_step_is_guidance_before_it(algorithm: str) -> None:
+    scheduler = start(make(algorithm, 3.0), 12)
+    ours = Single(table_of(scheduler, 12), NOISE)
+    sample = torch.from_numpy(NOISE)
+    for index, timestep in enumerate(scheduler.timesteps):
+        current = ours.sample.astype(np.float64)
+        ours.step(index, velocity(current, float(timestep)), -0.3 * current, guidance_scale=5.0)
+        positive, negative = velocity(sample.numpy(), float(timestep)), -0.3 * sample.numpy()
+        output = torch.from_numpy(negative + 5.0 * (positive - negative))
+        sample = scheduler.step(output, timestep, sample).prev_sample
+        assert relative(ours.sample, sample.numpy()) < 1e-5, index
+
+
+@pytest.mark.parametrize("algorithm", ["euler", "unipc2-bh2", "dpm2-midpoint"])
+@pytest.mark.parametrize("override", ["euler", "unipc", "dpmpp_2m"])
+def test_an_override_is_the_other_algorithm_with_the_same_shift(algorithm: str, override: str) -> None:
+    overridden = table_of(make(algorithm, 6.5), 9, override)
+    expected = {"euler": "euler", "unipc": "unipc2-bh2", "dpmpp_2m": "dpm2-midpoint"}[override]
+    direct = table_of(make(expected, 6.5), 9)
+    assert overridden.name == direct.name == override
+    assert overridden.sigmas == direct.sigmas
+    assert overridden.timesteps.tolist() == direct.timesteps.tolist()
+
+
+def test_bh1_ends_in_the_prediction_where_diffusers_divides_by_zero() -> None:
+    scheduler = start(unipc(flow_shift=3.0, solver_type="bh1"), 6)
+    ours = Double(table_of(scheduler, 6), NOISE)
+    sample = torch.from_numpy(NOISE)
+    for index, timestep in enumerate(scheduler.timesteps):
+        ours.step(index, velocity(ours.sample, float(timestep)))
+        before = sample
+        output = torch.from_numpy(velocity(sample.numpy(), float(timestep)))
+        sample = scheduler.step(output, timestep, sample).prev_sample
+        if index < 5:
+            assert relative(ours.sample, sample.numpy()) < 1e-6, index
+    assert torch.isnan(sample).all()
+    final_prediction = before.numpy() - float(scheduler.sigmas[5]) * velocity(before.numpy(), float(timestep))
+    assert relative(ours.sample, final_prediction) < 1e-6
+
+
+# What a config may say that would change the result and that we do not do: each is named in the error.
+REFUSED: list[tuple[str, dict[str, Any]]] = [
+    ("euler", {"use_dynamic_shifting": True}),
+    ("euler", {"shift_terminal": 0.1}),
+    ("euler", {"invert_sigmas": True}),
+    ("euler", {"use_karras_sigmas": True}),
+    ("euler", {"use_exponential_sigmas": True}),
+    ("euler", {"use_beta_sigmas": True}),
+    ("euler", {"stochastic_sampling": True}),
+    ("euler", {"shift": 0}),
+    ("euler", {"num_train_timesteps": 1}),
+    ("unipc2-bh2", {"prediction_type": "epsilon"}),
+    ("unipc2-bh2", {"prediction_type": "v_prediction"}),
+    ("unipc2-bh2", {"use_flow_sigmas": False}),
+    ("unipc2-bh2", {"solver_order": 4}),
+    ("unipc2-bh2", {"solver_type": "logrho"}),
+    ("unipc2-bh2", {"predict_x0": False}),
+    ("unipc2-bh2", {"thresholding": True}),
+    ("unipc2-bh2", {"solver_p": "euler"}),
+    ("unipc2-bh2", {"use_dynamic_shifting": True}),
+    ("unipc2-bh2", {"shift_terminal": 0.02}),
+    ("unipc2-bh2", {"disable_corrector": ["first"]}),
+    ("unipc2-bh2", {"final_sigmas_type": "one"}),
+    ("dpm2-midpoint", {"algorithm_type": "sde-dpmsolver++"}),
+    ("dpm2-midpoint", {"use_lu_lambdas": True}),
+    ("dpm2-midpoint", {"solver_order": 0}),
+    ("dpm2-midpoint", {"flow_shift": "3"}),
+    ("dpm2-midpoint", {"euler_at_final": 1}),
+    ("dpm2-midpoint", {"a_setting_of_the_future": 1}),
+]
+
+
+@pytest.mark.parametrize(("algorithm", "setting"), REFUSED, ids=[f"{a}-{json.dumps(s)}" for a, s in REFUSED])
+@pytest.mark.parametrize("override", ["", "euler"])
+def test_an_unsupported_setting_is_refused_by_name(algorithm: str, setting: dict[str, Any], override: str) -> None:
+    config = json.loads(config_json(make(algorithm, 3.0)))
+    _core.scheduler_table(json.dumps(config), "", 8)
+    changed = copy.deepcopy(config)
+    changed.update(setting)
+    with pytest.raises(_core.InvalidArgument, match=next(iter(setting))):
+        _core.scheduler_table(json.dumps(changed), override, 8)
+
+
+def test_a_last_step_that_would_divide_by_zero_is_refused_by_name() -> None:
+    with pytest.raises(_core.InvalidArgument, match="lower_order_final.*final_sigmas_type"):
+        table_of(unipc(lower_order_final=False), 8)
+
+
+def test_an_unknown_algorithm_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(_core.InvalidArgument, match="DDIMScheduler.*FlowMatchEulerDiscreteScheduler"):
+        _core.scheduler_table('{"_class_name": "DDIMScheduler"}', "", 8)
+    with pytest.raises(_core.InvalidArgument, match="_class_name"):
+        _core.scheduler_table("{}", "", 8)
+    with pytest.raises(_core.InvalidArgument, match="JSON"):
+        _core.scheduler_table("[", "", 8)
+    with pytest.raises(_core.InvalidArgument, match="heun.*euler, unipc or dpmpp_2m"):
+        table_of(euler(), 8, "heun")
+
+
+@pytest.mark.parametrize("steps", [0, -1, 10_001])
+def test_a_step_count_out_of_range_is_refused(steps: int) -> None:
+    with pytest.raises(_core.InvalidArgument, match=f"num_inference_steps is {steps}.*1 to 10000"):
+        table_of(euler(), steps)
