@@ -327,18 +327,18 @@ def test_an_unsupported_setting_is_refused_by_name(algorithm: str, setting: dict
 
 
 def test_a_last_step_that_would_divide_by_zero_is_refused_by_name() -> None:
-    with pytest.raises(_core.InvalidArgument, match="lower_order_final.*final_sigmas_type"):
+    with pytest.raises(_core.InvalidArgument, match=r"lower_order_final.*final_sigmas_type"):
         table_of(unipc(lower_order_final=False), 8)
 
 
 def test_an_unknown_algorithm_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(_core.InvalidArgument, match="DDIMScheduler.*FlowMatchEulerDiscreteScheduler"):
+    with pytest.raises(_core.InvalidArgument, match=r"DDIMScheduler.*FlowMatchEulerDiscreteScheduler"):
         _core.scheduler_table('{"_class_name": "DDIMScheduler"}', "", 8)
     with pytest.raises(_core.InvalidArgument, match="_class_name"):
         _core.scheduler_table("{}", "", 8)
     with pytest.raises(_core.InvalidArgument, match="JSON"):
         _core.scheduler_table("[", "", 8)
-    with pytest.raises(_core.InvalidArgument, match="heun.*euler, unipc or dpmpp_2m"):
+    with pytest.raises(_core.InvalidArgument, match=r"heun.*euler, unipc or dpmpp_2m"):
         table_of(euler(), 8, "heun")
 
 

@@ -15,7 +15,8 @@ from vidrt import _core
 def _load_reference() -> ModuleType:
     # Tests are no package (--import-mode=importlib), so a helper beside them is loaded by its path.
     spec = importlib.util.spec_from_file_location("philox_reference", Path(__file__).with_name("philox_reference.py"))
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
