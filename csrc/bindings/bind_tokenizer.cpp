@@ -1,4 +1,13 @@
 #include <pybind11/stl.h>
+#include <pybind11/stl/filesystem.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "bindings/bindings.h"
 #include "runtime/tokenizer.h"
@@ -6,6 +15,25 @@
 namespace py = pybind11;
 
 namespace vidrt::bindings {
+namespace {
+
+// A tokenizer without a bundle around it, for comparing one with the library it stands in for.
+std::unique_ptr<Tokenizer> load_from_folder(const std::filesystem::path& folder, std::string kind,
+                                            std::vector<std::string> files, int max_length, std::int64_t pad_id,
+                                            std::int64_t eos_id, std::optional<std::int64_t> unk_id,
+                                            std::map<std::string, std::int64_t> added_tokens) {
+  TokenizerConfig config;
+  config.kind = std::move(kind);
+  config.files = std::move(files);
+  config.max_length = max_length;
+  config.pad_id = pad_id;
+  config.eos_id = eos_id;
+  config.unk_id = unk_id;
+  config.added_tokens = std::move(added_tokens);
+  return load_tokenizer(config, folder.string());
+}
+
+}  // namespace
 
 void bind_tokenizer(py::module_& m) {
   py::class_<Tokens>(m, "Tokens")
@@ -18,6 +46,9 @@ void bind_tokenizer(py::module_& m) {
   py::class_<Tokenizer>(m, "Tokenizer")
       .def(py::init(&make_tokenizer), py::arg("bundle"))
       .def("encode", &Tokenizer::encode, py::arg("text"));
+  m.def("load_tokenizer", &load_from_folder, py::arg("folder"), py::arg("kind"), py::arg("files"), py::kw_only(),
+        py::arg("max_length"), py::arg("pad_id"), py::arg("eos_id"), py::arg("unk_id") = py::none(),
+        py::arg("added_tokens") = std::map<std::string, std::int64_t>{});
   m.def("pad_tokens", &pad_tokens, py::arg("tokens"), py::arg("config"), py::arg("truncate") = false);
 }
 

@@ -19,183 +19,124 @@ class IoError(Error, OSError): ...
 class Cancelled(Error): ...
 
 class TensorSpec:
-    @property
-    def name(self) -> str: ...
-    @property
-    def dtype(self) -> str: ...
-    @property
-    def shape(self) -> tuple[str, ...]: ...
+    name: Final[str]
+    dtype: Final[str]
+    shape: Final[tuple[str, ...]]
 
 class Parity:
-    @property
-    def max_abs(self) -> float: ...
-    @property
-    def tolerance(self) -> float: ...
-    @property
-    def cases(self) -> int: ...
+    max_abs: Final[float]
+    tolerance: Final[float]
+    cases: Final[int]
 
 class Variant:
-    @property
-    def id(self) -> str: ...
-    @property
-    def file(self) -> str: ...
-    @property
-    def sha256(self) -> str: ...
-    @property
-    def bytes(self) -> int: ...
-    @property
-    def weight_bytes(self) -> int: ...
-    @property
-    def data_files(self) -> list[str]: ...
-    @property
-    def opset(self) -> int: ...
-    @property
-    def precision(self) -> str: ...
-    @property
-    def storage(self) -> str: ...
-    @property
-    def custom_ops(self) -> list[str]: ...
-    @property
-    def backends(self) -> list[str]: ...
-    @property
-    def inputs(self) -> list[TensorSpec]: ...
-    @property
-    def outputs(self) -> list[TensorSpec]: ...
-    @property
-    def parity(self) -> Parity | None: ...
+    id: Final[str]
+    file: Final[str]
+    sha256: Final[str]
+    bytes: Final[int]
+    weight_bytes: Final[int]
+    data_files: Final[list[str]]
+    opset: Final[int]
+    precision: Final[str]
+    storage: Final[str]
+    custom_ops: Final[list[str]]
+    backends: Final[list[str]]
+    inputs: Final[list[TensorSpec]]
+    outputs: Final[list[TensorSpec]]
+    parity: Final[Parity | None]
 
 class Module:
-    @property
-    def name(self) -> str: ...
-    @property
-    def variants(self) -> list[Variant]: ...
+    name: Final[str]
+    variants: Final[list[Variant]]
 
 class DataFile:
-    @property
-    def bytes(self) -> int: ...
-    @property
-    def sha256(self) -> str: ...
+    bytes: Final[int]
+    sha256: Final[str]
 
 class TokenizerConfig:
-    @property
-    def kind(self) -> str: ...
-    @property
-    def files(self) -> list[str]: ...
-    @property
-    def max_length(self) -> int: ...
-    @property
-    def pad_id(self) -> int: ...
-    @property
-    def eos_id(self) -> int: ...
-    @property
-    def unk_id(self) -> int | None: ...
-    @property
-    def added_tokens(self) -> dict[str, int]: ...
+    kind: Final[str]
+    files: Final[list[str]]
+    max_length: Final[int]
+    pad_id: Final[int]
+    eos_id: Final[int]
+    unk_id: Final[int | None]
+    added_tokens: Final[dict[str, int]]
 
 class Limit:
-    @property
-    def min(self) -> int: ...
-    @property
-    def max(self) -> int: ...
-    @property
-    def step(self) -> int: ...
-    @property
-    def measured_min(self) -> int: ...
-    @property
-    def measured_max(self) -> int: ...
+    min: Final[int]
+    max: Final[int]
+    step: Final[int]
+    measured_min: Final[int]
+    measured_max: Final[int]
 
 class VaeConfig:
-    @property
-    def form(self) -> str: ...
-    @property
-    def temporal_ratio(self) -> int: ...
-    @property
-    def spatial_ratio(self) -> int: ...
-    @property
-    def latent_channels(self) -> int: ...
+    form: Final[str]
+    temporal_ratio: Final[int]
+    spatial_ratio: Final[int]
+    latent_channels: Final[int]
 
 class Defaults:
-    @property
-    def height(self) -> int: ...
-    @property
-    def width(self) -> int: ...
-    @property
-    def num_frames(self) -> int: ...
-    @property
-    def num_inference_steps(self) -> int: ...
-    @property
-    def guidance_scale(self) -> float: ...
-    @property
-    def negative_prompt(self) -> str: ...
-    @property
-    def fps(self) -> float: ...
+    height: Final[int]
+    width: Final[int]
+    num_frames: Final[int]
+    num_inference_steps: Final[int]
+    guidance_scale: Final[float]
+    negative_prompt: Final[str]
+    fps: Final[float]
 
 class Manifest:
-    @property
-    def schema_version(self) -> int: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def family(self) -> str: ...
-    @property
-    def license(self) -> str: ...
-    @property
-    def tokenizer(self) -> TokenizerConfig: ...
-    @property
-    def scheduler_json(self) -> str: ...
-    @property
-    def height(self) -> Limit: ...
-    @property
-    def width(self) -> Limit: ...
-    @property
-    def num_frames(self) -> Limit: ...
-    @property
-    def vae(self) -> VaeConfig: ...
-    @property
-    def guidance_off_at(self) -> float: ...
-    @property
-    def text_length(self) -> int: ...
-    @property
-    def zero_after_mask(self) -> bool: ...
-    @property
-    def image_conditioning(self) -> str: ...
-    @property
-    def defaults(self) -> Defaults: ...
-    @property
-    def data_files(self) -> dict[str, DataFile]: ...
-    @property
-    def modules(self) -> dict[str, Module]: ...
+    schema_version: Final[int]
+    name: Final[str]
+    family: Final[str]
+    license: Final[str]
+    tokenizer: Final[TokenizerConfig]
+    scheduler_json: Final[str]
+    height: Final[Limit]
+    width: Final[Limit]
+    num_frames: Final[Limit]
+    vae: Final[VaeConfig]
+    guidance_off_at: Final[float]
+    text_length: Final[int]
+    zero_after_mask: Final[bool]
+    image_conditioning: Final[str]
+    defaults: Final[Defaults]
+    data_files: Final[dict[str, DataFile]]
+    modules: Final[dict[str, Module]]
 
 class Bundle:
     @staticmethod
     def open(path: str | os.PathLike[str]) -> Bundle: ...
-    @property
-    def path(self) -> str: ...
-    @property
-    def manifest(self) -> Manifest: ...
-    @property
-    def manifest_json(self) -> str: ...
+    path: Final[str]
+    manifest: Final[Manifest]
+    manifest_json: Final[str]
     def resolve(self, relative: str) -> str: ...
     def operators(self, variant: Variant) -> dict[str, int]: ...
     def verify_weights(self) -> None: ...
 
 class Tokens:
-    @property
-    def ids(self) -> list[int]: ...
-    @property
-    def unknown_words(self) -> list[str]: ...
+    ids: Final[list[int]]
+    unknown_words: Final[list[str]]
 
 class PaddedTokens:
-    @property
-    def input_ids(self) -> list[int]: ...
-    @property
-    def attention_mask(self) -> list[int]: ...
-    @property
-    def truncated(self) -> bool: ...
+    input_ids: Final[list[int]]
+    attention_mask: Final[list[int]]
+    truncated: Final[bool]
 
 class Tokenizer:
     def __init__(self, bundle: Bundle) -> None: ...
     def encode(self, text: str) -> Tokens: ...
+
+def load_tokenizer(
+    folder: str | os.PathLike[str],
+    kind: str,
+    files: list[str],
+    *,
+    max_length: int,
+    pad_id: int,
+    eos_id: int,
+    unk_id: int | None = None,
+    added_tokens: dict[str, int] = {},
+) -> Tokenizer:
+    """A tokenizer without a bundle around it."""
 
 def pad_tokens(tokens: Tokens, config: TokenizerConfig, truncate: bool = False) -> PaddedTokens: ...
 
@@ -219,10 +160,8 @@ class PromptEmbeds:
         prompt: str = "",
         encoder_id: str = "",
     ) -> None: ...
-    @property
-    def prompt(self) -> str: ...
-    @property
-    def encoder_id(self) -> str: ...
+    prompt: Final[str]
+    encoder_id: Final[str]
     @property
     def text_embeds(self) -> npt.NDArray[np.float32]:
         """(L, D) float32, a read-only view."""
@@ -258,116 +197,65 @@ class GenerateOptions:
     keep_frames: bool
 
 class PlannedTensor:
-    @property
-    def name(self) -> str: ...
-    @property
-    def bytes(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def first_stage(self) -> int: ...
-    @property
-    def last_stage(self) -> int: ...
+    name: Final[str]
+    bytes: Final[int]
+    offset: Final[int]
+    first_stage: Final[int]
+    last_stage: Final[int]
 
 class GenerationPlan:
-    @property
-    def height(self) -> int: ...
-    @property
-    def width(self) -> int: ...
-    @property
-    def num_frames(self) -> int: ...
-    @property
-    def latent_frames(self) -> int: ...
-    @property
-    def latent_height(self) -> int: ...
-    @property
-    def latent_width(self) -> int: ...
-    @property
-    def num_inference_steps(self) -> int: ...
-    @property
-    def guidance(self) -> str: ...
-    @property
-    def decode_chunk(self) -> int: ...
-    @property
-    def stages(self) -> list[str]: ...
-    @property
-    def tensors(self) -> list[PlannedTensor]: ...
-    @property
-    def arena_bytes(self) -> int: ...
-    @property
-    def unshared_bytes(self) -> int: ...
-    @property
-    def residency(self) -> str: ...
-    @property
-    def weight_bytes(self) -> int: ...
+    height: Final[int]
+    width: Final[int]
+    num_frames: Final[int]
+    latent_frames: Final[int]
+    latent_height: Final[int]
+    latent_width: Final[int]
+    num_inference_steps: Final[int]
+    guidance: Final[str]
+    decode_chunk: Final[int]
+    stages: Final[list[str]]
+    tensors: Final[list[PlannedTensor]]
+    arena_bytes: Final[int]
+    unshared_bytes: Final[int]
+    residency: Final[str]
+    weight_bytes: Final[int]
 
 class Timings:
-    @property
-    def load(self) -> float: ...
-    @property
-    def encode(self) -> float: ...
-    @property
-    def denoise(self) -> float: ...
-    @property
-    def decode(self) -> float: ...
-    @property
-    def last_step_to_first_frame(self) -> float: ...
-    @property
-    def first_frame(self) -> float: ...
-    @property
-    def total(self) -> float: ...
-    @property
-    def session(self) -> float: ...
+    load: Final[float]
+    encode: Final[float]
+    denoise: Final[float]
+    decode: Final[float]
+    last_step_to_first_frame: Final[float]
+    first_frame: Final[float]
+    total: Final[float]
+    session: Final[float]
 
 class VideoMetadata:
-    @property
-    def bundle(self) -> str: ...
-    @property
-    def vidrt_version(self) -> str: ...
-    @property
-    def backend(self) -> str: ...
-    @property
-    def device(self) -> str: ...
-    @property
-    def variants(self) -> dict[str, str]: ...
-    @property
-    def prompt(self) -> str: ...
-    @property
-    def negative_prompt(self) -> str: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def num_inference_steps(self) -> int: ...
-    @property
-    def guidance_scale(self) -> float: ...
-    @property
-    def scheduler(self) -> str: ...
-    @property
-    def guidance(self) -> str: ...
-    @property
-    def residency(self) -> str: ...
-    @property
-    def decode_chunk(self) -> int: ...
-    @property
-    def arena_bytes(self) -> int: ...
-    @property
-    def warnings(self) -> list[str]: ...
+    bundle: Final[str]
+    vidrt_version: Final[str]
+    backend: Final[str]
+    device: Final[str]
+    variants: Final[dict[str, str]]
+    prompt: Final[str]
+    negative_prompt: Final[str]
+    seed: Final[int]
+    num_inference_steps: Final[int]
+    guidance_scale: Final[float]
+    scheduler: Final[str]
+    guidance: Final[str]
+    residency: Final[str]
+    decode_chunk: Final[int]
+    arena_bytes: Final[int]
+    warnings: Final[list[str]]
 
 class Video:
-    @property
-    def frames(self) -> npt.NDArray[np.uint8] | None: ...
-    @property
-    def num_frames(self) -> int: ...
-    @property
-    def height(self) -> int: ...
-    @property
-    def width(self) -> int: ...
-    @property
-    def fps(self) -> float: ...
-    @property
-    def metadata(self) -> VideoMetadata: ...
-    @property
-    def timings(self) -> Timings: ...
+    frames: Final[npt.NDArray[np.uint8] | None]
+    num_frames: Final[int]
+    height: Final[int]
+    width: Final[int]
+    fps: Final[float]
+    metadata: Final[VideoMetadata]
+    timings: Final[Timings]
 
 class CancelToken:
     """Asks a running generation to stop, from any thread or signal handler.
@@ -378,8 +266,7 @@ class CancelToken:
     def __init__(self) -> None: ...
     def cancel(self) -> None: ...
     def reset(self) -> None: ...
-    @property
-    def cancelled(self) -> bool: ...
+    cancelled: Final[bool]
 
 class Callbacks:
     def __init__(
@@ -393,10 +280,8 @@ class Callbacks:
 
 class Pipeline:
     def __init__(self, bundle: str | os.PathLike[str], options: PipelineOptions) -> None: ...
-    @property
-    def bundle(self) -> Bundle: ...
-    @property
-    def backend_description(self) -> str: ...
+    bundle: Final[Bundle]
+    backend_description: Final[str]
     def encode_prompt(
         self, prompt: str, truncate: bool, cancel: CancelToken | None, callbacks: Callbacks
     ) -> PromptEmbeds: ...
@@ -416,6 +301,44 @@ class Pipeline:
         cancel: CancelToken | None,
         callbacks: Callbacks,
     ) -> Video: ...
+
+class StepCoefficients:
+    timestep: Final[float]
+    to_m_sample: Final[float]
+    to_m_output: Final[float]
+    correct: Final[bool]
+    c_prev: Final[float]
+    c_m: Final[float]
+    c_history: Final[list[float]]
+    p_sample: Final[float]
+    p_m: Final[float]
+    p_history: Final[list[float]]
+
+class SchedulerTable:
+    name: Final[str]
+    init_noise_sigma: Final[float]
+    num_history: Final[int]
+    needs_prev_sample: Final[bool]
+    sigmas: Final[list[float]]
+    steps: Final[list[StepCoefficients]]
+    timesteps: Final[npt.NDArray[np.float64]]
+
+def scheduler_table(config_json: str, override_name: str, num_inference_steps: int) -> SchedulerTable: ...
+def scheduler_run_step(
+    table: SchedulerTable,
+    step: int,
+    sample: npt.NDArray[np.float32],
+    output: npt.NDArray[np.float32],
+    *,
+    output_negative: npt.NDArray[np.float32] | None = None,
+    guidance_scale: float = 1.0,
+    prev_sample: npt.NDArray[np.float32] | None = None,
+    history: list[npt.NDArray[np.float32]] = [],
+) -> list[npt.NDArray[np.float32]]:
+    """Apply one step to `sample` in place; returns the history in the order of the next step."""
+
+def standard_normal(seed: int, count: int) -> npt.NDArray[np.float32]:
+    """Initial noise: `count` values that depend on the seed and their index only (docs/random.md)."""
 
 def add_onnxruntime_search_path(folder: str) -> None: ...
 def onnxruntime_facts() -> dict[str, str]: ...

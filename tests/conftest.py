@@ -1,0 +1,92 @@
+"""What all Python tests share: the shipped bundle, one opened pipeline, and settings small enough to be quick."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+POCKET = Path(__file__).resolve().parent.parent / "models" / "pocket"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what vidrt remembers between runs (checked weight files) out of the user's cache folder."""
+    os.environ["VIDRT_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def pocket_bundle() -> Path:
+    """The reference bundle in the repository."""
+    assert (POCKET / "manifest.json").is_file(), f"the shipped bundle is missing from {POCKET}"
+    return POCKET
+
+
+@pytest.fixture
+def bundle_copy(pocket_bundle: Path, tmp_path: Path) -> Path:
+    """A copy of the bundle to damage."""
+    return Path(shutil.copytree(pocket_bundle, tmp_path / "bundle"))
+
+
+@pytest.fixture(scope="session")
+def pipe(pocket_bundle: Path) -> Any:
+    """One pipeline for all tests of a process: that it stays usable is part of what they check."""
+    import vidrt
+
+    return vidrt.TextToVideoPipeline(pocket_bundle, threads=1)
+
+
+@pytest.fixture
+def tiny() -> dict[str, Any]:
+    """Settings of the quickest clip with every stage in it: two decoded chunks, two steps, guidance on."""
+    return {
+        "height": 32,
+        "width": 32,
+        "num_frames": 9,
+        "num_inference_steps": 2,
+        "guidance_scale": 3.0,
+        "seed": 7,
+        "decode_chunk": 1,
+    }
+
+
+@pytest.fixture
+def unwarned() -> dict[str, Any]:
+    """Take warnings where a test is not about them: tiny clips lie outside the range of measured quality."""
+    return {"on_warning": lambda message: None}
+
+
+@pytest.fixture
+def run_python(pocket_bundle: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run code in a fresh interpreter."""
+
+    def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120, check=False
+        )
+
+    return run
+
+
+@pytest.fixture
+def run_vidrt(pocket_bundle: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command `vidrt` in an empty folder, as a shell would."""
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "vidrt.engine.cli", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "VIDRT_BUNDLE": str(pocket_bundle), "COLUMNS": "200", **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
