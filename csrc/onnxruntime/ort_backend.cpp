@@ -1,0 +1,103 @@
+#include "onnxruntime/ort_backend.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <set>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "onnxruntime/ort_environment.h"
+#include "onnxruntime/ort_session.h"
+#include "runtime/processor.h"
+#include "vidrt/errors.h"
+
+namespace vidrt {
+namespace {
+
+// N of "cuda:N".
+std::optional<int> cuda_index(const std::string& device) {
+  constexpr std::size_t kPrefixLength = 5;
+  if (device.rfind("cuda:", 0) != 0) return std::nullopt;
+  int index = -1;
+  const char* end = device.data() + device.size();
+  const auto [stop, error] = std::from_chars(device.data() + kPrefixLength, end, index);
+  if (error != std::errc() || stop != end || index < 0) return std::nullopt;
+  return index;
+}
+
+class OrtBackend : public Backend {
+ public:
+  OrtBackend(std::string name, std::optional<int> cuda)
+      : name_(std::move(name)), cuda_(cuda), library_(ort_library()), environment_(ort_environment()) {}
+
+  std::string name() const override { return name_; }
+  std::string description() const override { return name_ + " " + library_.version; }
+  bool has_custom_op(const std::string&) const override { return false; }
+
+  std::unique_ptr<Session> load(const Bundle& bundle, const std::string& module, const Variant& variant,
+                                const SessionOptions& options) override {
+    const OrtApi& api = *library_.api;
+    const std::string what = "loading " + module + " (" + variant.file + ")";
+    const OrtHandle<OrtSessionOptions> session_options = make_options(options, what);
+    ::OrtSession* session = nullptr;
+    check_ort(api,
+              api.CreateSession(environment_.get(), bundle.resolve(variant.file).c_str(), session_options.get(), &session),
+              what);
+    return std::make_unique<OrtSession>(api, module, own(session, api.ReleaseSession));
+  }
+
+ private:
+  OrtHandle<OrtSessionOptions> make_options(const SessionOptions& options, const std::string& what) const {
+    const OrtApi& api = *library_.api;
+    OrtSessionOptions* raw = nullptr;
+    check_ort(api, api.CreateSessionOptions(&raw), what);
+    OrtHandle<OrtSessionOptions> owned = own(raw, api.ReleaseSessionOptions);
+    const int threads = options.threads > 0 ? options.threads : physical_cores();
+    check_ort(api, api.SetIntraOpNumThreads(raw, threads), what);
+    check_ort(api, api.SetSessionExecutionMode(raw, ORT_SEQUENTIAL), what);
+    check_ort(api, api.SetSessionGraphOptimizationLevel(raw, ORT_ENABLE_ALL), what);
+    const std::pair<const char*, const char*> entries[] = {
+        // All sessions of the process take their activations from one arena: what one stage used, the next reuses.
+        {"session.use_env_allocators", "1"},
+        // Threads may spin within a run, but an idle pipeline must leave the processor alone.
+        {"session.force_spinning_stop", "1"},
+    };
+    for (const auto& [key, value] : entries) check_ort(api, api.AddSessionConfigEntry(raw, key, value), what);
+    if (cuda_) append_cuda(raw);
+    return owned;
+  }
+
+  void append_cuda(OrtSessionOptions* options) const {
+    const OrtApi& api = *library_.api;
+    const std::string what = "taking the CUDA provider (pip install \"vidrt[cuda]\" has it)";
+    OrtCUDAProviderOptionsV2* raw = nullptr;
+    check_ort(api, api.CreateCUDAProviderOptions(&raw), what);
+    const OrtHandle<OrtCUDAProviderOptionsV2> cuda = own(raw, api.ReleaseCUDAProviderOptions);
+    const char* keys[] = {"device_id"};
+    const std::string index = std::to_string(*cuda_);
+    const char* values[] = {index.c_str()};
+    check_ort(api, api.UpdateCUDAProviderOptions(raw, keys, values, 1), what);
+    check_ort(api, api.SessionOptionsAppendExecutionProvider_CUDA_V2(options, raw), what);
+  }
+
+  std::string name_;
+  std::optional<int> cuda_;
+  const OrtLibrary& library_;
+  const OrtEnvironment& environment_;
+};
+
+}  // namespace
+
+std::shared_ptr<Backend> make_ort_backend(const std::string& name, const std::string& device) {
+  const bool wants_cuda = name == "onnxruntime-cuda";
+  const std::optional<int> cuda = cuda_index(device);
+  if (wants_cuda != cuda.has_value()) {
+    throw InvalidArgument("the backend " + name + " runs on " + (wants_cuda ? "cuda:N" : "cpu") + ", got the device '" +
+                          device + "'" + (cuda.has_value() ? "; use backend onnxruntime-cuda." : "."));
+  }
+  return std::make_shared<OrtBackend>(name, cuda);
+}
+
+}  // namespace vidrt

@@ -1,0 +1,55 @@
+#include "runtime/session.h"
+
+#include <algorithm>
+
+#include "onnxruntime/ort_backend.h"
+#include "vidrt/errors.h"
+
+namespace vidrt {
+namespace {
+
+std::string join(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+// Why a backend cannot run a variant; empty when it can.
+std::string refusal(const Variant& variant, const Backend& backend, const std::string& wanted) {
+  if (!wanted.empty() && variant.id != wanted) return "is not the variant asked for (" + wanted + ")";
+  const bool supported =
+      std::find(variant.backends.begin(), variant.backends.end(), backend.name()) != variant.backends.end();
+  if (!supported) return "is for " + join(variant.backends) + ", not for " + backend.name();
+  for (const std::string& op : variant.custom_ops) {
+    if (!backend.has_custom_op(op)) return "needs the operator " + op + ", which " + backend.name() + " does not have";
+  }
+  return "";
+}
+
+}  // namespace
+
+const Variant& choose_variant(const Module& module, const Backend& backend, const std::string& wanted) {
+  std::string reasons;
+  for (const Variant& variant : module.variants) {
+    const std::string reason = refusal(variant, backend, wanted);
+    if (reason.empty()) return variant;
+    reasons += "\n  " + variant.id + " " + reason;
+  }
+  throw BackendError("no variant of " + module.name + " can run:" + reasons);
+}
+
+std::shared_ptr<Backend> make_backend(const std::string& backend, const std::string& device) {
+  if (backend == "auto" || backend == "onnxruntime" || backend == "onnxruntime-cuda") {
+    // Without a wish the device decides.
+    const bool cuda = device.rfind("cuda", 0) == 0;
+    return make_ort_backend(backend == "auto" ? (cuda ? "onnxruntime-cuda" : "onnxruntime") : backend, device);
+  }
+  if (backend == "tensorrt" || backend == "tensorrt-rtx") {
+    throw BackendError("this build has no " + backend + " backend; use backend onnxruntime (device cpu) or "
+                       "onnxruntime-cuda (device cuda:N).");
+  }
+  throw InvalidArgument("unknown backend '" + backend +
+                        "'; expected one of: auto, onnxruntime, onnxruntime-cuda, tensorrt, tensorrt-rtx.");
+}
+
+}  // namespace vidrt
