@@ -1,6 +1,8 @@
 #include "runtime/generation_planner.h"
 
 #include <algorithm>
+#include <iomanip>
+#include <sstream>
 #include <utility>
 
 #include "runtime/memory_plan.h"
@@ -102,7 +104,13 @@ std::uint64_t stage_weights(const ModuleSet& modules, const std::vector<std::str
   return bytes;
 }
 
-std::string mebibytes(std::uint64_t bytes) { return std::to_string((bytes + (1U << 20U) - 1) >> 20U) + " MiB"; }
+// "1234567 bytes (1.2 MiB)": exact, because a budget may miss by little.
+std::string byte_string(std::uint64_t bytes) {
+  std::ostringstream text;
+  text << bytes << " bytes (" << std::fixed << std::setprecision(1) << static_cast<double>(bytes) / (1024.0 * 1024.0)
+       << " MiB)";
+  return text.str();
+}
 
 }  // namespace
 
@@ -180,9 +188,9 @@ GenerationLayout plan_generation(const Manifest& manifest, const ModuleSet& modu
       if (memory_budget == 0 || smallest <= memory_budget) return layout;
     }
   }
-  throw OutOfMemory("this generation needs at least " + mebibytes(smallest) +
+  throw OutOfMemory("this generation needs at least " + byte_string(smallest) +
                     " for weights and tensors even with one stage loaded at a time, but memory_budget is " +
-                    mebibytes(memory_budget) + "; raise the budget, or lower height, width or num_frames.");
+                    byte_string(memory_budget) + "; raise the budget, or lower height, width or num_frames.");
 }
 
 }  // namespace vidrt

@@ -1,0 +1,38 @@
+// A backend in plain loops that honours the module contracts of docs/bundle.md with simple, deterministic arithmetic.
+// It lets the pipeline be tested without ONNX Runtime: chunking, cancelling, threads, failures.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "runtime/session.h"
+
+namespace vidrt::testing {
+
+class ReferenceBackend : public Backend {
+ public:
+  std::string name() const override { return "onnxruntime"; }  // what toy bundles declare
+  std::string description() const override { return "reference 1.0"; }
+  bool has_custom_op(const std::string&) const override { return false; }
+  std::unique_ptr<Session> load(const Bundle& bundle, const std::string& module, const Variant& variant,
+                                const SessionOptions& options) override;
+
+  /// Called before each run with the module's name; may throw or cancel. Set before the pipeline is used.
+  std::function<void(const std::string&)> before_run;
+  /// The denoiser's prediction holds one value that is not a number.
+  bool poison_denoiser = false;
+  /// Sessions alive at the moment, and the most there ever were.
+  int alive() const { return alive_.load(); }
+  int most_alive() const { return most_alive_.load(); }
+  int loads() const { return loads_.load(); }
+
+  void count_load();
+  void count_unload() { --alive_; }
+
+ private:
+  std::atomic<int> alive_{0}, most_alive_{0}, loads_{0};
+};
+
+}  // namespace vidrt::testing
