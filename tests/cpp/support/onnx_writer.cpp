@@ -1,5 +1,7 @@
 #include "support/onnx_writer.h"
 
+#include <cstring>
+
 namespace vidrt::testing {
 namespace {
 
@@ -33,6 +35,14 @@ ProtoWriter& ProtoWriter::bytes(std::uint32_t field, const std::string& value) {
   append_varint((std::uint64_t{field} << 3U) | 2U);
   append_varint(value.size());
   data_ += value;
+  return *this;
+}
+
+ProtoWriter& ProtoWriter::fixed32(std::uint32_t field, float value) {
+  append_varint((std::uint64_t{field} << 3U) | 5U);
+  char bytes[sizeof(value)];
+  std::memcpy(bytes, &value, sizeof(value));
+  data_.append(bytes, sizeof(bytes));
   return *this;
 }
 

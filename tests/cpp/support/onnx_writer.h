@@ -1,4 +1,4 @@
-// Minimal ONNX files, encoded by hand, so that tests decide every byte.
+// Minimal protobuf files (ONNX graphs, SentencePiece models), encoded by hand, so that tests decide every byte.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@ class ProtoWriter {
  public:
   ProtoWriter& varint(std::uint32_t field, std::uint64_t value);
   ProtoWriter& bytes(std::uint32_t field, const std::string& value);
+  ProtoWriter& fixed32(std::uint32_t field, float value);
   ProtoWriter& message(std::uint32_t field, const ProtoWriter& value) { return bytes(field, value.data()); }
   const std::string& data() const { return data_; }
 
