@@ -1,0 +1,87 @@
+"""`vidrt export FAMILY FOLDER`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from vidrt.engine.errors import InvalidArgument
+from vidrt.export.exporter import ExportOptions, ExportSummary, export_bundle
+from vidrt.export.registry import ModelSource, family_names, find_family
+
+
+class _Dtype(str, Enum):
+    FP32 = "fp32"
+    FP16 = "fp16"
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def export(
+    family: Annotated[str, typer.Argument(help=f"The kind of model: {', '.join(family_names())}.")],
+    folder: Annotated[Path, typer.Argument(help="The bundle's folder, made by the export.")],
+    checkpoint: Annotated[Path | None, typer.Option(help="The trained weights, in the family's own format.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Make random weights from this seed instead.", min=0)] = None,
+    dtype: Annotated[_Dtype, typer.Option(help="What the graphs compute in.")] = _Dtype.FP32,
+    storage: Annotated[_Dtype, typer.Option(help="What the weights are stored in.")] = _Dtype.FP16,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle that is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Export a PyTorch model to a bundle, compare every graph with PyTorch, and open the result."""
+    if (checkpoint is None) == (seed is None):
+        raise InvalidArgument("expected either --checkpoint FILE, or --seed N for random weights.")
+    spec = find_family(family).load(ModelSource(checkpoint, seed or 0))
+    options = ExportOptions(dtype.value, storage.value, overwrite)
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:<28}"), BarColumn(bar_width=30), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=as_json or not console.is_terminal) as progress:
+        task = progress.add_task("loading")
+
+        def show(what: str, done: int, total: int) -> None:
+            progress.update(task, description=what, completed=done, total=total)
+
+        summary = export_bundle(spec, folder, options, show)
+    if as_json:
+        print(json.dumps(dataclasses.asdict(summary), default=str))
+    else:
+        _print_summary(summary)
+
+
+def _print_summary(summary: ExportSummary) -> None:
+    table = Table("module", "nodes", "graph", "difference from PyTorch", "allowed", "cases", box=None)
+    for graph in summary.graphs:
+        measured = graph.parity
+        table.add_row(
+            graph.module,
+            str(graph.nodes),
+            f"{graph.bytes / 1e3:.0f} kB",
+            f"{measured.max_abs:.2g}",
+            f"{measured.tolerance:.2g}",
+            str(measured.cases),
+        )
+    console = Console()
+    console.print(table)
+    console.print(f"{summary.path}: {summary.weight_bytes / 1e6:.1f} MB of weights")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command for the command line `vidrt`, which reports errors.
+
+    Args:
+        arguments: Those after `vidrt export`.
+
+    Returns:
+        The exit code.
+    """
+    result = app(args=arguments, prog_name="vidrt export", standalone_mode=False)
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,102 @@
+"""Clean-up of traced graphs. Weights take part as opaque inputs, so no pass can read, fold or merge them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import onnx_ir as ir
+from onnx_ir.passes import common
+from onnxscript import optimizer
+
+_ROUNDS = 4
+
+
+def rename_initializers(model: ir.Model, names: Mapping[str, str]) -> None:
+    """Give initialisers that are weights the names they are stored under; others (constants) keep theirs."""
+    initializers = model.graph.initializers
+    weights = [initializers.pop(name) for name in list(initializers) if name in names]
+    for value in weights:
+        assert value.name is not None  # initialisers have one
+        value.name = names[value.name]
+        initializers.add(value)
+
+
+def clean(model: ir.Model, weights: Mapping[str, object]) -> None:
+    """Infer shapes, fold constants, merge equal computations and drop dead ones, in place.
+
+    Args:
+        model: A traced graph.
+        weights: Names of the initialisers that are weights.
+    """
+    graph = model.graph
+    hidden: dict[str, ir.TensorProtocol | None] = {}
+    for name in [name for name in graph.initializers if name in weights]:
+        value = graph.initializers.pop(name)
+        hidden[name] = value.const_value
+        value.const_value = None
+        graph.inputs.append(value)
+    optimizer.optimize_ir(model, num_iterations=_ROUNDS)
+    ir.passes.Sequential(
+        common.CommonSubexpressionEliminationPass(),
+        common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        common.DeduplicateInitializersPass(),
+    )(model)
+    for name in hidden:
+        _reshape_at_rest(next(value for value in graph.inputs if value.name == name))
+    ir.passes.Sequential(
+        common.RemoveUnusedNodesPass(),
+        common.RemoveUnusedOpsetsPass(),
+        # It holds stack traces, and with them the paths of the machine that exported.
+        common.ClearMetadataAndDocStringPass(),
+        common.TopologicalSortPass(),
+    )(model)
+    for value in [value for value in graph.inputs if value.name in hidden]:
+        graph.inputs.remove(value)
+        if value.uses():
+            assert value.name is not None
+            value.const_value = hidden[value.name]
+            graph.initializers.add(value)
+
+
+def _reshape_at_rest(weight: ir.Value) -> None:
+    """Let a weight that is only ever used in one other shape have that shape: its bytes are the same."""
+    uses = list(weight.uses())
+    if len(uses) != 1 or uses[0].node.op_type != "Reshape" or uses[0].idx != 0 or weight.shape is None:
+        return
+    node = uses[0].node
+    target = node.inputs[1].const_value if node.inputs[1] is not None else None
+    allowzero = node.attributes.get("allowzero")
+    if target is None or not weight.shape.is_static():
+        return
+    shape = np.asarray(target.numpy()).tolist()
+    if 0 in shape and (allowzero is None or allowzero.as_int() == 0):
+        return
+    size = math.prod(weight.shape.numpy())
+    known = math.prod(dim for dim in shape if dim != -1)
+    ir.convenience.replace_all_uses_with(node.outputs[0], weight)
+    weight.shape = ir.Shape([size // known if dim == -1 else dim for dim in shape])
+
+
+def widen_initializers(model: ir.Model, compute: Mapping[str, ir.DataType]) -> None:
+    """Put a Cast behind initialisers that are stored narrower than they are computed with.
+
+    Args:
+        model: A graph whose initialisers have their stored dtype.
+        compute: The dtype its nodes expect, by initialiser.
+    """
+    graph = model.graph
+    for name, dtype in compute.items():
+        stored = graph.initializers[name]
+        if stored.dtype == dtype:
+            continue
+        users = list(stored.uses())
+        cast = ir.node("Cast", [stored], {"to": dtype}, name=f"{name}.cast")
+        output = cast.outputs[0]
+        output.name = f"{name}.{dtype.name.lower()}"
+        output.shape = stored.shape
+        output.dtype = dtype
+        graph.insert_before(graph[0], cast)
+        for user, index in users:
+            user.replace_input_with(index, output)

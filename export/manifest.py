@@ -1,0 +1,92 @@
+"""manifest.json, schema version 1 (docs/bundle.md)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+import vidrt
+from vidrt.export.parity import Parity
+from vidrt.export.spec import BundleSpec, Limit, ModuleSpec, Precision, TensorSpec, TokenizerSpec
+from vidrt.export.to_onnx import OPSET
+from vidrt.export.weights import WeightFile
+
+SCHEMA_VERSION = 1
+FILE_NAME = "manifest.json"
+
+_BACKENDS = ("onnxruntime", "onnxruntime-cuda", "tensorrt", "tensorrt-rtx")
+_TOOLS = ("torch", "onnx", "onnxscript")
+
+
+@dataclasses.dataclass(frozen=True)
+class GraphRecord:
+    """What the manifest says of one written graph."""
+
+    module: ModuleSpec
+    file: str
+    bytes: int
+    sha256: str
+    precision: Precision
+    storage: Precision
+    parity: Parity
+
+
+def manifest_of(spec: BundleSpec, weights: WeightFile, graphs: list[GraphRecord]) -> dict[str, Any]:
+    """The manifest, as JSON values."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "name": spec.name,
+        "family": spec.family,
+        "license": spec.license,
+        "created_by": {"vidrt": vidrt.__version__, **{tool: metadata.version(tool) for tool in _TOOLS}},
+        "tokenizer": _tokenizer(spec.tokenizer),
+        "scheduler": dict(spec.scheduler),
+        "limits": {name: _limit(limit) for name, limit in spec.limits.items()},
+        "vae": dataclasses.asdict(spec.vae),
+        "guidance": {"off_at": spec.guidance_off_at, "batch_order": ["negative", "positive"]},
+        "text": {"length": spec.tokenizer.max_length, "zero_after_mask": spec.zero_after_mask},
+        "image_conditioning": spec.image_conditioning,
+        "defaults": dataclasses.asdict(spec.defaults),
+        "data_files": {weights.path: {"bytes": weights.bytes, "sha256": weights.sha256}},
+        "modules": {graph.module.name: {"variants": [_variant(graph, weights)]} for graph in graphs},
+        "extra": {},
+    }
+
+
+def _variant(graph: GraphRecord, weights: WeightFile) -> dict[str, Any]:
+    return {
+        "id": graph.precision,
+        "file": graph.file,
+        "sha256": graph.sha256,
+        "bytes": graph.bytes,
+        "data_files": [weights.path],
+        "opset": OPSET,
+        "precision": graph.precision,
+        "storage": graph.storage,
+        "custom_ops": [],
+        "backends": list(_BACKENDS),
+        "tensors": {"inputs": _tensors(graph.module.inputs), "outputs": _tensors(graph.module.outputs)},
+        "parity": dataclasses.asdict(graph.parity),
+    }
+
+
+def _tensors(specs: tuple[TensorSpec, ...]) -> list[dict[str, Any]]:
+    return [{"name": spec.name, "dtype": spec.dtype, "shape": list(spec.shape)} for spec in specs]
+
+
+def _tokenizer(spec: TokenizerSpec) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "kind": spec.kind,
+        "files": list(spec.files),
+        "max_length": spec.max_length,
+        "pad_id": spec.pad_id,
+        "eos_id": spec.eos_id,
+        "added_tokens": dict(spec.added_tokens),
+    }
+    return entry if spec.unk_id is None else {**entry, "unk_id": spec.unk_id}
+
+
+def _limit(limit: Limit) -> Mapping[str, Any]:
+    return {"min": limit.min, "max": limit.max, "step": limit.step, "measured": list(limit.measured)}

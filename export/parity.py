@@ -1,0 +1,80 @@
+"""Does a graph compute what PyTorch computes? ONNX Runtime against the module, on the very files of the bundle."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import torch
+from torch import nn
+
+from vidrt.export.errors import ExportError
+from vidrt.export.spec import ModuleSpec, Sizes
+
+
+@dataclasses.dataclass(frozen=True)
+class Parity:
+    """What was measured: the largest absolute difference over all outputs and cases."""
+
+    max_abs: float
+    tolerance: float
+    cases: int
+
+
+def open_session(graph: Path) -> onnxruntime.InferenceSession:
+    """A CPU session of a graph. Raises ExportError when ONNX Runtime refuses it."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # the samples are small, and results do not depend on the machine's load
+    try:
+        return onnxruntime.InferenceSession(str(graph), sess_options=options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions have no common base
+        raise ExportError(f"{graph.name}: ONNX Runtime refuses the graph: {error}") from error
+
+
+def measure(spec: ModuleSpec, module: nn.Module, session: onnxruntime.InferenceSession, tolerance: float) -> Parity:
+    """Compare a session with its module at every case of the declaration.
+
+    Args:
+        spec: The declaration.
+        module: The module with rounded weights, in evaluation mode.
+        session: The graph's.
+        tolerance: Largest absolute difference allowed.
+
+    Raises:
+        ExportError: Shapes differ, a value is not finite, or the difference is larger than allowed.
+    """
+    worst = 0.0
+    for seed, sizes in enumerate(spec.cases):
+        inputs = spec.sample_inputs(sizes, seed)
+        with torch.no_grad():
+            result = module(*inputs)
+        expected = [tensor.numpy() for tensor in (result if isinstance(result, tuple) else (result,))]
+        feeds = {tensor.name: value.numpy() for tensor, value in zip(spec.inputs, inputs, strict=True)}
+        try:
+            got = session.run([tensor.name for tensor in spec.outputs], feeds)
+        except Exception as error:  # as above
+            raise ExportError(f"{_place(spec, sizes)}: ONNX Runtime fails: {error}") from error
+        for tensor, mine, theirs in zip(spec.outputs, got, expected, strict=True):
+            difference = _difference(mine, theirs, f"{_place(spec, sizes)}: {tensor.name}")
+            if not difference <= tolerance:
+                raise ExportError(
+                    f"{_place(spec, sizes)}: {tensor.name} differs from PyTorch by {difference:.3g}, allowed are "
+                    f"{tolerance:.3g}. Nothing was written."
+                )
+            worst = max(worst, difference)
+    return Parity(worst, tolerance, len(spec.cases))
+
+
+def _place(spec: ModuleSpec, sizes: Sizes) -> str:
+    return f"module {spec.name} at " + ", ".join(f"{symbol}={size}" for symbol, size in sizes.items())
+
+
+def _difference(got: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], what: str) -> float:
+    if got.shape != expected.shape:
+        raise ExportError(f"{what} has the shape {got.shape}, PyTorch gives {expected.shape}.")
+    if not (np.isfinite(got).all() and np.isfinite(expected).all()):
+        raise ExportError(f"{what} holds values that are not finite.")
+    return float(np.abs(got.astype(np.float64) - expected.astype(np.float64)).max(initial=0.0))
