@@ -61,7 +61,7 @@ Video generate(Pipeline& pipeline, const GenerateOptions& options, const std::op
 }  // namespace
 
 void bind_pipeline(py::module_& m) {
-  py::class_<CancelToken>(m, "CancelToken")
+  py::class_<CancelToken>(m, "CancelToken", "Asks a running generation to stop, from any thread or signal handler.")
       .def(py::init<>())
       .def("cancel", &CancelToken::cancel)
       .def("reset", &CancelToken::reset)

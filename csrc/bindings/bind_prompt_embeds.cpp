@@ -39,7 +39,7 @@ PromptEmbeds make_prompt_embeds(const FloatArray& text_embeds, const IntArray& t
 }  // namespace
 
 void bind_prompt_embeds(py::module_& m) {
-  py::class_<PromptEmbeds>(m, "PromptEmbeds")
+  py::class_<PromptEmbeds>(m, "PromptEmbeds", "The text encoder's output for one prompt.")
       .def(py::init(&make_prompt_embeds), py::arg("text_embeds"), py::arg("text_mask"), py::arg("prompt") = "",
            py::arg("encoder_id") = "")
       .def_readonly("prompt", &PromptEmbeds::prompt)
