@@ -17,7 +17,7 @@ void Arena::reserve(std::size_t bytes) {
   constexpr std::size_t kLimit = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max());
   if (bytes <= kLimit - kArenaAlignment) {
     const std::size_t rounded = (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
-    data_ = static_cast<std::byte*>(::operator new(rounded, std::align_val_t{kArenaAlignment}, std::nothrow));
+    data_ = static_cast<std::byte*>(::operator new (rounded, std::align_val_t{kArenaAlignment}, std::nothrow));
     capacity_ = data_ == nullptr ? 0 : rounded;
   }
   if (data_ == nullptr) {
@@ -27,7 +27,7 @@ void Arena::reserve(std::size_t bytes) {
 }
 
 void Arena::release() noexcept {
-  ::operator delete(data_, std::align_val_t{kArenaAlignment});
+  ::operator delete (data_, std::align_val_t{kArenaAlignment});
   data_ = nullptr;
   capacity_ = 0;
 }

@@ -51,8 +51,9 @@ bool finite(const StepCoefficients& step) {
 void check_table(const SchedulerTable& table) {
   for (std::size_t i = 0; i < table.steps.size(); ++i) {
     if (finite(table.steps[i])) continue;
-    throw InvalidArgument("step " + std::to_string(i) + " of " + std::to_string(table.steps.size()) + " of scheduler '" +
-                          table.name + "' would divide by zero: neighbouring noise levels coincide. "
+    throw InvalidArgument("step " + std::to_string(i) + " of " + std::to_string(table.steps.size()) +
+                          " of scheduler '" + table.name +
+                          "' would divide by zero: neighbouring noise levels coincide. "
                           "Use fewer num_inference_steps or a shift nearer to 1.");
   }
 }

@@ -12,9 +12,9 @@ namespace vidrt {
 inline constexpr int kMaxHistory = 3;
 
 /// One step as linear combinations of tensors:
-///   m  = to_m_sample * x + to_m_output * v              what the solver works on (x0 for multistep flow solvers, v for Euler)
-///   x' = c_prev * x_prev + c_m * m + sum c_history[j] * history[j]     only where `correct`, else x' = x
-///   x <- p_sample * x' + p_m * m + sum p_history[j] * history[j]
+///   m  = to_m_sample * x + to_m_output * v              what the solver works on (x0 for multistep flow solvers, v for
+///   Euler) x' = c_prev * x_prev + c_m * m + sum c_history[j] * history[j]     only where `correct`, else x' = x x <-
+///   p_sample * x' + p_m * m + sum p_history[j] * history[j]
 /// then x_prev <- x' and m enters history at index 0 (older ones move up).
 struct StepCoefficients {
   double timestep = 0.0;  // what the denoiser is given, in the units of training
@@ -27,8 +27,8 @@ struct StepCoefficients {
 };
 
 struct SchedulerTable {
-  std::string name;               // "euler" | "unipc" | "dpmpp_2m" (orders 1 and 3: "dpmpp_1", "dpmpp_3m")
-  std::vector<double> sigmas;     // num_inference_steps + 1, the last is the end of the trajectory
+  std::string name;            // "euler" | "unipc" | "dpmpp_2m" (orders 1 and 3: "dpmpp_1", "dpmpp_3m")
+  std::vector<double> sigmas;  // num_inference_steps + 1, the last is the end of the trajectory
   std::vector<StepCoefficients> steps;
   double init_noise_sigma = 1.0;  // the initial latents are noise times this
   int num_history = 0;            // history tensors the steps read
@@ -36,9 +36,9 @@ struct SchedulerTable {
 };
 
 /// Build the table for 1 to 10,000 steps. `config_json` is a diffusers scheduler config object with `_class_name`;
-/// `override_name` (empty or euler | unipc | dpmpp_2m) takes another algorithm with the same shift and training time, its
-/// other settings diffusers' defaults. Throws InvalidArgument for an algorithm or a setting that is not supported, naming
-/// it.
+/// `override_name` (empty or euler | unipc | dpmpp_2m) takes another algorithm with the same shift and training time,
+/// its other settings diffusers' defaults. Throws InvalidArgument for an algorithm or a setting that is not supported,
+/// naming it.
 SchedulerTable make_scheduler_table(const std::string& config_json, const std::string& override_name,
                                     int num_inference_steps);
 
@@ -48,9 +48,9 @@ struct StepTensors {
   const float* output_negative = nullptr;  // the denoiser's prediction for the negative prompt; null = no guidance
   const float* output_positive = nullptr;
   float guidance_scale = 1.0f;
-  float* sample = nullptr;       // in: x, out: next x
-  float* sample_copy = nullptr;  // second half of a batched denoiser input; null = none
-  float* prev_sample = nullptr;  // null where the table needs none
+  float* sample = nullptr;                    // in: x, out: next x
+  float* sample_copy = nullptr;               // second half of a batched denoiser input; null = none
+  float* prev_sample = nullptr;               // null where the table needs none
   std::array<float*, kMaxHistory> history{};  // history[0] newest on entry; see rotate_history
   std::int64_t count = 0;
 };

@@ -90,9 +90,10 @@ class SettingReader {
   void finish() const {
     for (const auto& [key, value] : config_.items()) {
       if (key.rfind('_', 0) == 0 || taken_.count(key) != 0) continue;
-      throw InvalidArgument("scheduler setting '" + key + "' of " + class_name_ +
-                            " is not known to this version of vidrt; take it out of the bundle's scheduler config if it "
-                            "does not matter, or update vidrt.");
+      throw InvalidArgument(
+          "scheduler setting '" + key + "' of " + class_name_ +
+          " is not known to this version of vidrt; take it out of the bundle's scheduler config if it "
+          "does not matter, or update vidrt.");
     }
   }
 

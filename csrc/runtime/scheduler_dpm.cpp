@@ -59,9 +59,7 @@ void set_update(const DpmConfig& config, const std::vector<double>& sigmas, std:
   step->p_history[1] = -on_d1 / r1;
 }
 
-const char* table_name(int order) {
-  return order == 1 ? "dpmpp_1" : (order == 2 ? "dpmpp_2m" : "dpmpp_3m");
-}
+const char* table_name(int order) { return order == 1 ? "dpmpp_1" : (order == 2 ? "dpmpp_2m" : "dpmpp_3m"); }
 
 }  // namespace
 

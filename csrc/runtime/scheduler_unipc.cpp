@@ -156,9 +156,11 @@ int order_at(const UniPcConfig& config, int step, int steps) {
 SchedulerTable make_unipc_table(const UniPcConfig& config, int num_inference_steps) {
   const FlowGrid grid = unipc_grid(config, num_inference_steps);
   if (config.final_sigma_zero && order_at(config, num_inference_steps - 1, num_inference_steps) > 1) {
-    throw InvalidArgument("scheduler setting 'lower_order_final' of UniPCMultistepScheduler is false; with "
-                          "final_sigmas_type \"zero\" the last step of order " + std::to_string(config.solver_order) +
-                          " would divide by zero. Set it to true, or final_sigmas_type to \"sigma_min\".");
+    throw InvalidArgument(
+        "scheduler setting 'lower_order_final' of UniPCMultistepScheduler is false; with "
+        "final_sigmas_type \"zero\" the last step of order " +
+        std::to_string(config.solver_order) +
+        " would divide by zero. Set it to true, or final_sigmas_type to \"sigma_min\".");
   }
   const UniPc unipc(config, grid.sigmas);
   SchedulerTable table;

@@ -1,0 +1,100 @@
+// The C interface's input structs as C++ options and callbacks.
+#include "runtime/c_api_internal.h"
+
+namespace vidrt::c_api {
+namespace {
+
+std::string text_or(const char* text, const char* fallback) { return text == nullptr ? fallback : text; }
+
+bool flag(const char* name, std::int32_t value) {
+  if (value == 0 || value == 1) return value == 1;
+  throw InvalidArgument(std::string(name) + " is " + std::to_string(value) + "; expected 0 or 1.");
+}
+
+void stop_if_asked(int answer, const char* callback) {
+  if (answer != 0) throw Cancelled(std::string("the generation was cancelled by ") + callback + ".");
+}
+
+TensorView latents_view(const vidrt_generate_options& given) {
+  TensorView view;
+  // Read only: the pipeline copies it.
+  view.data = const_cast<float*>(given.latents);
+  view.shape.assign(given.latents_shape, given.latents_shape + 4);
+  return view;
+}
+
+}  // namespace
+
+PipelineOptions pipeline_options(const vidrt_pipeline_options* given) {
+  PipelineOptions options;
+  if (given == nullptr) return options;
+  const auto read = read_struct("options", given);
+  if (read.reserved != 0) throw InvalidArgument("options->reserved is not 0; set the whole struct to zero first.");
+  options.backend = text_or(read.backend, "auto");
+  options.device = text_or(read.device, "cpu");
+  options.variant = text_or(read.variant, "");
+  options.memory_budget = read.memory_budget;
+  options.threads = read.threads;
+  return options;
+}
+
+GenerateOptions generate_options(const vidrt_generate_options* given) {
+  const auto read = read_struct("options", given);
+  if (read.prompt == nullptr && read.prompt_embeds == nullptr) {
+    throw InvalidArgument("options->prompt is NULL; expected what the video shall show, or prompt_embeds.");
+  }
+  GenerateOptions options;
+  options.prompt = text_or(read.prompt, "");
+  if (read.negative_prompt != nullptr) options.negative_prompt = read.negative_prompt;
+  options.height = read.height;
+  options.width = read.width;
+  options.num_frames = read.num_frames;
+  options.num_inference_steps = read.num_inference_steps;
+  options.guidance_scale = read.guidance_scale;
+  options.fps = read.fps;
+  if (!flag("options->random_seed", read.random_seed)) options.seed = read.seed;
+  options.truncate = flag("options->truncate", read.truncate);
+  options.decode_chunk = read.decode_chunk;
+  options.keep_frames = !flag("options->discard_frames", read.discard_frames);
+  options.scheduler = text_or(read.scheduler, "");
+  if (read.prompt_embeds != nullptr) options.prompt_embeds = &read.prompt_embeds->embeds;
+  if (read.negative_prompt_embeds != nullptr) options.negative_prompt_embeds = &read.negative_prompt_embeds->embeds;
+  if (read.latents != nullptr) options.latents = latents_view(read);
+  return options;
+}
+
+Callbacks callbacks(const vidrt_callbacks* given) {
+  Callbacks result;
+  if (given == nullptr) return result;
+  const auto read = read_struct("callbacks", given);
+  void* const user_data = read.user_data;
+  if (read.on_stage != nullptr) {
+    result.on_stage = [call = read.on_stage, user_data](const StageEvent& event) {
+      const vidrt_stage_event c_event = {sizeof c_event, static_cast<vidrt_stage>(event.stage), event.done,
+                                         event.total};
+      stop_if_asked(call(user_data, &c_event), "on_stage");
+    };
+  }
+  if (read.on_step != nullptr) {
+    result.on_step = [call = read.on_step, user_data](const StepEvent& event) {
+      const vidrt_step_event c_event = {sizeof c_event, event.step, event.num_inference_steps, event.timestep};
+      stop_if_asked(call(user_data, &c_event), "on_step");
+    };
+  }
+  if (read.on_frames != nullptr) {
+    result.on_frames = [call = read.on_frames, user_data](const FramesEvent& event) {
+      const vidrt_frames_event c_event = {sizeof c_event,   event.rgb,    event.first_frame,
+                                          event.num_frames, event.height, event.width};
+      stop_if_asked(call(user_data, &c_event), "on_frames");
+    };
+  }
+  if (read.on_warning != nullptr) {
+    result.on_warning = [call = read.on_warning, user_data](const std::string& message) {
+      call(user_data, message.c_str());
+    };
+  }
+  if (read.cancel != nullptr) result.cancel = &read.cancel->token;
+  return result;
+}
+
+}  // namespace vidrt::c_api

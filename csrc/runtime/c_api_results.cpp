@@ -1,0 +1,101 @@
+// The C interface of what a pipeline gives out: prompt embeddings and videos.
+#include <cstdint>
+
+#include "runtime/c_api_internal.h"
+
+using namespace vidrt::c_api;  // NOLINT: this file is the C face of that namespace
+
+namespace {
+
+vidrt_video_info describe(const vidrt::Video& video) {
+  const vidrt::VideoMetadata& metadata = video.metadata;
+  const vidrt::Timings& timings = video.timings;
+  vidrt_video_info info{};
+  if (video.rgb != nullptr) {
+    info.rgb = video.rgb->data();
+    info.rgb_bytes = video.rgb->size();
+  }
+  info.num_frames = video.num_frames;
+  info.height = video.height;
+  info.width = video.width;
+  info.num_inference_steps = metadata.num_inference_steps;
+  info.fps = video.fps;
+  info.guidance_scale = metadata.guidance_scale;
+  info.seed = metadata.seed;
+  info.arena_bytes = metadata.arena_bytes;
+  info.bundle = metadata.bundle.c_str();
+  info.backend = metadata.backend.c_str();
+  info.device = metadata.device.c_str();
+  info.prompt = metadata.prompt.c_str();
+  info.negative_prompt = metadata.negative_prompt.c_str();
+  info.scheduler = metadata.scheduler.c_str();
+  info.guidance = metadata.guidance.c_str();
+  info.residency = metadata.residency.c_str();
+  info.decode_chunk = metadata.decode_chunk;
+  info.num_warnings = static_cast<std::int32_t>(metadata.warnings.size());
+  info.load_ms = timings.load;
+  info.encode_ms = timings.encode;
+  info.denoise_ms = timings.denoise;
+  info.decode_ms = timings.decode;
+  info.first_frame_ms = timings.first_frame;
+  info.last_step_to_first_frame_ms = timings.last_step_to_first_frame;
+  info.total_ms = timings.total;
+  info.session_ms = timings.session;
+  return info;
+}
+
+}  // namespace
+
+extern "C" {
+
+vidrt_status vidrt_prompt_embeds_load(const char* path, vidrt_prompt_embeds** embeds) noexcept {
+  return give_handle(embeds, "embeds", [&] {
+    required(path, "path");
+    return new vidrt_prompt_embeds{vidrt::PromptEmbeds::load(path)};
+  });
+}
+
+vidrt_status vidrt_prompt_embeds_save(const vidrt_prompt_embeds* embeds, const char* path) noexcept {
+  return guarded([&] {
+    required(path, "path");
+    required(embeds, "embeds").embeds.save(path);
+  });
+}
+
+vidrt_status vidrt_prompt_embeds_get_info(const vidrt_prompt_embeds* embeds, vidrt_prompt_embeds_info* info) noexcept {
+  return guarded([&] {
+    const vidrt::PromptEmbeds& source = required(embeds, "embeds").embeds;
+    vidrt_prompt_embeds_info filled{};
+    filled.prompt = source.prompt.c_str();
+    filled.encoder_id = source.encoder_id.c_str();
+    filled.length = source.length;
+    filled.dim = source.dim;
+    filled.values = source.values.data();
+    filled.mask = source.mask.data();
+    write_struct("info", filled, info);
+  });
+}
+
+void vidrt_prompt_embeds_free(vidrt_prompt_embeds* embeds) noexcept { delete embeds; }
+
+vidrt_status vidrt_video_get_info(const vidrt_video* video, vidrt_video_info* info) noexcept {
+  return guarded([&] { write_struct("info", describe(required(video, "video").video), info); });
+}
+
+const uint8_t* vidrt_video_frame(const vidrt_video* video, int32_t index) noexcept {
+  if (video == nullptr || video->video.rgb == nullptr || index < 0 || index >= video->video.num_frames) return nullptr;
+  const std::size_t frame_bytes =
+      static_cast<std::size_t>(video->video.height) * static_cast<std::size_t>(video->video.width) * 3;
+  return video->video.rgb->data() + static_cast<std::size_t>(index) * frame_bytes;
+}
+
+const char* vidrt_video_warning(const vidrt_video* video, int32_t index) noexcept {
+  if (video == nullptr || index < 0) return nullptr;
+  const auto& warnings = video->video.metadata.warnings;
+  const auto at = static_cast<std::size_t>(index);
+  return at < warnings.size() ? warnings[at].c_str() : nullptr;
+}
+
+void vidrt_video_free(vidrt_video* video) noexcept { delete video; }
+
+}  // extern "C"
