@@ -75,8 +75,28 @@ def run_python(pocket_bundle: Path) -> Callable[..., subprocess.CompletedProcess
 
 
 @pytest.fixture
-def run_vidrt(pocket_bundle: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the command `vidrt` in an empty folder, as a shell would."""
+def run_vidrt(
+    pocket_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command `vidrt` in an empty folder, inside this process: starting Python takes longer than most tests."""
+    from typer.testing import CliRunner
+
+    from vidrt.engine.cli import app
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(tmp_path)
+        variables = {"VIDRT_BUNDLE": str(pocket_bundle), "COLUMNS": "200", **environment}
+        result = CliRunner().invoke(app, arguments, env=variables, prog_name="vidrt")
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout, result.stderr)
+
+    return run
+
+
+@pytest.fixture
+def run_vidrt_process(pocket_bundle: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The same in a process of its own, as a shell would run it."""
 
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -87,9 +87,9 @@ def run(command: Sequence[str | Path], cwd: Path | None = None) -> str:
 
 def probe(folder: Path) -> list[str]:
     """Names of the dependencies that CMake finds neither on the system nor in `folder`."""
-    build = folder / ".probe"
     try:
-        out = run(["cmake", "-S", PROBE, "-B", build, f"-DVIDRT_DEPS_DIR={folder}"])
+        with tempfile.TemporaryDirectory(prefix="vidrt-probe-") as build:
+            out = run(["cmake", "-S", PROBE, "-B", build, f"-DVIDRT_DEPS_DIR={folder}"])
     except FetchError as error:
         sys.exit(f"deps: {error}\ndeps: CMake and a C++ compiler are needed (Debian, Ubuntu: apt install cmake g++)")
     found = re.search(r"vidrt-missing: (.*)", out)

@@ -40,6 +40,9 @@ SentencePieceTokenizer::SentencePieceTokenizer(const TokenizerConfig& config, co
   const auto status = processor_->LoadFromSerializedProto(model);
   if (!status.ok()) fail(file, status.ToString());
   check_ids(config, processor_->GetPieceSize(), processor_->unk_id(), file);
+  for (const std::string& space : unicode_spaces()) {
+    if (processor_->Normalize("a" + space + "b").find(space) != std::string::npos) kept_spaces_.push_back(space);
+  }
 }
 
 SentencePieceTokenizer::~SentencePieceTokenizer() = default;
@@ -55,7 +58,7 @@ Tokens SentencePieceTokenizer::encode(const std::string& text) const {
 }
 
 void SentencePieceTokenizer::encode_piece(std::string_view text, Tokens* tokens) const {
-  const auto encoded = processor_->EncodeAsImmutableProto({text.data(), text.size()});
+  const auto encoded = processor_->EncodeAsImmutableProto(replaced_by_space(text, kept_spaces_));
   for (const auto& piece : encoded.pieces()) {
     tokens->ids.push_back(piece.id());
     if (static_cast<int>(piece.id()) != processor_->unk_id()) continue;

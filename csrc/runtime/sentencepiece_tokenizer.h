@@ -28,6 +28,8 @@ class SentencePieceTokenizer : public Tokenizer {
 
   std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
   AddedTokens added_tokens_;
+  // Spaces that the model's normalisation leaves as they are (U+0085 in most), although words end at them.
+  std::vector<std::string> kept_spaces_;
   std::int64_t eos_id_;
 };
 

@@ -1,5 +1,7 @@
 #include "runtime/utf8.h"
 
+#include <algorithm>
+
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -37,6 +39,27 @@ std::size_t first_invalid_utf8(std::string_view text) {
     at += size;
   }
   return at;
+}
+
+const std::vector<std::string>& unicode_spaces() {
+  static const std::vector<std::string> spaces = {
+      "\t",           "\n",           "\v",           "\f",           "\r",           "\xC2\x85",
+      "\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\x80", "\xE2\x80\x81", "\xE2\x80\x82", "\xE2\x80\x83",
+      "\xE2\x80\x84", "\xE2\x80\x85", "\xE2\x80\x86", "\xE2\x80\x87", "\xE2\x80\x88", "\xE2\x80\x89",
+      "\xE2\x80\x8A", "\xE2\x80\xA8", "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80"};
+  return spaces;
+}
+
+std::string replaced_by_space(std::string_view text, const std::vector<std::string>& characters) {
+  std::string replaced;
+  replaced.reserve(text.size());
+  while (!text.empty()) {
+    const std::string_view character = text.substr(0, std::max<std::size_t>(sequence_size(text), 1));
+    const bool found = std::find(characters.begin(), characters.end(), character) != characters.end();
+    replaced += found ? std::string_view(" ") : character;
+    text.remove_prefix(character.size());
+  }
+  return replaced;
 }
 
 void require_utf8(const std::string& text) {

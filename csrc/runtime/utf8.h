@@ -4,11 +4,18 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace vidrt {
 
 /// Position of the first byte that is not part of a valid sequence, or text.size() when all are.
 std::size_t first_invalid_utf8(std::string_view text);
+
+/// The characters of Unicode's White_Space property but the space itself, each as UTF-8.
+const std::vector<std::string>& unicode_spaces();
+
+/// Valid UTF-8 with each of `characters` replaced by a space.
+std::string replaced_by_space(std::string_view text, const std::vector<std::string>& characters);
 
 /// Throws InvalidArgument that names the position of the first invalid byte.
 void require_utf8(const std::string& text);

@@ -1,0 +1,58 @@
+"""Render benchmarks/results/*.json as benchmarks/RESULTS.md."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+COLUMNS = (
+    ("encode_ms", "encode ms"),
+    ("denoise_ms", "denoise ms"),
+    ("decode_ms", "decode ms"),
+    ("total_ms", "total ms"),
+    ("host_share", "outside sessions"),
+    ("last_step_to_first_frame_ms", "last step to first frame ms"),
+    ("chunk_ms", "one chunk ms"),
+)
+
+
+def median(case: dict[str, Any], key: str) -> float | None:
+    """Median over a case's runs; None where it was not measured."""
+    values = [run[key] for run in case["runs"] if run[key] is not None]
+    return statistics.median(values) if values else None
+
+
+def cell(key: str, value: float | None) -> str:
+    """A figure as the table shows it."""
+    if value is None:
+        return "–"
+    return f"{100 * value:.1f} %" if key == "host_share" else f"{value:.1f}"
+
+
+def render(result: dict[str, Any]) -> str:
+    """One scenario as a Markdown section."""
+    scenario, machine = result["scenario"], result["machine"]
+    lines = [f"## {scenario['name']}", "", scenario["question"], ""]
+    lines.append(
+        f"{machine['processor']}, {machine['cores']} cores, {result['cases'][0]['backend']}, bundle "
+        f"{result['bundle']}; medians of {scenario['repetitions']} runs after {scenario['warmup']} warm-up, each row "
+        "in a process of its own. Loading is not counted."
+    )
+    lines += ["", "| case | " + " | ".join(title for _, title in COLUMNS) + " | peak MiB | of it imports |"]
+    lines.append("|---" * (len(COLUMNS) + 3) + "|")
+    for case in result["cases"]:
+        cells = [cell(key, median(case, key)) for key, _ in COLUMNS]
+        cells += [f"{case['peak_mib']:.0f}", f"{case['imports_mib']:.0f}"]
+        lines.append(f"| {case['label']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def write_report(results: Path) -> Path:
+    """Write RESULTS.md beside the folder of results; returns its path."""
+    sections = [render(json.loads(path.read_text())) for path in sorted(results.glob("*.json"))]
+    header = "# Benchmark results\n\nMade by `python benchmarks/run.py`; do not edit.\n\n"
+    target = results.parent / "RESULTS.md"
+    target.write_text(header + "\n".join(sections))
+    return target

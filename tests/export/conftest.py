@@ -1,0 +1,166 @@
+"""Models to export: pocket at toy size, once a session, and a family so small that its export takes a second or two."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from vidrt.export.exporter import ExportOptions, export_bundle
+from vidrt.export.models.pocket import bundle_spec
+from vidrt.export.pocket.checkpoint import Networks, random_networks
+from vidrt.export.pocket.config import TOY
+from vidrt.export.samples import mask, normal, token_ids, uniform
+from vidrt.export.spec import BundleSpec, Defaults, Extent, Limit, ModuleSpec, TensorSpec, TokenizerSpec, VaeSpec
+
+
+def _toy_networks() -> Networks:
+    """Toy networks in which every weight matters: as they are initialised, many are exactly zero or one."""
+    networks = random_networks(TOY, seed=1)
+    generator = torch.Generator().manual_seed(2)
+    for network in networks.named().values():
+        for tensor in network.state_dict().values():
+            tensor.add_(0.1 * torch.randn(tensor.shape, generator=generator))
+    return networks
+
+
+@dataclasses.dataclass(frozen=True)
+class ToyBundle:
+    """An exported toy: its folder, and the networks with the weights as they were rounded for it."""
+
+    path: Path
+    networks: Networks
+
+
+@pytest.fixture(scope="session")
+def toy_bundle(tmp_path_factory: pytest.TempPathFactory) -> ToyBundle:
+    """Pocket at toy size."""
+    networks = _toy_networks()
+    path = tmp_path_factory.mktemp("toy") / "pocket"
+    export_bundle(bundle_spec(networks), path, ExportOptions())
+    return ToyBundle(path, networks)
+
+
+class MiniatureTextEncoder(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(8, 4)
+        self.register_buffer("shift", torch.arange(4))
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        return (self.embedding(input_ids) + self.shift) * attention_mask.unsqueeze(-1).float()
+
+
+class MiniatureDenoiser(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv3d(2, 2, 1)
+        self.text = nn.Linear(4, 2)
+
+    def forward(self, latents: Tensor, timestep: Tensor, text_embeds: Tensor) -> Tensor:
+        told = self.text(text_embeds.mean(dim=1)).view(-1, 2, 1, 1, 1)
+        return self.conv(latents) + told * (timestep / 1000.0)[:, None, :, None, None]
+
+
+class MiniatureVaeDecoder(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv3d(2, 3, 1)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return self.conv(latents).clamp(-1.0, 1.0)
+
+
+def _module(name: str, network: nn.Module, **fields: Any) -> ModuleSpec:
+    trace = {"B": 2, "T": 3, "h": 4, "w": 5, "L": 3}
+    symbols = {dim for spec in fields["inputs"] for dim in spec.shape if isinstance(dim, str)}
+    sizes = {symbol: trace[symbol] for symbol in sorted(symbols)}
+    return ModuleSpec(
+        name=name,
+        build=lambda: network,
+        extents={symbol: Extent(1, 8) for symbol in sizes},
+        trace=sizes,
+        cases=(sizes, dict.fromkeys(sizes, 1)),
+        tolerance={"fp32": 1e-5},
+        **fields,
+    )
+
+
+def make_miniature() -> BundleSpec:
+    """Three networks of a few numbers each."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        text_encoder, denoiser, vae_decoder = MiniatureTextEncoder(), MiniatureDenoiser(), MiniatureVaeDecoder()
+    latents = ("B", 2, "T", "h", "w")
+    embeds = ("B", "L", 4)
+    side = Limit(2, 8, 1, (2, 8))
+    return BundleSpec(
+        name="miniature",
+        family="miniature",
+        license="Apache-2.0",
+        networks={"text_encoder": text_encoder, "denoiser": denoiser, "vae_decoder": vae_decoder},
+        modules=(
+            _module(
+                "text_encoder",
+                text_encoder,
+                inputs=(
+                    TensorSpec("input_ids", "int64", ("B", "L"), token_ids(8)),
+                    TensorSpec("attention_mask", "int64", ("B", "L"), mask),
+                ),
+                outputs=(TensorSpec("text_embeds", "float32", embeds),),
+            ),
+            _module(
+                "denoiser",
+                denoiser,
+                inputs=(
+                    TensorSpec("latents", "float32", latents, normal),
+                    TensorSpec("timestep", "float32", ("B", "T"), uniform(0.0, 1000.0)),
+                    TensorSpec("text_embeds", "float32", embeds, normal),
+                ),
+                outputs=(TensorSpec("prediction", "float32", latents),),
+            ),
+            _module(
+                "vae_decoder",
+                vae_decoder,
+                inputs=(TensorSpec("latents", "float32", latents, normal),),
+                outputs=(TensorSpec("frames", "float32", ("B", 3, "T", "h", "w")),),
+            ),
+        ),
+        compute=("fp32",),
+        tokenizer=TokenizerSpec("wordlevel", {"tokenizer/vocab.txt": b"<pad>\n<unk>\n<eos>\na\n"}, 4, 0, 2, 1),
+        scheduler={"_class_name": "FlowMatchEulerDiscreteScheduler"},
+        limits={"height": side, "width": side, "num_frames": Limit(1, 8, 1, (1, 8))},
+        vae=VaeSpec("framewise", 1, 1, 2),
+        defaults=Defaults(4, 4, 2, 2, 1.0, "", 8.0),
+        zero_after_mask=True,
+    )
+
+
+@pytest.fixture
+def miniature() -> BundleSpec:
+    """A fresh miniature: an export rounds the networks it is given."""
+    return make_miniature()
+
+
+@pytest.fixture
+def with_module() -> Callable[..., BundleSpec]:
+    """Change fields of one module of a declaration."""
+
+    def change(spec: BundleSpec, name: str, **fields: Any) -> BundleSpec:
+        modules = [dataclasses.replace(item, **fields) if item.name == name else item for item in spec.modules]
+        return dataclasses.replace(spec, modules=tuple(modules))
+
+    return change
+
+
+@pytest.fixture(scope="session")
+def miniature_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An exported miniature, to read or to copy."""
+    path = tmp_path_factory.mktemp("miniature") / "bundle"
+    export_bundle(make_miniature(), path, ExportOptions())
+    return path

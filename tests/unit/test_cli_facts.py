@@ -1,0 +1,112 @@
+"""The commands that only tell: inspect, plan, doctor, encode's errors, export without torch, completion."""
+
+import json
+
+import pytest
+
+import vidrt
+
+PROMPT = "a small red circle moving left"
+
+
+def test_inspect_shows_modules_shapes_sizes_parity_and_operators(run_vidrt, pocket_bundle):
+    result = run_vidrt("inspect", str(pocket_bundle))
+    assert result.returncode == 0, result.stderr
+    bundle = vidrt.Bundle(pocket_bundle)
+    for name, module in bundle.modules.items():
+        assert name in result.stdout
+        for spec in module.variants[0].inputs:
+            assert f"({', '.join(spec.shape)})" in result.stdout
+    for part in (
+        "parity",
+        "operators",
+        "opset",
+        "KiB",
+        "in steps of",
+        "quality measured",
+        "tokenizer: wordlevel",
+        "Conv ",
+    ):
+        assert part in result.stdout
+
+
+def test_inspect_says_when_every_hash_was_checked(run_vidrt, pocket_bundle):
+    assert "every hash checked" in run_vidrt("inspect", "--verify", str(pocket_bundle)).stdout
+    assert "every hash checked" not in run_vidrt("inspect", str(pocket_bundle)).stdout
+
+
+def test_inspect_as_json_is_the_manifest(run_vidrt, pocket_bundle):
+    shown = json.loads(run_vidrt("inspect", "--json").stdout)
+    assert shown["manifest"] == json.loads((pocket_bundle / "manifest.json").read_text())
+    assert shown["weights_verified"] is False
+    variant = shown["manifest"]["modules"]["denoiser"]["variants"][0]["id"]
+    assert shown["operators"]["denoiser"][variant]["Conv"] > 0
+
+
+def test_plan_says_what_a_generation_needs(run_vidrt):
+    result = run_vidrt("plan", "--num-frames", "33")
+    assert result.returncode == 0, result.stderr
+    for part in ("33 frames of", "latents 9x", "memory ", "weights ", "without sharing", "latents"):
+        assert part in result.stdout
+    plan = json.loads(run_vidrt("plan", "--num-frames", "33", "--json").stdout)
+    assert plan["total_bytes"] == plan["weight_bytes"] + plan["arena_bytes"]
+
+
+def test_plan_refuses_what_generate_would(run_vidrt):
+    result = run_vidrt("plan", "--memory-budget", "1KiB")
+    assert (result.returncode, result.stdout) == (5, "")
+
+
+def test_doctor_shows_what_is_found(run_vidrt):
+    result = run_vidrt("doctor")
+    assert result.returncode == 0, result.stderr
+    for part in ("cpu_features", "onnxruntime", "tensorrt", "cuda_driver", ".mp4: yes", "bundle"):
+        assert part in result.stdout
+
+
+def test_doctor_as_json_has_every_section(run_vidrt):
+    facts = json.loads(run_vidrt("doctor", "--json").stdout)
+    assert set(facts) == {"vidrt", "machine", "packages", "backends", "gpu", "video", "bundle", "suggestions"}
+    assert facts["vidrt"]["version"] == vidrt.__version__
+    assert "error" not in facts["backends"]["onnxruntime"]
+    assert facts["suggestions"] == []
+
+
+def test_doctor_suggests_what_is_missing(run_vidrt_process, tmp_path):
+    facts = json.loads(
+        run_vidrt_process(
+            "doctor", "--json", VIDRT_ONNXRUNTIME=str(tmp_path / "libnone.so"), VIDRT_BUNDLE=str(tmp_path)
+        ).stdout
+    )
+    assert any("vidrt[cpu]" in suggestion for suggestion in facts["suggestions"])
+    assert any("VIDRT_BUNDLE" in suggestion for suggestion in facts["suggestions"])
+    assert "libnone.so" in facts["backends"]["onnxruntime"]["error"]
+
+
+def test_encode_refuses_an_overlong_prompt_and_writes_nothing(run_vidrt, tmp_path):
+    result = run_vidrt("encode", "red " * 100, "-o", "prompt.safetensors")
+    assert result.returncode == 2
+    assert "101" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+    assert run_vidrt("encode", "red " * 100, "-o", "prompt.safetensors", "--truncate").returncode == 0
+
+
+def test_export_without_torch_names_the_extra(run_python):
+    code = """
+import sys
+sys.modules["torch"] = None
+sys.argv = ["vidrt", "export", "--help"]
+from vidrt.engine.cli import main
+main()
+"""
+    result = run_python(code)
+    assert result.returncode == 4, result.stdout + result.stderr
+    assert "vidrt[export]" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_can_complete(run_vidrt_process, shell):
+    result = run_vidrt_process(_VIDRT_COMPLETE=f"source_{shell}", SHELL=f"/bin/{shell}")
+    assert result.returncode == 0
+    assert "vidrt" in result.stdout
