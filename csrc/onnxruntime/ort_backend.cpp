@@ -93,6 +93,9 @@ class OrtBackend : public Backend {
 std::shared_ptr<Backend> make_ort_backend(const std::string& name, const std::string& device) {
   const bool wants_cuda = name == "onnxruntime-cuda";
   const std::optional<int> cuda = cuda_index(device);
+  if (device != "cpu" && !cuda) {
+    throw InvalidArgument("unknown device '" + device + "'; expected cpu, or cuda:N with N from 0.");
+  }
   if (wants_cuda != cuda.has_value()) {
     throw InvalidArgument("the backend " + name + " runs on " + (wants_cuda ? "cuda:N" : "cpu") + ", got the device '" +
                           device + "'" + (cuda.has_value() ? "; use backend onnxruntime-cuda." : "."));

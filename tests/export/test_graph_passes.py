@@ -37,7 +37,9 @@ class Tempting(nn.Module):
         rates = torch.exp(-torch.arange(4, dtype=torch.float32))
         x = x * (self.one * 2.0 + rates).view(1, 4, 1, 1, 1) + self.same.view(1, -1, 1, 1, 1)
         x = self.conv(x) + x * x.sigmoid() + x.sigmoid()
-        return x + self.linear(x.mean(dim=(2, 3, 4)))[:, :, None, None, None] * self.table.sum() * self.table[3]
+        return (
+            x + self.linear(x.mean(dim=(2, 3, 4)))[:, :, None, None, None] * self.table.sum() + self.table[: x.shape[4]]
+        )
 
 
 SPEC = ModuleSpec(
