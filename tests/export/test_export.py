@@ -171,7 +171,7 @@ def test_a_full_disk_is_one_error_and_leaves_nothing(
 
 def test_a_folder_that_cannot_be_made_is_one_error(miniature: BundleSpec, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(vidrt.IoError, match="cannot be written: (Not a directory|File exists)"):
+    with pytest.raises(vidrt.IoError, match=r"cannot be written: (Not a directory|File exists)"):
         export_bundle(miniature, tmp_path / "file" / "bundle", ExportOptions())
 
 
