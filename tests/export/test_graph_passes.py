@@ -38,7 +38,9 @@ class Tempting(nn.Module):
         x = x * (self.one * 2.0 + rates).view(1, 4, 1, 1, 1) + self.same.view(1, -1, 1, 1, 1)
         x = self.conv(x) + x * x.sigmoid() + x.sigmoid()
         return (
-            x + self.linear(x.mean(dim=(2, 3, 4)))[:, :, None, None, None] * self.table.mean() + self.table[: x.shape[4]]
+            x
+            + self.linear(x.mean(dim=(2, 3, 4)))[:, :, None, None, None] * self.table.mean()
+            + self.table[: x.shape[4]]
         )
 
 
