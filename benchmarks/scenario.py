@@ -20,7 +20,7 @@ class Case:
     num_frames: int | None = None
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
-    decode_chunk: int = 0
+    decode_chunk: int | None = None
     threads: int | None = None
 
 
