@@ -40,6 +40,8 @@ def render(result: dict[str, Any]) -> str:
         f"{result['bundle']}; medians of {scenario['repetitions']} runs after {scenario['warmup']} warm-up, each row "
         "in a process of its own. Loading is not counted."
     )
+    if result["remark"]:
+        lines += ["", f"**{result['remark']}**"]
     lines += ["", "| case | " + " | ".join(title for _, title in COLUMNS) + " | peak MiB | of it imports |"]
     lines.append("|---" * (len(COLUMNS) + 3) + "|")
     for case in result["cases"]:

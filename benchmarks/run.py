@@ -60,6 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scenarios", nargs="*", metavar="NAME", help=f"of {', '.join(scenario_names())}; default all")
     parser.add_argument("--bundle", type=Path, default=ROOT / "models" / "pocket", help="bundle to run")
+    parser.add_argument("--remark", default="", help="what the reader of the figures must know")
     arguments = parser.parse_args()
     try:
         chosen = [load_scenario(name) for name in arguments.scenarios or scenario_names()]
@@ -76,6 +77,7 @@ def main() -> None:
             "schema_version": 1,
             "scenario": dataclasses.asdict(scenario),
             "machine": machine(),
+            "remark": arguments.remark,
             "bundle": arguments.bundle.name,
             "cases": cases,
         }
