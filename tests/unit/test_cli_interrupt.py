@@ -75,6 +75,7 @@ def test_every_format_keeps_its_finished_frames(interrupted, tmp_path, name):
 def test_ctrl_c_in_a_script_raises_keyboard_interrupt_and_the_pipeline_stays_usable(run_python, pocket_bundle):
     code = """
 import os, signal, sys, vidrt
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
 pipe = vidrt.TextToVideoPipeline(sys.argv[1])
 settings = dict(height=32, width=32, num_frames=9, num_inference_steps=4, seed=1, on_warning=lambda message: None)
 before = pipe("a red circle", **settings)
@@ -97,6 +98,7 @@ print((pipe("a red circle", **settings).frames == before.frames).all())
 def test_ctrl_c_reaches_a_generation_without_callbacks(run_python, pocket_bundle):
     code = """
 import os, signal, sys, threading, vidrt
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
 pipe = vidrt.TextToVideoPipeline(sys.argv[1])
 started = threading.Event()
 def interrupt():
