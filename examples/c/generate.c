@@ -1,4 +1,5 @@
-/* Text to video in C: one prompt in, one uncompressed .y4m out, which every player and encoder reads.
+/* Text to video in C: one prompt in, one uncompressed .y4m out, which every player and encoder reads, or the bare
+ * pixels.
  *
  *   example_c_generate models/pocket "a small red circle moving left" circle.y4m
  */
@@ -11,11 +12,11 @@
 #include "vidrt/vidrt.h"
 
 static const char* const kHelp =
-    "usage: example_c_generate BUNDLE PROMPT OUTPUT.y4m [SEED]\n"
+    "usage: example_c_generate BUNDLE PROMPT OUTPUT [SEED]\n"
     "\n"
     "  BUNDLE      a vidrt bundle folder, such as models/pocket\n"
     "  PROMPT      what the video shall show\n"
-    "  OUTPUT.y4m  the video to write (YUV4MPEG2, 4:4:4)\n"
+    "  OUTPUT      the video to write: NAME.y4m (YUV4MPEG2, 4:4:4), or NAME.rgb (8-bit RGB, frame after frame)\n"
     "  SEED        a number; the same seed gives the same video (default: 7)\n"
     "\n"
     "Ctrl-C cancels.\n";
@@ -59,7 +60,17 @@ static void rgb_to_planes(const uint8_t* rgb, size_t pixels, unsigned char* plan
   }
 }
 
-static int write_frames(FILE* file, const vidrt_video_info* info) {
+static int has_suffix(const char* path, const char* suffix) {
+  const size_t length = strlen(path), tail = strlen(suffix);
+  return length >= tail && strcmp(path + length - tail, suffix) == 0;
+}
+
+static int write_rgb(FILE* file, const vidrt_video_info* info) {
+  const size_t bytes = (size_t)info->num_frames * (size_t)info->width * (size_t)info->height * 3;
+  return fwrite(info->rgb, 1, bytes, file) == bytes;
+}
+
+static int write_y4m(FILE* file, const vidrt_video_info* info) {
   const size_t pixels = (size_t)info->width * (size_t)info->height;
   unsigned char* planes = malloc(3 * pixels);
   int frame = 0;
@@ -74,14 +85,14 @@ static int write_frames(FILE* file, const vidrt_video_info* info) {
 }
 
 /* Under a temporary name first, so that the file is whole or not there. */
-static int write_y4m(const char* path, const vidrt_video_info* info) {
+static int write_video(const char* path, const vidrt_video_info* info) {
   char* temporary = malloc(strlen(path) + sizeof ".tmp");
   FILE* file;
   int ok;
   if (temporary == NULL) return 0;
   strcat(strcpy(temporary, path), ".tmp");
   file = fopen(temporary, "wb");
-  ok = file != NULL && write_frames(file, info);
+  ok = file != NULL && (has_suffix(path, ".y4m") ? write_y4m(file, info) : write_rgb(file, info));
   if (file != NULL) ok = (fclose(file) == 0) && ok;
   ok = ok && rename(temporary, path) == 0;
   if (!ok) {
@@ -138,12 +149,17 @@ int main(int argc, char** argv) {
     return 2;
   }
 
+  if (!has_suffix(argv[3], ".y4m") && !has_suffix(argv[3], ".rgb")) {
+    fprintf(stderr, "error: OUTPUT is '%s'; expected a name that ends in .y4m or .rgb.\n", argv[3]);
+    return 2;
+  }
+
   info.struct_size = sizeof info;
   if (vidrt_cancel_token_new(&g_cancel) == VIDRT_OK) {
     signal(SIGINT, on_interrupt);
     if (vidrt_pipeline_open(argv[1], NULL, &pipeline) == VIDRT_OK &&
         generate(pipeline, argv[2], seed, &video) == VIDRT_OK && vidrt_video_get_info(video, &info) == VIDRT_OK) {
-      done = write_y4m(argv[3], &info);
+      done = write_video(argv[3], &info);
     } else {
       fprintf(stderr, "error: %s\n", vidrt_last_error());
     }

@@ -1,5 +1,5 @@
-// Text to video in C++: one prompt in, one uncompressed .y4m out, which every player and encoder reads. Frames are
-// written as they are decoded, so memory stays flat with their number.
+// Text to video in C++: one prompt in, one uncompressed .y4m out, which every player and encoder reads, or the bare
+// pixels. Frames are written as they are decoded, so memory stays flat with their number.
 //
 //   example_cpp_generate models/pocket "a small red circle moving left" circle.y4m
 #include <algorithm>
@@ -21,11 +21,11 @@
 
 namespace {
 
-constexpr const char* kHelp = R"(usage: example_cpp_generate BUNDLE PROMPT OUTPUT.y4m [SEED]
+constexpr const char* kHelp = R"(usage: example_cpp_generate BUNDLE PROMPT OUTPUT [SEED]
 
   BUNDLE      a vidrt bundle folder, such as models/pocket
   PROMPT      what the video shall show
-  OUTPUT.y4m  the video to write (YUV4MPEG2, 4:4:4)
+  OUTPUT      the video to write: NAME.y4m (YUV4MPEG2, 4:4:4), or NAME.rgb (8-bit RGB, frame after frame)
   SEED        a number; the same seed gives the same video (default: 7)
 
 Ctrl-C cancels.
@@ -36,25 +36,31 @@ vidrt::CancelToken cancel_token;
 void on_interrupt(int) { cancel_token.cancel(); }
 
 // Writes under a temporary name, so that the file is whole or not there.
-class Y4mWriter {
+class VideoWriter {
  public:
-  Y4mWriter(std::string path, double fps) : path_(std::move(path)), temporary_(path_ + ".tmp"), fps_(fps) {
+  VideoWriter(std::string path, double fps)
+      : path_(std::move(path)), temporary_(path_ + ".tmp"), fps_(fps), y4m_(is_y4m(path_)) {
     file_.open(temporary_, std::ios::binary);
     check();
   }
-  ~Y4mWriter() {
+  ~VideoWriter() {
     std::error_code ignored;
     std::filesystem::remove(temporary_, ignored);  // nothing is left of it after finish()
   }
-  Y4mWriter(const Y4mWriter&) = delete;
-  Y4mWriter& operator=(const Y4mWriter&) = delete;
+  VideoWriter(const VideoWriter&) = delete;
+  VideoWriter& operator=(const VideoWriter&) = delete;
 
   void write(const vidrt::FramesEvent& event) {
+    const std::size_t pixels = static_cast<std::size_t>(event.width) * static_cast<std::size_t>(event.height);
+    if (!y4m_) {
+      const std::size_t bytes = static_cast<std::size_t>(event.num_frames) * pixels * 3;
+      file_.write(reinterpret_cast<const char*>(event.rgb), static_cast<std::streamsize>(bytes));
+      return check();
+    }
     if (event.first_frame == 0) {
       file_ << "YUV4MPEG2 W" << event.width << " H" << event.height << " F" << std::lround(fps_ * 1000.0)
             << ":1000 Ip A1:1 C444\n";
     }
-    const std::size_t pixels = static_cast<std::size_t>(event.width) * static_cast<std::size_t>(event.height);
     for (int frame = 0; frame < event.num_frames; ++frame) {
       to_planes(event.rgb + static_cast<std::size_t>(frame) * pixels * 3, pixels);
       file_ << "FRAME\n";
@@ -72,6 +78,12 @@ class Y4mWriter {
  private:
   void check() const {
     if (!file_) throw std::runtime_error("cannot write " + path_ + "; is the folder there, and is there room?");
+  }
+
+  static bool is_y4m(const std::string& path) {
+    const std::string suffix = std::filesystem::path(path).extension().string();
+    if (suffix == ".y4m" || suffix == ".rgb") return suffix == ".y4m";
+    throw std::invalid_argument("OUTPUT is '" + path + "'; expected a name that ends in .y4m or .rgb.");
   }
 
   static char to_byte(double value) {
@@ -92,6 +104,7 @@ class Y4mWriter {
   std::string path_;
   std::string temporary_;
   double fps_;
+  bool y4m_;
   std::ofstream file_;
   std::vector<char> planes_;
 };
@@ -113,7 +126,7 @@ void generate(const std::string& bundle, const std::string& prompt, const std::s
   options.seed = seed;
   options.keep_frames = false;
 
-  Y4mWriter writer(output, pipeline.bundle().manifest().defaults.fps);
+  VideoWriter writer(output, pipeline.bundle().manifest().defaults.fps);
   vidrt::Callbacks callbacks;
   callbacks.cancel = &cancel_token;
   callbacks.on_step = [](const vidrt::StepEvent& event) {
