@@ -1,15 +1,15 @@
 #include "onnxruntime/ort_backend.h"
 
-#include <algorithm>
 #include <charconv>
 #include <optional>
-#include <set>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "onnxruntime/ort_environment.h"
 #include "onnxruntime/ort_session.h"
+#include "onnxruntime/ort_weights.h"
+#include "runtime/graph_file.h"
+#include "runtime/lifted_graph.h"
 #include "runtime/processor.h"
 #include "vidrt/errors.h"
 
@@ -41,11 +41,21 @@ class OrtBackend : public Backend {
     const OrtApi& api = *library_.api;
     const std::string what = "loading " + module + " (" + variant.file + ")";
     const OrtHandle<OrtSessionOptions> session_options = make_options(options, what);
+    // Where the graph is read from memory, paths of what stays outside it are taken from here.
+    check_ort(api,
+              api.AddSessionConfigEntry(session_options.get(), "session.model_external_initializers_file_folder_path",
+                                        bundle.path().c_str()),
+              what);
+    const LiftedGraph graph = lift_weights(read_graph_file(bundle, variant), bundle.resolve(variant.file));
+    OrtWeights weights(api, bundle, variant, graph.weights);
+    weights.give_to(session_options.get(), cuda_ ? OrtWeights::Use::kCopy : OrtWeights::Use::kShare);
     ::OrtSession* session = nullptr;
     check_ort(api,
-              api.CreateSession(environment_.get(), bundle.resolve(variant.file).c_str(), session_options.get(), &session),
+              api.CreateSessionFromArrayWithPrepackedWeightsContainer(environment_.get(), graph.model.data(),
+                                                                      graph.model.size(), session_options.get(),
+                                                                      weights.packed(), &session),
               what);
-    return std::make_unique<OrtSession>(api, module, own(session, api.ReleaseSession));
+    return std::make_unique<OrtSession>(api, module, std::move(weights), own(session, api.ReleaseSession));
   }
 
  private:

@@ -6,14 +6,15 @@
 
 #include "onnxruntime/ort_handle.h"
 #include "onnxruntime/ort_library.h"
+#include "onnxruntime/ort_weights.h"
 #include "runtime/session.h"
 
 namespace vidrt {
 
 class OrtSession : public Session {
  public:
-  /// Takes over the loaded graph. `module` is for messages.
-  OrtSession(const OrtApi& api, std::string module, OrtHandle<::OrtSession> session);
+  /// Takes over the loaded graph and the weights it refers to. `module` is for messages.
+  OrtSession(const OrtApi& api, std::string module, OrtWeights weights, OrtHandle<::OrtSession> session);
 
   void run(const std::vector<NamedTensor>& inputs, const std::vector<NamedTensor>& outputs) override;
 
@@ -23,7 +24,8 @@ class OrtSession : public Session {
 
   const OrtApi& api_;
   std::string module_;
-  // Destroyed from the last to the first: a binding refers to its session.
+  // Destroyed from the last to the first: a binding refers to its session, and that to its weights.
+  OrtWeights weights_;
   OrtHandle<::OrtSession> session_;
   OrtHandle<OrtMemoryInfo> memory_;
   OrtHandle<OrtRunOptions> run_options_;

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "runtime/graph_file.h"
 #include "runtime/manifest_reader.h"
 #include "runtime/onnx_graph.h"
 #include "runtime/paths.h"
@@ -33,27 +34,9 @@ std::string open_folder(const std::string& path) {
   return absolute.string();
 }
 
-void check_size(const std::string& path, std::uint64_t expected) {
-  const std::uint64_t size = file_size(path);
-  if (size != expected) {
-    throw BundleError("'" + path + "' has " + std::to_string(size) + " bytes, expected " + std::to_string(expected) +
-                      " by manifest.json; the copy is incomplete or was edited. Fetch or export the bundle again.");
-  }
-}
-
-void check_hash(const std::string& path, const std::string& hash, const std::string& expected) {
-  if (hash != expected) {
-    throw BundleError("'" + path + "' has the SHA-256 " + hash + ", expected " + expected +
-                      " by manifest.json; it is damaged or was edited. Fetch or export the bundle again.");
-  }
-}
-
-// Reads the graph once: what is hashed is what is looked at.
 void check_graph(const Bundle& bundle, Variant* variant) {
+  const std::string model = read_graph_file(bundle, *variant);
   const std::string path = bundle.resolve(variant->file);
-  check_size(path, variant->bytes);
-  const std::string model = read_file(path, variant->bytes);
-  check_hash(path, sha256_of(model), variant->sha256);
   const OnnxGraph graph = read_onnx_graph(model, path);
   variant->weight_bytes = check_onnx_graph(graph, *variant, bundle.manifest().data_files, path);
 }
@@ -61,9 +44,9 @@ void check_graph(const Bundle& bundle, Variant* variant) {
 void verify_file(const std::string& path, const DataFile& file, bool unless_verified) {
   const FileStamp stamp = file_stamp(path, file.sha256);  // before the hash: a file edited meanwhile is hashed again
   if (unless_verified && is_verified(stamp)) return;
-  check_size(path, file.bytes);
+  check_file_size(path, file.bytes);
   try {
-    check_hash(path, sha256_of_file(path), file.sha256);
+    check_file_hash(path, sha256_of_file(path), file.sha256);
   } catch (const IoError& error) {
     throw BundleError(error.what());
   }
@@ -78,7 +61,7 @@ Bundle Bundle::open(const std::string& path) {
   const std::string manifest_path = bundle.resolve("manifest.json");
   bundle.manifest_json_ = read_file(manifest_path, kMaxManifestBytes);
   bundle.manifest_ = parse_manifest(bundle.manifest_json_, manifest_path);
-  for (const auto& [name, file] : bundle.manifest_.data_files) check_size(bundle.resolve(name), file.bytes);
+  for (const auto& [name, file] : bundle.manifest_.data_files) check_file_size(bundle.resolve(name), file.bytes);
   for (const std::string& file : bundle.manifest_.tokenizer.files) bundle.resolve(file);
   for (auto& [name, module] : bundle.manifest_.modules) {
     for (Variant& variant : module.variants) check_graph(bundle, &variant);

@@ -2,6 +2,7 @@
 #include <tuple>
 
 #include "runtime/onnx_graph.h"
+#include "runtime/onnx_tensor.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -10,27 +11,6 @@ namespace {
 [[noreturn]] void fail(const std::string& file, const std::string& what) {
   throw BundleError(file + ": " + what + ". The graph and manifest.json do not belong together; fetch or export the " +
                     "bundle again.");
-}
-
-// onnx.TensorProto.DataType of a dtype.
-std::int64_t onnx_data_type(DType dtype) {
-  switch (dtype) {
-    case DType::kFloat32:
-      return 1;
-    case DType::kUInt8:
-      return 2;
-    case DType::kInt32:
-      return 6;
-    case DType::kInt64:
-      return 7;
-    case DType::kBool:
-      return 9;
-    case DType::kFloat16:
-      return 10;
-    case DType::kBFloat16:
-      return 16;
-  }
-  return 0;
 }
 
 std::string join(const std::vector<std::string>& words) {

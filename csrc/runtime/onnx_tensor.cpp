@@ -78,6 +78,34 @@ void take_entries(const ProtobufReader& reader, const Entries& entries, External
 
 }  // namespace
 
+std::int64_t onnx_data_type(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat32:
+      return 1;
+    case DType::kUInt8:
+      return 2;
+    case DType::kInt32:
+      return 6;
+    case DType::kInt64:
+      return 7;
+    case DType::kBool:
+      return 9;
+    case DType::kFloat16:
+      return 10;
+    case DType::kBFloat16:
+      return 16;
+  }
+  return 0;
+}
+
+std::optional<DType> dtype_from_onnx(std::int64_t data_type) {
+  for (const DType dtype : {DType::kFloat32, DType::kFloat16, DType::kBFloat16, DType::kInt64, DType::kInt32,
+                            DType::kUInt8, DType::kBool}) {
+    if (onnx_data_type(dtype) == data_type) return dtype;
+  }
+  return std::nullopt;
+}
+
 OnnxTensor read_onnx_tensor(std::string_view message, const std::string& subject) {
   ProtobufReader reader(message, subject);
   OnnxTensor tensor;

@@ -1,6 +1,8 @@
 // One TensorProto of an ONNX file, as far as it says where its data lies.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -8,6 +10,11 @@
 #include "runtime/protobuf_reader.h"
 
 namespace vidrt {
+
+/// onnx.TensorProto.DataType of a dtype.
+std::int64_t onnx_data_type(DType dtype);
+/// The inverse; nothing for types that no tensor at a module's boundary has.
+std::optional<DType> dtype_from_onnx(std::int64_t data_type);
 
 struct OnnxTensor {
   bool external = false;

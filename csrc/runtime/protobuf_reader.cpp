@@ -8,6 +8,7 @@ namespace vidrt {
 
 bool ProtobufReader::next() {
   if (rest_.empty()) return false;
+  whole_ = rest_;
   const std::uint64_t tag = read_varint();
   const std::uint64_t number = tag >> 3U;
   if (number == 0 || number >= (1U << 29U)) fail("a field number is out of range");

@@ -15,12 +15,14 @@ class ProtobufReader {
  public:
   enum class Wire { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
-  ProtobufReader(std::string_view message, const std::string& subject) : rest_(message), subject_(subject) {}
+  ProtobufReader(std::string_view message, const std::string& subject) : whole_(message), rest_(message), subject_(subject) {}
 
   /// Advance to the next field; false at the end of the message.
   bool next();
 
   std::uint32_t field() const { return field_; }
+  /// The current field as it lies in the message, tag included: to copy it unchanged.
+  std::string_view raw() const { return whole_.substr(0, whole_.size() - rest_.size()); }
   /// Values of the current field. Throws BundleError when its wire type is another: what protobuf's own reader would
   /// pass over as unknown must not hide here.
   std::uint64_t varint() const;
@@ -48,6 +50,7 @@ class ProtobufReader {
   std::uint64_t read_varint();
   std::string_view take(std::uint64_t size);
 
+  std::string_view whole_;  // from the start of the current field
   std::string_view rest_;
   const std::string& subject_;
   std::uint32_t field_ = 0;

@@ -1,0 +1,37 @@
+// The weights of one session, handed to ONNX Runtime instead of being read by it.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "onnxruntime/ort_handle.h"
+#include "runtime/weights.h"
+
+namespace vidrt {
+
+/// Keep it until the session is gone.
+class OrtWeights {
+ public:
+  enum class Use {
+    kShare,  // the session computes on our memory (processor)
+    kCopy,   // the session copies to its device while it is made
+  };
+
+  /// Loads the weights of `variant`'s graph. Throws BundleError.
+  OrtWeights(const OrtApi& api, const Bundle& bundle, const Variant& variant, const std::vector<LiftedWeight>& lifted);
+
+  /// Make sessions with these options take their weights from here. Throws BackendError.
+  void give_to(OrtSessionOptions* options, Use use) const;
+
+  /// What ONNX Runtime repacks for its kernels: one for all sessions of the process with the same weight files.
+  OrtPrepackedWeightsContainer* packed() const { return packed_.get(); }
+
+ private:
+  const OrtApi& api_;
+  std::shared_ptr<OrtPrepackedWeightsContainer> packed_;
+  std::vector<std::shared_ptr<const Weight>> weights_;
+  std::vector<std::string> names_;
+  std::vector<OrtHandle<OrtValue>> values_;
+};
+
+}  // namespace vidrt

@@ -1,0 +1,37 @@
+// An ONNX graph whose weights are handed to the backend, so that sessions can share them.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/onnx_graph.h"
+#include "vidrt/tensor.h"
+
+namespace vidrt {
+
+/// A weight that the graph's owner has to provide.
+struct LiftedWeight {
+  std::string name;         // of the initialiser in the lifted graph
+  ExternalTensor stored;    // where its bytes lie, and as what
+  bool widened = false;     // float16 or bfloat16 in the file, float32 in the lifted graph
+  bool transposed = false;  // a matrix that the lifted graph holds the other way round
+
+  /// In the lifted graph.
+  DType dtype() const;
+  Shape shape() const;
+};
+
+struct LiftedGraph {
+  std::string model;                  // a serialized ModelProto
+  std::vector<LiftedWeight> weights;  // every external initialiser of its main graph that a DType can hold
+};
+
+/// Take a graph's external weights out of a serialized ModelProto. Where a weight only goes through a Cast from a narrow
+/// type to float32 ("fp16 stored, cast at load") or a Transpose of a matrix (how a linear layer is exported), those nodes
+/// are dropped and their result becomes the initialiser: else every session would fold a copy of its own. External
+/// tensors elsewhere (subgraphs, attributes) stay as they are. `file` is the graph's path, for messages. Throws
+/// BundleError for a malformed graph.
+LiftedGraph lift_weights(std::string_view model, const std::string& file);
+
+}  // namespace vidrt
