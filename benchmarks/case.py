@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import itertools
 import json
-import resource
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import vidrt
@@ -18,8 +18,9 @@ PROMPT = "a large red circle moving left on a dark background"
 
 
 def peak_rss_mib() -> float:
-    """Peak resident memory of this process so far, in MiB (Linux counts in KiB)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Peak resident memory of this process so far, in MiB. getrusage would count what the parent had when it forked."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
 
 
 def measure(pipe: vidrt.TextToVideoPipeline, options: dict[str, Any]) -> dict[str, Any]:
@@ -48,9 +49,10 @@ def main() -> None:
     imports_mib = peak_rss_mib()
     options = request["options"]
     threads = options.pop("threads", None)
-    pipe = vidrt.TextToVideoPipeline(request["bundle"], threads=threads)
-    for _ in range(request["warmup"]):
-        measure(pipe, options)
+    pipes = [vidrt.TextToVideoPipeline(request["bundle"], threads=threads) for _ in range(request["pipelines"])]
+    for pipe in pipes:
+        for _ in range(request["warmup"]):
+            measure(pipe, options)
     runs = [measure(pipe, options) for _ in range(request["repetitions"])]
     print(
         json.dumps(

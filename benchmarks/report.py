@@ -15,11 +15,15 @@ COLUMNS = (
     ("host_share", "outside sessions"),
     ("last_step_to_first_frame_ms", "last step to first frame ms"),
     ("chunk_ms", "one chunk ms"),
+    ("first_frame_chunks", "the same in chunks"),
 )
 
 
 def median(case: dict[str, Any], key: str) -> float | None:
     """Median over a case's runs; None where it was not measured."""
+    if key == "first_frame_chunks":
+        first, chunk = median(case, "last_step_to_first_frame_ms"), median(case, "chunk_ms")
+        return first / chunk if first is not None and chunk else None
     values = [run[key] for run in case["runs"] if run[key] is not None]
     return statistics.median(values) if values else None
 
@@ -28,6 +32,8 @@ def cell(key: str, value: float | None) -> str:
     """A figure as the table shows it."""
     if value is None:
         return "–"
+    if key == "first_frame_chunks":
+        return f"{value:.2f}"
     return f"{100 * value:.1f} %" if key == "host_share" else f"{value:.1f}"
 
 

@@ -22,6 +22,10 @@ class Case:
     guidance_scale: float | None = None
     decode_chunk: int | None = None
     threads: int | None = None
+    pipelines: int | None = None
+    """Open so many at once, each of which generates; the last is measured."""
+    decode_only: bool | None = None
+    """Take a denoiser that costs nothing, and let the frames go as they come."""
 
 
 @dataclasses.dataclass(frozen=True)

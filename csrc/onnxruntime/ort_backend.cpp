@@ -47,7 +47,7 @@ class OrtBackend : public Backend {
                                         bundle.path().c_str()),
               what);
     const LiftedGraph graph = lift_weights(read_graph_file(bundle, variant), bundle.resolve(variant.file));
-    OrtWeights weights(api, bundle, variant, graph.weights);
+    OrtWeights weights(api, bundle, module, graph.weights);
     weights.give_to(session_options.get(), cuda_ ? OrtWeights::Use::kCopy : OrtWeights::Use::kShare);
     ::OrtSession* session = nullptr;
     check_ort(api,

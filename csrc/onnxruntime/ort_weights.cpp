@@ -10,13 +10,18 @@
 namespace vidrt {
 namespace {
 
-// Stages have weight files of their own, so unloading one stage frees what was packed for it.
+// The steps of a decoder have the same weights; other modules are of other stages, and unloading a stage has to free
+// what was packed for it.
+std::string sharing_group(const std::string& module) {
+  const std::string decoder = "vae_decoder";
+  return module.compare(0, decoder.size(), decoder) == 0 ? decoder : module;
+}
+
 std::shared_ptr<OrtPrepackedWeightsContainer> packed_for(const OrtApi& api, const Bundle& bundle,
-                                                         const Variant& variant) {
+                                                         const std::string& module) {
   static std::mutex mutex;
   static auto* const known = new std::map<std::string, std::weak_ptr<OrtPrepackedWeightsContainer>>;
-  std::string key = bundle.path();
-  for (const std::string& file : variant.data_files) key += '\n' + file;
+  const std::string key = bundle.path() + '\n' + sharing_group(module);
   const std::lock_guard<std::mutex> lock(mutex);
   std::weak_ptr<OrtPrepackedWeightsContainer>& entry = (*known)[key];
   if (auto shared = entry.lock()) return shared;
@@ -29,9 +34,9 @@ std::shared_ptr<OrtPrepackedWeightsContainer> packed_for(const OrtApi& api, cons
 
 }  // namespace
 
-OrtWeights::OrtWeights(const OrtApi& api, const Bundle& bundle, const Variant& variant,
+OrtWeights::OrtWeights(const OrtApi& api, const Bundle& bundle, const std::string& module,
                        const std::vector<LiftedWeight>& lifted)
-    : api_(api), packed_(packed_for(api, bundle, variant)) {
+    : api_(api), packed_(packed_for(api, bundle, module)) {
   const OrtHandle<OrtMemoryInfo> host = host_memory(api);
   WeightLoader loader(bundle);
   for (const LiftedWeight& weight : lifted) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "onnxruntime/ort_handle.h"
@@ -17,13 +18,15 @@ class OrtWeights {
     kCopy,   // the session copies to its device while it is made
   };
 
-  /// Loads the weights of `variant`'s graph. Throws BundleError.
-  OrtWeights(const OrtApi& api, const Bundle& bundle, const Variant& variant, const std::vector<LiftedWeight>& lifted);
+  /// Loads the weights of a graph of `module`. Throws BundleError.
+  OrtWeights(const OrtApi& api, const Bundle& bundle, const std::string& module,
+             const std::vector<LiftedWeight>& lifted);
 
   /// Make sessions with these options take their weights from here. Throws BackendError.
   void give_to(OrtSessionOptions* options, Use use) const;
 
-  /// What ONNX Runtime repacks for its kernels: one for all sessions of the process with the same weight files.
+  /// What ONNX Runtime repacks for its kernels: one for all sessions of the process that run this module
+  /// or, for a decoder's step, the other one.
   OrtPrepackedWeightsContainer* packed() const { return packed_.get(); }
 
  private:
