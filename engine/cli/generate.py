@@ -89,12 +89,12 @@ def generate(
     pipe.check(options)
     plan = pipe.plan(options)
     target = _default_name(options) if output is None else output
-    if not (json or quiet):
-        size = f"{plan.num_frames} frames of {plan.width}x{plan.height}"
-        print(f"seed {options.seed} · {size} · {pipe.backend}", file=sys.stderr)
     with open_writer(
         target, plan.height, plan.width, arg.frame_rate(pipe, options), _known_metadata(pipe, options, plan)
     ) as writer:
+        if not (json or quiet):
+            size = f"{plan.num_frames} frames of {plan.width}x{plan.height}"
+            print(f"seed {options.seed} · {size} · {pipe.backend}", file=sys.stderr)
         video = _run(pipe, options, writer, silent=json or quiet)
         if video is None:
             _keep_partial(writer, target, plan)
