@@ -15,6 +15,9 @@ from vidrt.engine.prompt_embeds import PromptEmbeds
 _MODEL = "Model"
 _VIDEO = "Video"
 
+BundleFolder = Annotated[
+    Path | None, typer.Argument(help=f"Bundle folder. (default: ${BUNDLE_VARIABLE}, or the pocket bundle)")
+]
 BundleOption = Annotated[
     Path | None,
     typer.Option(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +15,7 @@ from vidrt.engine.cli.text import human_bytes, print_json
 
 
 def inspect(
-    folder: Annotated[Path | None, typer.Argument(help="Bundle folder. (default: as for generate)")] = None,
+    folder: arg.BundleFolder = None,
     verify: Annotated[bool, typer.Option("--verify", help="Also hash every weight file.")] = False,
     json: arg.Json = False,
 ) -> None:

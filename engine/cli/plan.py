@@ -12,6 +12,7 @@ from vidrt.engine.plan import GenerationPlan
 
 
 def plan(
+    folder: arg.BundleFolder = None,
     height: arg.Height = None,
     width: arg.Width = None,
     num_frames: arg.NumFrames = None,
@@ -19,7 +20,6 @@ def plan(
     guidance_scale: arg.GuidanceScale = None,
     scheduler: arg.SchedulerOption = None,
     decode_chunk: arg.DecodeChunk = None,
-    bundle: arg.BundleOption = None,
     backend: arg.Backend = "auto",
     device: arg.Device = "cpu",
     memory_budget: arg.MemoryBudget = None,
@@ -36,7 +36,7 @@ def plan(
         scheduler=scheduler,
         decode_chunk=decode_chunk,
     )
-    result = arg.open_pipeline(bundle, backend, device, None, memory_budget, variant).plan(options)
+    result = arg.open_pipeline(folder, backend, device, None, memory_budget, variant).plan(options)
     if json:
         print_json(result.to_dict())
     else:

@@ -267,7 +267,8 @@ def test_a_thread_count_that_cannot_be_is_refused(pocket_bundle, threads):
 
 def test_a_missing_library_says_what_to_install_and_where_it_was_looked_for(run_python, pocket_bundle):
     code = """
-import sys, vidrt
+import os, sys, vidrt
+os.environ.pop("VIDRT_ONNXRUNTIME", None)
 sys.modules["onnxruntime"] = None  # as if the wheel were not installed
 import importlib.util
 importlib.util.find_spec = lambda name: None
