@@ -9,7 +9,8 @@ namespace vidrt {
 
 OrtEnvironment::OrtEnvironment(const OrtApi& api) {
   const std::string what = "starting";
-  check_ort(api, api.CreateEnv(ORT_LOGGING_LEVEL_ERROR, "vidrt", &env_), what);
+  // Errors come as exceptions that carry the message; it need not be printed as well.
+  check_ort(api, api.CreateEnv(ORT_LOGGING_LEVEL_FATAL, "vidrt", &env_), what);
   OrtMemoryInfo* raw_memory = nullptr;
   check_ort(api, api.CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &raw_memory), what);
   const OrtHandle<OrtMemoryInfo> memory = own(raw_memory, api.ReleaseMemoryInfo);

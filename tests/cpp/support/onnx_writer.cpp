@@ -7,17 +7,6 @@ namespace {
 
 int onnx_data_type(DType dtype) { return dtype == DType::kInt64 ? 7 : dtype == DType::kFloat16 ? 10 : 1; }
 
-ProtoWriter value_info_proto(const TensorSpec& spec) {
-  ProtoWriter shape;
-  for (const std::string& dimension : spec.shape) {
-    const bool number = dimension.find_first_not_of("0123456789") == std::string::npos;
-    shape.message(1, number ? ProtoWriter().varint(1, std::stoull(dimension)) : ProtoWriter().bytes(2, dimension));
-  }
-  const ProtoWriter tensor_type =
-      ProtoWriter().varint(1, static_cast<std::uint64_t>(onnx_data_type(spec.dtype))).message(2, shape);
-  return ProtoWriter().bytes(1, spec.name).message(2, ProtoWriter().message(1, tensor_type));
-}
-
 }  // namespace
 
 void ProtoWriter::append_varint(std::uint64_t value) {
@@ -67,6 +56,17 @@ ProtoWriter node_proto(const std::string& op_type, const std::string& domain) {
   node.bytes(4, op_type);
   if (!domain.empty()) node.bytes(7, domain);
   return node;
+}
+
+ProtoWriter value_info_proto(const TensorSpec& spec) {
+  ProtoWriter shape;
+  for (const std::string& dimension : spec.shape) {
+    const bool number = dimension.find_first_not_of("0123456789") == std::string::npos;
+    shape.message(1, number ? ProtoWriter().varint(1, std::stoull(dimension)) : ProtoWriter().bytes(2, dimension));
+  }
+  const ProtoWriter tensor_type =
+      ProtoWriter().varint(1, static_cast<std::uint64_t>(onnx_data_type(spec.dtype))).message(2, shape);
+  return ProtoWriter().bytes(1, spec.name).message(2, ProtoWriter().message(1, tensor_type));
 }
 
 ProtoWriter graph_proto(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& outputs,

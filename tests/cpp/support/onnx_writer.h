@@ -41,6 +41,9 @@ ProtoWriter tensor_proto(const std::string& name, const std::vector<std::int64_t
 /// A NodeProto with the given op type and, where not empty, domain.
 ProtoWriter node_proto(const std::string& op_type, const std::string& domain = "");
 
+/// A ValueInfoProto: name, type and shape of a graph's input or output.
+ProtoWriter value_info_proto(const TensorSpec& spec);
+
 /// A GraphProto of one Identity node with these inputs, outputs and initialisers.
 ProtoWriter graph_proto(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& outputs,
                         const std::vector<ExternalWeight>& weights);
