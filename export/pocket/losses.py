@@ -25,7 +25,7 @@ UNKNOWN_RATE = 0.01
 
 def to_frames(clips: npt.NDArray[np.uint8]) -> Tensor:
     """(B,F,H,W,3) uint8 -> (B,3,F,H,W) float32 in [-1,1]."""
-    return torch.from_numpy(np.ascontiguousarray(clips)).permute(0, 4, 1, 2, 3).float() / 127.5 - 1.0
+    return torch.from_numpy(np.array(clips)).permute(0, 4, 1, 2, 3).float() / 127.5 - 1.0
 
 
 class Autoencoder(nn.Module):

@@ -60,8 +60,9 @@ class Trainer:
             self.generator.set_state(state["generator"])
             self.step = state["step"]
         except Exception as error:
+            reason = " ".join(str(error).split())
             raise CheckpointError(
-                f"{self.path} cannot be resumed ({error}); delete it to train this stage from the start."
+                f"{self.path} cannot be resumed ({reason}); delete it to train this stage from the start."
             ) from error
 
     def save(self) -> None:

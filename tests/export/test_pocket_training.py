@@ -1,0 +1,235 @@
+"""Training can be interrupted, repeated and trusted to stop; what it ships can be read back or is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from typer.testing import CliRunner
+
+from vidrt.export.pocket import train
+from vidrt.export.pocket.captions import training_attributes
+from vidrt.export.pocket.checkpoint import load_networks, random_networks, save_networks
+from vidrt.export.pocket.config import TOY
+from vidrt.export.pocket.denoiser import Denoiser
+from vidrt.export.pocket.losses import Autoencoder, AutoencoderLoss, FlowLoss, TextToLatents, to_frames
+from vidrt.export.pocket.render import ClipSize, render
+from vidrt.export.pocket.text_encoder import TextEncoder
+from vidrt.export.pocket.trainer import CheckpointError, Trainer, TrainOptions
+from vidrt.export.pocket.vae import VaeDecoder, VaeEncoder
+
+OPTIONS = TrainOptions(steps=8, learning_rate=1e-2, warmup=2)
+
+
+class Line(nn.Module):
+    """The least that can be trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 1)
+
+
+def line() -> Line:
+    torch.manual_seed(0)
+    return Line()
+
+
+def line_loss(module: nn.Module, generator: torch.Generator) -> Tensor:
+    assert isinstance(module, Line)
+    x = torch.randn(16, 3, generator=generator)
+    return (module.layer(x).squeeze(-1) - x.sum(dim=1)).square().mean()
+
+
+def states_equal(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+def test_a_run_that_was_cut_off_ends_as_one_that_was_not(tmp_path: Path) -> None:
+    whole = Trainer("whole", line(), OPTIONS, tmp_path)
+    whole.run(line_loss)
+    cut = Trainer("cut", line(), OPTIONS, tmp_path)
+    for _ in range(3):
+        cut.train_step(line_loss)
+    cut.save()
+    resumed = Trainer("cut", line(), OPTIONS, tmp_path)
+    assert resumed.step == 3
+    resumed.run(line_loss)
+    assert resumed.step == OPTIONS.steps
+    assert states_equal(resumed.module.state_dict(), whole.module.state_dict())
+    assert states_equal(resumed.average, whole.average)
+
+
+def test_a_finished_run_is_not_trained_further(tmp_path: Path) -> None:
+    Trainer("line", line(), OPTIONS, tmp_path).run(line_loss)
+    before = (tmp_path / "line.pt").read_bytes()
+    again = Trainer("line", line(), OPTIONS, tmp_path)
+    again.run(line_loss)
+    assert again.step == OPTIONS.steps
+    assert len((tmp_path / "line.pt").read_bytes()) == len(before)
+
+
+@pytest.mark.parametrize("damage", ["not a checkpoint", "cut", "of another module"])
+def test_a_checkpoint_that_cannot_be_resumed_says_what_to_do(tmp_path: Path, damage: str) -> None:
+    trainer = Trainer("line", line(), OPTIONS, tmp_path)
+    trainer.save()
+    path = tmp_path / "line.pt"
+    if damage == "not a checkpoint":
+        path.write_bytes(b"nonsense")
+    elif damage == "cut":
+        path.write_bytes(path.read_bytes()[:200])
+    module = nn.Linear(2, 2) if damage == "of another module" else line()
+    with pytest.raises(CheckpointError, match=r"line\.pt cannot be resumed .*delete it to train this stage"):
+        Trainer("line", module, OPTIONS, tmp_path)
+
+
+def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
+    trainer = Trainer("line", line(), OPTIONS, tmp_path)
+    with pytest.raises(CheckpointError, match="the loss is nan at step 0; lower learning_rate"):
+        trainer.train_step(lambda module, _: next(module.parameters()).sum() * float("nan"))
+
+
+def test_the_average_follows_the_weights_and_is_what_is_loaded(tmp_path: Path) -> None:
+    trainer = Trainer("line", line(), TrainOptions(steps=200, learning_rate=3e-2, warmup=2), tmp_path)
+    first = trainer.train_step(line_loss)
+    trainer.run(line_loss)
+    module = trainer.load_average()
+    assert states_equal(dict(module.state_dict()), trainer.average)
+    assert line_loss(module, torch.Generator().manual_seed(5)).item() < 0.2 * first
+
+
+def toy_clips(count: int) -> tuple[Any, Any, list[Any]]:
+    rng = np.random.default_rng(0)
+    attributes = training_attributes()[::31][:count]
+    drawn = [render(one, ClipSize(num_frames=5, height=16, width=16), rng) for one in attributes]
+    frames = np.stack([clip for clip, _ in drawn])
+    return frames, np.stack([np.rint(mask * 255).astype(np.uint8) for _, mask in drawn]), attributes
+
+
+def falls(trainer: Trainer, loss: Any, share: float) -> bool:
+    losses = [trainer.train_step(loss) for _ in range(trainer.options.steps)]
+    tenth = max(1, len(losses) // 10)
+    return sum(losses[-tenth:]) < share * sum(losses[:tenth])
+
+
+def test_the_autoencoder_learns(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    frames, masks, _ = toy_clips(8)
+    module = Autoencoder(VaeEncoder(TOY.vae), VaeDecoder(TOY.vae))
+    trainer = Trainer("vae", module, TrainOptions(steps=60, learning_rate=3e-3, warmup=5), tmp_path)
+    assert falls(trainer, AutoencoderLoss(frames, masks, batch=4), 0.6)
+
+
+def test_the_denoiser_learns(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    attributes = training_attributes()[::31][:8]
+    latents = torch.randn(8, TOY.denoiser.latent_channels, 2, 4, 4, generator=torch.Generator().manual_seed(1))
+    module = TextToLatents(TextEncoder(TOY.text), Denoiser(TOY.denoiser))
+    trainer = Trainer("denoiser", module, TrainOptions(steps=80, learning_rate=3e-3, warmup=5), tmp_path)
+    assert falls(trainer, FlowLoss(latents, attributes, 8, TOY.text.max_length), 0.9)
+
+
+def test_frames_become_numbers_from_minus_one_to_one() -> None:
+    frames = to_frames(np.array([[[[[0, 255, 51]]]]], np.uint8))
+    assert frames.shape == (1, 3, 1, 1, 1)
+    torch.testing.assert_close(frames.flatten(), torch.tensor([-1.0, 1.0, -0.6]))
+
+
+def test_shipped_weights_come_back_rounded_to_half(tmp_path: Path) -> None:
+    networks = random_networks(TOY, seed=4)
+    save_networks(tmp_path / "toy.safetensors", networks)
+    loaded = load_networks(tmp_path / "toy.safetensors")
+    assert loaded.config == TOY
+    for name, network in networks.named().items():
+        rounded = {key: value.half().float() for key, value in network.state_dict().items()}
+        assert states_equal(dict(loaded.named()[name].state_dict()), rounded)
+    assert [path.name for path in tmp_path.iterdir()] == ["toy.safetensors"]
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "no config", "a weight short", "another shape", "config of lies"])
+def test_a_file_that_is_no_pocket_checkpoint_is_refused(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "toy.safetensors"
+    networks = random_networks(TOY, seed=4)
+    save_networks(path, networks)
+    tensors = {
+        f"{prefix}.{name}": value.half()
+        for prefix, network in networks.named().items()
+        for name, value in network.state_dict().items()
+    }
+    config = {"config": json.dumps({"text": {}, "vae": {"widths": [1], "blocks": []}, "denoiser": {}})}
+    if damage == "missing":
+        path.unlink()
+    elif damage == "cut":
+        path.write_bytes(path.read_bytes()[:-100])
+    elif damage == "no config":
+        save_file(tensors, path)
+    elif damage == "config of lies":
+        save_file(tensors, path, metadata=config)
+    else:
+        from safetensors import safe_open
+
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+        name = "denoiser.head.bias"
+        if damage == "a weight short":
+            del tensors[name]
+        else:
+            tensors[name] = torch.zeros(2)
+        save_file(tensors, path, metadata=metadata)
+    with pytest.raises(CheckpointError, match=r"toy\.safetensors is not a pocket checkpoint"):
+        load_networks(path)
+
+
+@pytest.fixture
+def toy_training(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The arguments of a training run of seconds, on toy networks and clips."""
+    monkeypatch.setattr(train, "PocketConfig", lambda: TOY)
+    monkeypatch.setattr(train, "ClipSize", lambda: ClipSize(num_frames=5, height=16, width=16))
+    return ["--clips", "24", "--vae-steps", "3", "--denoiser-steps", "3", "--vae-batch", "2", "--denoiser-batch", "4",
+            "--threads", "1"]  # fmt: skip
+
+
+def run_training(arguments: list[str]) -> Any:
+    import typer
+
+    app = typer.Typer()
+    app.command()(train.run)
+    threads = torch.get_num_threads()
+    try:
+        return CliRunner().invoke(app, arguments)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_one_command_goes_from_nothing_to_weights_and_goes_on_where_it_was(
+    tmp_path: Path, toy_training: list[str]
+) -> None:
+    out = tmp_path / "run"
+    done = run_training([str(out), *toy_training])
+    assert done.exit_code == 0, done.output
+    networks = load_networks(out / "pocket.safetensors")
+    latents = np.load(out / "clips" / "latents.npy")
+    np.testing.assert_allclose(latents.mean(axis=(0, 2, 3, 4)), 0, atol=1e-3)
+    np.testing.assert_allclose(latents.std(axis=(0, 2, 3, 4)), 1, atol=1e-2)
+    assert float(networks.vae_decoder.latent_std.min()) > 0
+    stamp = (out / "clips" / "frames.npy").stat().st_mtime_ns
+    longer = [word if word != "3" else "4" for word in toy_training]
+    assert run_training([str(out), *longer]).exit_code == 0
+    assert (out / "clips" / "frames.npy").stat().st_mtime_ns == stamp
+    assert torch.load(out / "denoiser.pt", weights_only=True)["step"] == 4
+
+
+def test_a_damaged_checkpoint_is_one_line_not_a_traceback(tmp_path: Path, toy_training: list[str]) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / "vae.pt").write_bytes(b"nonsense")
+    done = run_training([str(out), *toy_training])
+    assert done.exit_code == 1
+    assert "error: " in done.output
+    assert "vae.pt cannot be resumed" in done.output
+    assert "Traceback" not in done.output
