@@ -42,3 +42,15 @@ def test_every_cpp_dependency_is_pinned_by_hash_in_each_of_its_sources(root: Pat
         sources = [source for key, source in pin.items() if key != "version"]
         assert len(sources) == 2
         assert all(re.fullmatch(r"[0-9a-f]{64}", source["sha256"]) for source in sources)
+
+
+def test_every_test_that_coverage_names_is_there(root: Path) -> None:
+    named = re.findall(
+        r"`((?:unit|export|packaging|cpp|fuzz)/[\w/]+\.\w+)(?:::(\w+))?`",
+        (root / "tests/COVERAGE.md").read_text(encoding="utf-8"),
+    )
+    assert len(named) > 50
+    for file, test in named:
+        path = root / "tests" / file
+        assert path.is_file(), file
+        assert not test or re.search(rf"\b{test}\b", path.read_text(encoding="utf-8")), f"{file}::{test}"
