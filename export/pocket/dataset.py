@@ -31,6 +31,7 @@ def draw_clips(folder: Path, count: int, seed: int, size: ClipSize) -> None:
     if done.is_file() and json.loads(done.read_text()) == request:
         return
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "latents.npy").unlink(missing_ok=True)  # of other clips
     choices = training_attributes()
     picker, rng = random.Random(seed), np.random.default_rng(seed)
     frames = np.empty((count, size.num_frames, size.height, size.width, 3), np.uint8)
@@ -67,6 +68,11 @@ def load_masks(folder: Path) -> npt.NDArray[np.uint8]:
 def save_latents(folder: Path, latents: npt.NDArray[np.float32]) -> None:
     """Keep normalised latents (N,C,T,h,w) beside the clips they were made from."""
     _write_array(folder / "latents.npy", latents)
+
+
+def has_latents(folder: Path) -> bool:
+    """Whether save_latents was called for the clips that are there now."""
+    return (folder / "latents.npy").is_file()
 
 
 def load_latents(folder: Path) -> npt.NDArray[np.float32]:

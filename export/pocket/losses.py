@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import numpy as np
@@ -72,22 +73,35 @@ class TextToLatents(nn.Module):
         self.denoiser = denoiser
 
 
-class FlowLoss:
-    """Rectified flow (Liu et al., 2022) with logit-normal noise levels (Esser et al., 2024, section 3.1)."""
+@dataclasses.dataclass(frozen=True)
+class EncodedClips:
+    """Clips of one length: latents (N,C,T,h,w), and what each shows."""
 
-    def __init__(self, latents: Tensor, attributes: list[Attributes], batch: int, max_length: int) -> None:
-        self.latents = latents
-        self.attributes = attributes
+    latents: Tensor
+    attributes: list[Attributes]
+
+
+class FlowLoss:
+    """Rectified flow (Liu et al., 2022) with logit-normal noise levels (Esser et al., 2024, section 3.1).
+
+    Every batch is of one length, drawn anew. `batch` counts clips of REFERENCE_FRAMES latent frames: longer ones are
+    fewer, so that all steps cost about the same.
+    """
+
+    REFERENCE_FRAMES = 5
+
+    def __init__(self, lengths: list[EncodedClips], batch: int, max_length: int) -> None:
+        self.lengths = lengths
         self.batch = batch
         self.max_length = max_length
         self.words = {word: index for index, word in enumerate(vocabulary())}
 
-    def tokens(self, indices: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Random captions of the clips as ids and mask, (B,L) each, as long as the longest of them."""
+    def tokens(self, attributes: list[Attributes], generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """A random caption of each clip as ids and mask, (B,L) each, as long as the longest of them."""
         rng = random.Random(int(torch.randint(2**31, (1,), generator=generator)))
         rows = []
-        for index in indices.tolist():
-            ids = tokenize(caption(self.attributes[index], rng), self.words, self.max_length)
+        for one in attributes:
+            ids = tokenize(caption(one, rng), self.words, self.max_length)
             ids = [1 if token > END and rng.random() < UNKNOWN_RATE else token for token in ids]
             rows.append([END] if rng.random() < PROMPT_DROP else ids)
         length = max(len(row) for row in rows)
@@ -98,14 +112,17 @@ class FlowLoss:
     def __call__(self, module: nn.Module, generator: torch.Generator) -> Tensor:
         """The loss of one random batch."""
         assert isinstance(module, TextToLatents)
-        indices = torch.randint(len(self.latents), (self.batch,), generator=generator)
-        clean = self.latents[indices]
-        ids, mask = self.tokens(indices, generator)
-        sigma = torch.sigmoid(torch.randn(self.batch, generator=generator) + 0.4)
+        clips = self.lengths[int(torch.randint(len(self.lengths), (1,), generator=generator))]
+        frames = clips.latents.shape[2]
+        batch = max(1, round(self.batch * self.REFERENCE_FRAMES / frames))
+        indices = torch.randint(len(clips.latents), (batch,), generator=generator)
+        clean = clips.latents[indices]
+        ids, mask = self.tokens([clips.attributes[index] for index in indices.tolist()], generator)
+        sigma = torch.sigmoid(torch.randn(batch, generator=generator) + 0.4)
         noise = torch.randn(clean.shape, generator=generator)
         level = sigma.view(-1, 1, 1, 1, 1)
         noisy = (1 - level) * clean + level * noise
-        timestep = (1000.0 * sigma).unsqueeze(1).expand(-1, clean.shape[2])
+        timestep = (1000.0 * sigma).unsqueeze(1).expand(-1, frames)
         with torch.autocast("cpu", torch.bfloat16):
             embeds = module.text_encoder(ids, mask)
             prediction = module.denoiser(noisy, timestep, embeds, mask).float()

@@ -18,7 +18,7 @@ from vidrt.export.pocket.captions import training_attributes
 from vidrt.export.pocket.checkpoint import load_networks, random_networks, save_networks
 from vidrt.export.pocket.config import TOY
 from vidrt.export.pocket.denoiser import Denoiser
-from vidrt.export.pocket.losses import Autoencoder, AutoencoderLoss, FlowLoss, TextToLatents, to_frames
+from vidrt.export.pocket.losses import Autoencoder, AutoencoderLoss, EncodedClips, FlowLoss, TextToLatents, to_frames
 from vidrt.export.pocket.render import ClipSize, render
 from vidrt.export.pocket.text_encoder import TextEncoder
 from vidrt.export.pocket.trainer import CheckpointError, Trainer, TrainOptions
@@ -131,7 +131,25 @@ def test_the_denoiser_learns(tmp_path: Path) -> None:
     latents = torch.randn(8, TOY.denoiser.latent_channels, 2, 4, 4, generator=torch.Generator().manual_seed(1))
     module = TextToLatents(TextEncoder(TOY.text), Denoiser(TOY.denoiser))
     trainer = Trainer("denoiser", module, TrainOptions(steps=80, learning_rate=3e-3, warmup=5), tmp_path)
-    assert falls(trainer, FlowLoss(latents, attributes, 8, TOY.text.max_length), 0.9)
+    assert falls(trainer, FlowLoss([EncodedClips(latents, attributes)], 8, TOY.text.max_length), 0.9)
+
+
+def test_batches_come_in_every_length_and_cost_about_the_same() -> None:
+    attributes = training_attributes()[:3]
+    channels = TOY.denoiser.latent_channels
+    lengths = [EncodedClips(torch.zeros(3, channels, frames, 4, 4), attributes) for frames in (3, 5, 9)]
+    seen = set()
+
+    class Watching(TextToLatents):
+        def __init__(self) -> None:
+            super().__init__(TextEncoder(TOY.text), Denoiser(TOY.denoiser))
+            self.denoiser.register_forward_pre_hook(lambda _, inputs: seen.add(tuple(inputs[0].shape[0:3:2])))
+
+    loss, module = FlowLoss(lengths, 10, TOY.text.max_length), Watching()
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        loss(module, generator)
+    assert seen == {(17, 3), (10, 5), (6, 9)}
 
 
 def test_frames_become_numbers_from_minus_one_to_one() -> None:
@@ -189,7 +207,9 @@ def test_a_file_that_is_no_pocket_checkpoint_is_refused(tmp_path: Path, damage: 
 def toy_training(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The arguments of a training run of seconds, on toy networks and clips."""
     monkeypatch.setattr(train, "PocketConfig", lambda: TOY)
-    monkeypatch.setattr(train, "ClipSize", lambda: ClipSize(num_frames=5, height=16, width=16))
+    monkeypatch.setattr(train, "CLIP_SIZE", ClipSize(height=16, width=16))
+    monkeypatch.setattr(train, "AUTOENCODER_FRAMES", 5)
+    monkeypatch.setattr(train, "DENOISER_FRAMES", (1, 5, 9))
     return ["--clips", "24", "--vae-steps", "3", "--denoiser-steps", "3", "--vae-batch", "2", "--denoiser-batch", "4",
             "--threads", "1"]  # fmt: skip
 
@@ -213,14 +233,15 @@ def test_one_command_goes_from_nothing_to_weights_and_goes_on_where_it_was(
     done = run_training([str(out), *toy_training])
     assert done.exit_code == 0, done.output
     networks = load_networks(out / "pocket.safetensors")
-    latents = np.load(out / "clips" / "latents.npy")
+    latents = np.load(out / "clips-5" / "latents.npy")
     np.testing.assert_allclose(latents.mean(axis=(0, 2, 3, 4)), 0, atol=1e-3)
     np.testing.assert_allclose(latents.std(axis=(0, 2, 3, 4)), 1, atol=1e-2)
     assert float(networks.vae_decoder.latent_std.min()) > 0
-    stamp = (out / "clips" / "frames.npy").stat().st_mtime_ns
+    assert [np.load(out / f"clips-{count}" / "latents.npy").shape[:3] for count in (1, 9)] == [(120, 4, 1), (13, 4, 3)]
+    stamp = (out / "clips-5" / "frames.npy").stat().st_mtime_ns
     longer = [word if word != "3" else "4" for word in toy_training]
     assert run_training([str(out), *longer]).exit_code == 0
-    assert (out / "clips" / "frames.npy").stat().st_mtime_ns == stamp
+    assert (out / "clips-5" / "frames.npy").stat().st_mtime_ns == stamp
     assert torch.load(out / "denoiser.pt", weights_only=True)["step"] == 4
 
 
