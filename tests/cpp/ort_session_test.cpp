@@ -1,14 +1,11 @@
 // A graph in ONNX Runtime: on the caller's memory, at any shape, and usable after whatever went wrong.
 #include "onnxruntime/ort_session.h"
 
-#include <dlfcn.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <fstream>
 #include <numeric>
 #include <thread>
 
+#include "support/memory_growth.h"
 #include "support/onnx_writer.h"
 #include "support/ort_test.h"
 #include "support/throws.h"
@@ -172,23 +169,15 @@ TEST_F(OrtSessionTest, FourSessionsRunInFourThreads) {
   for (const int count : right) EXPECT_EQ(count, 50);
 }
 
-long resident_pages() {
-  long size = 0, resident = 0;
-  std::ifstream("/proc/self/statm") >> size >> resident;
-  return resident;
-}
-
 TEST_F(OrtSessionTest, LoadingAndUnloadingDoesNotGrowMemory) {
-  if (dlsym(RTLD_DEFAULT, "__asan_init") != nullptr || dlsym(RTLD_DEFAULT, "__tsan_init") != nullptr) {
-    GTEST_SKIP() << "a sanitizer keeps freed memory, so growth cannot be measured";
-  }
+  if (under_sanitizer()) GTEST_SKIP() << "a sanitizer keeps freed memory, so growth cannot be measured";
   load();
-  long warm = 0;
+  std::int64_t warm = 0;
   for (int cycle = 0; cycle < 300; ++cycle) {
     EXPECT_TRUE(runs(*load_again()));
-    if (cycle == 100) warm = resident_pages();
+    if (cycle == 100) warm = resident_kib();
   }
-  EXPECT_LE((resident_pages() - warm) * sysconf(_SC_PAGESIZE), 4 << 20);
+  EXPECT_LE(resident_kib() - warm, 4096);
 }
 
 }  // namespace

@@ -1,12 +1,9 @@
 // Bad input, failures and cancelling: one clear error before anything is loaded, and a pipeline usable afterwards.
-#include <fstream>
 #include <limits>
 #include <string>
 #include <thread>
 
-#include <dlfcn.h>
-#include <unistd.h>
-
+#include "support/memory_growth.h"
 #include "support/pipeline_fixture.h"
 
 namespace vidrt::testing {
@@ -207,18 +204,6 @@ TEST_F(PipelineFixture, ValuesThatAreNotFiniteAreAnErrorNotAVideo) {
   Pipeline pipeline = open();
   backend->poison_denoiser = true;
   EXPECT_TRUE(contains(message_of<BackendError>([&] { pipeline.generate(prompt_options()); }), "not finite"));
-}
-
-std::int64_t resident_kib() {
-  std::ifstream statm("/proc/self/statm");
-  std::int64_t size = 0, resident = 0;
-  statm >> size >> resident;
-  return resident * static_cast<std::int64_t>(sysconf(_SC_PAGESIZE)) / 1024;
-}
-
-// A sanitizer keeps freed memory on purpose, so that resident memory says nothing; it looks for leaks itself.
-bool under_sanitizer() {
-  return dlsym(RTLD_DEFAULT, "__asan_init") != nullptr || dlsym(RTLD_DEFAULT, "__tsan_init") != nullptr;
 }
 
 TEST_F(PipelineFixture, AThousandGenerateAndCancelCyclesDoNotGrowMemory) {

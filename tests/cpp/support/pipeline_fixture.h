@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "support/reference_backend.h"
+#include "support/throws.h"
 #include "support/toy_bundle.h"
 #include "vidrt/pipeline.h"
 
@@ -36,20 +37,5 @@ class PipelineFixture : public ::testing::Test {
   ToyBundle toy;
   std::shared_ptr<ReferenceBackend> backend = std::make_shared<ReferenceBackend>();
 };
-
-/// The message of the exception of type E that `call` throws; fails the test when it throws nothing or something else.
-template <typename E, typename Call>
-std::string message_of(Call&& call) {
-  try {
-    call();
-  } catch (const E& error) {
-    return error.what();
-  } catch (const std::exception& error) {
-    ADD_FAILURE() << "threw another exception: " << error.what();
-    return "";
-  }
-  ADD_FAILURE() << "threw nothing";
-  return "";
-}
 
 }  // namespace vidrt::testing
