@@ -11,10 +11,10 @@ from typer.core import TyperGroup
 from vidrt.engine.cli import exit_codes
 from vidrt.engine.cli.doctor import doctor
 from vidrt.engine.cli.encode import encode
-from vidrt.engine.cli.export import export
 from vidrt.engine.cli.generate import generate
 from vidrt.engine.cli.inspect import inspect
 from vidrt.engine.cli.plan import plan
+from vidrt.engine.cli.torch_commands import evaluate, export
 from vidrt.engine.errors import Error
 
 
@@ -59,7 +59,9 @@ app.command()(generate)
 app.command()(encode)
 app.command()(plan)
 app.command()(inspect)
-app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(export)
+for _name, _command in (("export", export), ("eval", evaluate)):  # with options of their own
+    _options = {"allow_extra_args": True, "ignore_unknown_options": True}
+    app.command(_name, add_help_option=False, context_settings=_options)(_command)
 app.command()(doctor)
 
 

@@ -69,11 +69,11 @@ def training_attributes() -> list[Attributes]:
     return [attributes for attributes in all_attributes() if attributes.key() not in excluded]
 
 
-def caption(attributes: Attributes, rng: random.Random) -> str:
-    """Describe a clip with random synonyms, sometimes leaving out size, speed or background."""
+def caption(attributes: Attributes, rng: random.Random, drop: float = DROP_PROBABILITY) -> str:
+    """Describe a clip with random synonyms; size, speed and background are each left out with probability `drop`."""
 
     def dropped() -> bool:
-        return rng.random() < DROP_PROBABILITY
+        return rng.random() < drop
 
     words = [] if dropped() else [rng.choice(SIZES[attributes.size])]
     words += [rng.choice(COLOURS[attributes.colour]), rng.choice(SHAPES[attributes.shape])]
