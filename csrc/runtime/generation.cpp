@@ -9,6 +9,7 @@
 #include "runtime/arena_tensors.h"
 #include "runtime/denoise_loop.h"
 #include "runtime/frame_stream.h"
+#include "runtime/module_contract.h"
 #include "runtime/philox.h"
 #include "vidrt/errors.h"
 #include "vidrt/version.h"
@@ -263,8 +264,8 @@ void Generation::describe(const GenerateOptions& options, const ResolvedOptions&
   metadata.vidrt_version = VIDRT_VERSION;
   metadata.backend = state_.modules.backend().description();
   metadata.device = state_.options.device;
-  for (const auto& entry : state_.bundle.manifest().modules) {
-    metadata.variants[entry.first] = state_.modules.variant(entry.first).id;
+  for (const std::string& module : generation_modules(state_.bundle.manifest())) {
+    metadata.variants[module] = state_.modules.variant(module).id;
   }
   metadata.prompt = prompts.positive ? prompts.positive->text : options.prompt_embeds->prompt;
   if (prompts.negative) metadata.negative_prompt = prompts.negative->text;

@@ -132,17 +132,6 @@ std::int64_t declared_text_dim(const Manifest& manifest, const JsonPlace& place)
   return dim;
 }
 
-std::vector<std::string> needed_modules(const Manifest& manifest) {
-  std::vector<std::string> names{"text_encoder", "denoiser"};
-  if (manifest.vae.form == "causal") {
-    names.insert(names.end(), {"vae_decoder_first", "vae_decoder_next"});
-  } else {
-    names.emplace_back("vae_decoder");
-  }
-  if (manifest.image_conditioning != "none") names.emplace_back("vae_encoder");
-  return names;
-}
-
 Contract contract_of(const std::string& module, const Variant& variant, const Manifest& manifest,
                      std::int64_t text_dim) {
   if (module == "text_encoder") return text_encoder_contract(manifest, text_dim);
@@ -156,8 +145,19 @@ Contract contract_of(const std::string& module, const Variant& variant, const Ma
 
 }  // namespace
 
+std::vector<std::string> generation_modules(const Manifest& manifest) {
+  std::vector<std::string> names{"text_encoder", "denoiser"};
+  if (manifest.vae.form == "causal") {
+    names.insert(names.end(), {"vae_decoder_first", "vae_decoder_next"});
+  } else {
+    names.emplace_back("vae_decoder");
+  }
+  if (manifest.image_conditioning != "none") names.emplace_back("vae_encoder");
+  return names;
+}
+
 void check_module_contracts(const Manifest& manifest, const JsonPlace& place) {
-  for (const std::string& name : needed_modules(manifest)) {
+  for (const std::string& name : generation_modules(manifest)) {
     if (manifest.modules.count(name) == 0) {
       place.key(name).fail("nothing", "this module (vae.form is " + manifest.vae.form + ", image_conditioning is " +
                                           manifest.image_conditioning + ")");

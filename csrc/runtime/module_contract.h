@@ -2,6 +2,9 @@
 // named, typed and shaped.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "runtime/json_object.h"
 #include "vidrt/bundle.h"
 
@@ -11,5 +14,8 @@ namespace vidrt {
 /// value is the contract's for all sizes, whether it is written as "H", "h*8" or, where only one value can be, 24.
 /// Throws BundleError.
 void check_module_contracts(const Manifest& manifest, const JsonPlace& place);
+
+/// The modules that a generation runs, which every bundle of this form has. It may have others: an image encoder.
+std::vector<std::string> generation_modules(const Manifest& manifest);
 
 }  // namespace vidrt

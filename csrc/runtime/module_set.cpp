@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/module_contract.h"
 #include "runtime/stopwatch.h"
 #include "vidrt/errors.h"
 
@@ -11,8 +12,9 @@ namespace vidrt {
 ModuleSet::ModuleSet(const Bundle& bundle, std::shared_ptr<Backend> backend, const std::string& wanted_variant,
                      SessionOptions session_options)
     : bundle_(bundle), backend_(std::move(backend)), session_options_(session_options) {
-  for (const auto& [name, module] : bundle.manifest().modules) {
-    chosen_[name] = &choose_variant(module, *backend_, wanted_variant);
+  const Manifest& manifest = bundle.manifest();
+  for (const std::string& name : generation_modules(manifest)) {
+    chosen_[name] = &choose_variant(manifest.modules.at(name), *backend_, wanted_variant);
   }
 }
 
