@@ -30,7 +30,7 @@ PIP_BUILD := -m pip install --quiet --disable-pip-version-check --no-index --no-
 WITH_ORT = VIDRT_ONNXRUNTIME="$$($(RUN) tools/onnxruntime_library.py)"
 
 .PHONY: help setup setup-core deps build build-core demo test test-core test-all test-gpu test-cpp test-python asan tsan fuzz \
-  mutate coverage wheel lock lint typecheck format clean
+  mutate coverage wheel bench lock lint typecheck format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -112,6 +112,11 @@ wheel: deps ## Build the wheel into dist/, check it, and test it and an install 
 	  --config-settings build-dir=$(BUILD)/wheel --config-settings build.targets=_core --wheel-dir dist .
 	@$(RUN) tools/check_wheel.py dist
 	@$(RUN) -m pytest tests/packaging
+
+bench: setup build ## Run all benchmarks on a machine that does nothing else (BENCH="NAME ..." for some); writes benchmarks/RESULTS.md
+	@$(RUN) -m pip install --quiet --disable-pip-version-check "openvino>=2025"
+	@$(RUN) benchmarks/run.py $(BENCH)
+	@$(RUN) benchmarks/operators.py
 
 lock: setup ## Resolve requirements/*.txt anew
 	@$(RUN) tools/lock.py --upgrade

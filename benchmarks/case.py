@@ -9,30 +9,27 @@ import itertools
 import json
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
+import numpy as np
+from measuring import PROMPT, measure_and_print, peak_rss_mib
+
 import vidrt
-
-PROMPT = "a large red circle moving left on a dark background"
-
-
-def peak_rss_mib() -> float:
-    """Peak resident memory of this process so far, in MiB. getrusage would count what the parent had when it forked."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+from vidrt import _core
+from vidrt.engine.onnxruntime_location import announce_onnxruntime
 
 
-def measure(pipe: vidrt.TextToVideoPipeline, options: dict[str, Any]) -> dict[str, Any]:
-    """Generate once; milliseconds per stage and per decoded chunk, the prompt's encoding included."""
+def measure(pipe: vidrt.TextToVideoPipeline, options: dict[str, Any]) -> tuple[vidrt.Video, dict[str, Any]]:
+    """Generate once; milliseconds per stage and per decoded chunk."""
     arrivals: list[float] = []
 
     def on_frames(*_: Any) -> None:
         arrivals.append(time.perf_counter())
 
-    timings = pipe(PROMPT, seed=0, on_frames=on_frames, **options).timings
+    video = pipe(PROMPT, on_frames=on_frames, **options)
+    timings = video.timings
     chunks = [1000 * (later - earlier) for earlier, later in itertools.pairwise(arrivals)]
-    return {
+    return video, {
         "encode_ms": timings.encode,
         "denoise_ms": timings.denoise,
         "decode_ms": timings.decode,
@@ -46,24 +43,20 @@ def measure(pipe: vidrt.TextToVideoPipeline, options: dict[str, Any]) -> dict[st
 def main() -> None:
     """Read the request from the first argument, run it, print the result."""
     request = json.loads(sys.argv[1])
+    announce_onnxruntime()
+    _core.onnxruntime_facts()  # loads the library, as the peers' imports load theirs
     imports_mib = peak_rss_mib()
-    options = request["options"]
+    options = request["options"] | {"on_warning": lambda _: None}
+    options |= {"latents": np.load(request["latents"])} if request["latents"] else {"seed": 0}
     threads = options.pop("threads", None)
     pipes = [vidrt.TextToVideoPipeline(request["bundle"], threads=threads) for _ in range(request["pipelines"])]
-    for pipe in pipes:
+    for pipe in pipes[:-1]:
         for _ in range(request["warmup"]):
             measure(pipe, options)
-    runs = [measure(pipe, options) for _ in range(request["repetitions"])]
-    print(
-        json.dumps(
-            {
-                "backend": pipe.backend,
-                "imports_mib": imports_mib,
-                "peak_mib": peak_rss_mib(),
-                "runs": runs,
-            }
-        )
-    )
+    pipe = pipes[-1]
+    if request["frames"]:
+        np.save(request["frames"], measure(pipe, options)[0].frames)
+    measure_and_print(pipe.backend, imports_mib, request, lambda: measure(pipe, options)[1])
 
 
 if __name__ == "__main__":

@@ -48,11 +48,18 @@ def render(result: dict[str, Any]) -> str:
     )
     if result["remark"]:
         lines += ["", f"**{result['remark']}**"]
-    lines += ["", "| case | " + " | ".join(title for _, title in COLUMNS) + " | peak MiB | of it imports |"]
-    lines.append("|---" * (len(COLUMNS) + 3) + "|")
+    titles = [title for _, title in COLUMNS] + ["peak MiB", "of it imports", "the rest"]
+    compared = "psnr_db" in result["cases"][0]
+    if compared:
+        titles += ["runtime", "total, first row = 1", "PSNR to the first row, dB"]
+    lines += ["", "| case | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
     for case in result["cases"]:
         cells = [cell(key, median(case, key)) for key, _ in COLUMNS]
-        cells += [f"{case['peak_mib']:.0f}", f"{case['imports_mib']:.0f}"]
+        peak, imports = case["peak_mib"], case["imports_mib"]
+        cells += [f"{peak:.0f}", f"{imports:.0f}", f"{peak - imports:.0f}"]
+        if compared:
+            ratio = (median(case, "total_ms") or 0) / (median(result["cases"][0], "total_ms") or 1)
+            cells += [case["backend"], f"{ratio:.2f}", "–" if case is result["cases"][0] else f"{case['psnr_db']:.1f}"]
         lines.append(f"| {case['label']} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

@@ -13,12 +13,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from decode_bundle import make_decode_bundle
 from report import write_report
 from scenario import Case, Scenario, load_scenario, scenario_names
 
-ROOT = Path(__file__).parent.parent
-RESULTS = Path(__file__).parent / "results"
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results"
 
 
 def machine() -> dict[str, Any]:
@@ -35,6 +36,18 @@ def machine() -> dict[str, Any]:
     }
 
 
+def initial_latents(bundle: Path, case: Case, path: Path) -> None:
+    """Write normal noise (C,T,h,w) float32 for a case's size."""
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    vae = manifest["vae"]
+    assert case.num_frames is not None, "a case that is compared needs its size"
+    assert case.height is not None
+    assert case.width is not None
+    frames = 1 + (case.num_frames - 1) // vae["temporal_ratio"]
+    shape = (vae["latent_channels"], frames, case.height // vae["spatial_ratio"], case.width // vae["spatial_ratio"])
+    np.save(path, np.random.default_rng(0).standard_normal(shape, dtype=np.float32))
+
+
 def run_case(scenario: Scenario, case: Case, bundle: Path, scratch: Path) -> dict[str, Any]:
     """Run one case in a process of its own. What it needs besides the bundle is made in the folder `scratch`.
 
@@ -42,25 +55,48 @@ def run_case(scenario: Scenario, case: Case, bundle: Path, scratch: Path) -> dic
         RuntimeError: the case failed; the message ends with what it printed.
     """
     values = dataclasses.asdict(case)
-    label = values.pop("label")
+    label, peer, form = values.pop("label"), values.pop("peer"), values.pop("form")
     options = {key: value for key, value in values.items() if value is not None}
     settings = dict(options)
     if settings.pop("decode_only", False):
         decode_bundle = scratch / "decode_only"
         bundle = decode_bundle if decode_bundle.exists() else make_decode_bundle(bundle, decode_bundle)
         settings["keep_frames"] = False
+    latents = scratch / "latents.npy" if scenario.compares else None
+    if latents is not None:
+        initial_latents(bundle, case, latents)
     request = {
         "bundle": str(bundle),
         "pipelines": settings.pop("pipelines", 1),
         "warmup": scenario.warmup,
         "repetitions": scenario.repetitions,
         "options": settings,
+        "form": form,
+        "latents": latents and str(latents),
+        "frames": latents and str(frames_of(case, scratch)),
     }
-    command = [sys.executable, str(Path(__file__).parent / "case.py"), json.dumps(request)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    script = HERE / "case.py" if peer is None else HERE / "peers" / f"with_{peer}.py"
+    done = subprocess.run(
+        [sys.executable, str(script), json.dumps(request)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(HERE)},  # peers share measuring.py
+    )
     if done.returncode != 0:
         raise RuntimeError(f"{scenario.name}, '{label}' failed:\n{done.stderr[-2000:]}")
-    return {"label": label, "options": options, **json.loads(done.stdout)}
+    return {"label": label, "options": options, **json.loads(done.stdout.splitlines()[-1])}
+
+
+def frames_of(case: Case, scratch: Path) -> Path:
+    """Where a case that is compared leaves its frames."""
+    return scratch / f"{case.label}.npy"
+
+
+def psnr_db(path: Path, reference: Path) -> float:
+    """Of one clip (F,H,W,3) uint8 against another, over all pixels; infinite where they are equal."""
+    error = np.mean((np.load(path).astype(np.float64) - np.load(reference)) ** 2)
+    return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
 
 
 def run_scenario(scenario: Scenario, bundle: Path, remark: str, scratch: Path) -> None:
@@ -69,7 +105,10 @@ def run_scenario(scenario: Scenario, bundle: Path, remark: str, scratch: Path) -
     cases = []
     for case in scenario.cases:
         print(f"  {case.label} ...", flush=True)
-        cases.append(run_case(scenario, case, bundle, scratch))
+        result = run_case(scenario, case, bundle, scratch)
+        if scenario.compares:
+            result["psnr_db"] = psnr_db(frames_of(case, scratch), frames_of(scenario.cases[0], scratch))
+        cases.append(result)
     result = {
         "schema_version": 1,
         "scenario": dataclasses.asdict(scenario),
@@ -88,17 +127,23 @@ def main() -> None:
     """Run the named scenarios, or all, and render the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scenarios", nargs="*", metavar="NAME", help=f"of {', '.join(scenario_names())}; default all")
-    parser.add_argument("--bundle", type=Path, default=ROOT / "models" / "pocket", help="bundle to run")
+    parser.add_argument("--bundle", type=Path, default=HERE.parent / "models" / "pocket", help="bundle to run")
     parser.add_argument("--remark", default="", help="what the reader of the figures must know")
     arguments = parser.parse_args()
     try:
         chosen = [load_scenario(name) for name in arguments.scenarios or scenario_names()]
     except ValueError as error:
         parser.error(str(error))
+    for scenario in chosen:
+        if missing := scenario.missing_packages():
+            parser.error(f"{scenario.name} also measures {', '.join(missing)}: pip install 'vidrt[export,benchmarks]'")
     RESULTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         for scenario in chosen:
-            run_scenario(scenario, arguments.bundle, arguments.remark, Path(scratch))
+            try:
+                run_scenario(scenario, arguments.bundle, arguments.remark, Path(scratch))
+            except RuntimeError as error:
+                sys.exit(f"error: {error}")
     print(f"wrote {write_report(RESULTS)}")
 
 

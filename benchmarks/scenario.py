@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
+
+PEER_PACKAGES = {"pytorch": ("torch", "diffusers"), "openvino": ("openvino",)}
+"""What each peer imports."""
 
 FOLDER = Path(__file__).parent / "scenarios"
 
@@ -26,6 +30,10 @@ class Case:
     """Open so many at once, each of which generates; the last is measured."""
     decode_only: bool | None = None
     """Take a denoiser that costs nothing, and let the frames go as they come."""
+    peer: str | None = None
+    """Run by peers/with_<peer>.py instead of vidrt, with the same weights and initial latents; needs every setting."""
+    form: str | None = None
+    """How the peer runs, where it has several ways."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +45,16 @@ class Scenario:
     repetitions: int
     warmup: int
     cases: tuple[Case, ...]
+
+    @property
+    def compares(self) -> bool:
+        """Whether others are measured beside vidrt: then all cases start from the same latents, and frames are kept."""
+        return any(case.peer is not None for case in self.cases)
+
+    def missing_packages(self) -> list[str]:
+        """What the peers need and this environment lacks."""
+        needed = [name for case in self.cases if case.peer is not None for name in PEER_PACKAGES[case.peer]]
+        return [name for name in dict.fromkeys(needed) if importlib.util.find_spec(name) is None]
 
 
 def scenario_names() -> list[str]:

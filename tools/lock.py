@@ -12,7 +12,7 @@ UV = Path(sys.executable).parent / "uv"
 SETS = {
     # name: (sources, extras of pyproject.toml, the larger set whose versions it takes)
     "bootstrap": (["requirements/bootstrap.in"], [], None),
-    "test": (["pyproject.toml", "requirements/build.in"], ["cpu", "video", "test", "export"], None),
+    "test": (["pyproject.toml", "requirements/build.in"], ["cpu", "video", "test", "export", "train"], None),
     "core": (["pyproject.toml", "requirements/build.in"], ["cpu", "video", "test"], "test"),
     "demo": (["pyproject.toml", "requirements/build.in"], ["cpu", "video"], "test"),
 }

@@ -7,7 +7,7 @@ from vidrt.export.pocket import captions
 from vidrt.export.pocket.checkpoint import Networks, load_networks, random_networks
 from vidrt.export.pocket.config import SPATIAL_RATIO, TEMPORAL_RATIO, PocketConfig
 from vidrt.export.pocket.trainer import CheckpointError
-from vidrt.export.pocket.vae import CacheSpec, FirstStep, NextStep
+from vidrt.export.pocket.vae import CacheSpec, FirstStep, ImageEncoder, NextStep
 from vidrt.export.registry import Family, ModelSource
 from vidrt.export.samples import mask, normal, token_ids, uniform
 from vidrt.export.spec import BundleSpec, Defaults, Extent, Limit, ModuleSpec, TensorSpec, TokenizerSpec, VaeSpec
@@ -40,7 +40,13 @@ def bundle_spec(networks: Networks) -> BundleSpec:
         family="pocket",
         license="Apache-2.0",
         networks=networks.named(),
-        modules=(_text_encoder(networks), _denoiser(networks), _first_step(networks), _next_step(networks)),
+        modules=(
+            _text_encoder(networks),
+            _denoiser(networks),
+            _first_step(networks),
+            _next_step(networks),
+            _image_encoder(networks),
+        ),
         compute=("fp32",),
         tokenizer=TokenizerSpec(
             kind="wordlevel",
@@ -169,6 +175,20 @@ def _next_step(networks: Networks) -> ModuleSpec:
             {"B": 1, "k": 4, "h": 8, "w": 8},
             {"B": 2, "k": 2, "h": 4, "w": 7},
         ),
+        tolerance=_TOLERANCE,
+    )
+
+
+def _image_encoder(networks: Networks) -> ModuleSpec:
+    sides = (f"h*{SPATIAL_RATIO}", f"w*{SPATIAL_RATIO}")
+    return ModuleSpec(
+        name="vae_encoder",
+        build=lambda: ImageEncoder(networks.vae_encoder, networks.vae_decoder),
+        inputs=(TensorSpec("image", "float32", ("B", 3, 1, *sides), uniform(-1.0, 1.0)),),
+        outputs=(TensorSpec("latents", "float32", ("B", networks.config.vae.latent_channels, 1, "h", "w")),),
+        extents=_latent_extents(),
+        trace={"B": 2, "h": 5, "w": 6},
+        cases=({"B": 1, "h": 8, "w": 8}, {"B": 2, "h": 4, "w": 7}, {"B": 1, "h": 16, "w": 5}),
         tolerance=_TOLERANCE,
     )
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from .config import DenoiserConfig, PocketConfig, TextConfig, VaeConfig
 from .denoiser import Denoiser
 from .text_encoder import TextEncoder
 from .trainer import CheckpointError
-from .vae import VaeDecoder
+from .vae import VaeDecoder, VaeEncoder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,17 +26,29 @@ class Networks:
     text_encoder: TextEncoder
     denoiser: Denoiser
     vae_decoder: VaeDecoder
+    vae_encoder: VaeEncoder
 
     def named(self) -> dict[str, nn.Module]:
         """The networks by the prefix of their weights."""
-        return {"text_encoder": self.text_encoder, "denoiser": self.denoiser, "vae_decoder": self.vae_decoder}
+        return {
+            "text_encoder": self.text_encoder,
+            "denoiser": self.denoiser,
+            "vae_decoder": self.vae_decoder,
+            "vae_encoder": self.vae_encoder,
+        }
 
 
 def random_networks(config: PocketConfig, seed: int) -> Networks:
     """Networks with random weights, the same for the same seed."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        networks = Networks(config, TextEncoder(config.text), Denoiser(config.denoiser), VaeDecoder(config.vae))
+        networks = Networks(
+            config,
+            TextEncoder(config.text),
+            Denoiser(config.denoiser),
+            VaeDecoder(config.vae),
+            VaeEncoder(config.vae),
+        )
     for network in networks.named().values():
         network.eval()
     return networks
@@ -63,15 +75,32 @@ def load_networks(path: Path) -> Networks:
     try:
         with safe_open(path, framework="pt") as file:
             config = _config_from_json((file.metadata() or {})["config"])
-            tensors: dict[str, Tensor] = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        networks = random_networks(config, seed=0)
-        for prefix, network in networks.named().items():
-            own = {name[len(prefix) + 1 :]: value for name, value in tensors.items() if name.startswith(prefix + ".")}
-            network.load_state_dict(own)
+            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return _networks_from(config, tensors)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
             f"{path} is not a pocket checkpoint ({error}); expected a file that pocket training wrote."
         ) from error
+
+
+def bundle_networks(folder: Path, config: PocketConfig) -> Networks:
+    """Networks of a pocket bundle, computing in float32 with the weights as the bundle stores them.
+
+    Raises:
+        CheckpointError: the folder holds no weights of these networks.
+    """
+    try:
+        (weights,) = (folder / "weights").glob("*.safetensors")
+        return _networks_from(config, load_file(weights))
+    except (OSError, SafetensorError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{folder} is not a pocket bundle of this version ({error}).") from error
+
+
+def _networks_from(config: PocketConfig, tensors: dict[str, Tensor]) -> Networks:
+    networks = random_networks(config, seed=0)
+    for prefix, network in networks.named().items():
+        own = {name: value.float() for name, value in tensors.items() if name.startswith(prefix + ".")}
+        network.load_state_dict({name.removeprefix(prefix + "."): value for name, value in own.items()})
     return networks
 
 

@@ -6,6 +6,7 @@ does both gradients with the channels in vector registers. Export and inference 
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _native: Any = None
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 
 
 def enable_training_kernel() -> None:
@@ -32,6 +34,17 @@ def enable_training_kernel() -> None:
     flags = ["-O3", "-march=native", "-fopenmp", "-ffast-math"]
     source = Path(__file__).with_name("depthwise_train.cpp")
     _native = load("vidrt_depthwise_train", [str(source)], extra_cflags=flags)
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc not to give freed memory back: a training step frees and takes the same gigabyte again and again.
+
+    Without this, page faults are a good part of a step. Other C libraries are left as they are.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 class _Depthwise(torch.autograd.Function):

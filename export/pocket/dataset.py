@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 from pathlib import Path
@@ -9,16 +10,41 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from .captions import Attributes, training_attributes
 from .render import ClipSize, render
 
 
+@dataclasses.dataclass(frozen=True)
+class DrawnClips:
+    """Clips of one size.
+
+    Attributes:
+        frames: (N,F,H,W,3) uint8.
+        masks: The object's coverage times 255, (N,F,H,W) uint8.
+        latents: (N,C,T,h,w) float32, normalised.
+        attributes: What each shows.
+        share: Of the batches, those of this size.
+    """
+
+    frames: npt.NDArray[np.uint8]
+    masks: npt.NDArray[np.uint8]
+    latents: Tensor
+    attributes: list[Attributes]
+    share: float
+
+
 def _write_array(path: Path, array: npt.NDArray[Any]) -> None:
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        np.save(file, array)
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            np.save(file, array)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def draw_clips(folder: Path, count: int, seed: int, size: ClipSize) -> None:
@@ -48,11 +74,6 @@ def draw_clips(folder: Path, count: int, seed: int, size: ClipSize) -> None:
     done.write_text(json.dumps(request))
 
 
-def load_attributes(folder: Path) -> list[Attributes]:
-    """What each clip of a drawn folder shows."""
-    return [Attributes(*values) for values in json.loads((folder / "attributes.json").read_text())]
-
-
 def load_frames(folder: Path) -> npt.NDArray[np.uint8]:
     """The clips, (N,F,H,W,3) uint8, mapped from disk."""
     array: npt.NDArray[np.uint8] = np.load(folder / "frames.npy", mmap_mode="r")
@@ -75,7 +96,12 @@ def has_latents(folder: Path) -> bool:
     return (folder / "latents.npy").is_file()
 
 
-def load_latents(folder: Path) -> npt.NDArray[np.float32]:
-    """The latents, (N,C,T,h,w) float32, in memory."""
-    array: npt.NDArray[np.float32] = np.load(folder / "latents.npy")
-    return array
+def load_attributes(folder: Path) -> list[Attributes]:
+    """What each clip of a drawn folder shows."""
+    return [Attributes(*values) for values in json.loads((folder / "attributes.json").read_text())]
+
+
+def load_clips(folder: Path, share: float) -> DrawnClips:
+    """A folder of drawn and encoded clips; frames and masks are mapped from disk, latents are in memory."""
+    latents = torch.from_numpy(np.load(folder / "latents.npy"))
+    return DrawnClips(load_frames(folder), load_masks(folder), latents, load_attributes(folder), share)

@@ -1,8 +1,7 @@
-"""What the two trained stages minimise."""
+"""What the trained stages minimise."""
 
 from __future__ import annotations
 
-import dataclasses
 import random
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .captions import END, PAD, Attributes, caption, tokenize, vocabulary
+from .dataset import DrawnClips
 from .denoiser import Denoiser
 from .text_encoder import TextEncoder
 from .vae import VaeDecoder, VaeEncoder
@@ -29,6 +29,21 @@ def to_frames(clips: npt.NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.array(clips)).permute(0, 4, 1, 2, 3).float() / 127.5 - 1.0
 
 
+REFERENCE_POSITIONS = 5 * 8 * 8
+"""Latent positions of a clip of 17 frames of 64x64."""
+
+
+def pick(clips: list[DrawnClips], generator: torch.Generator) -> DrawnClips:
+    """The size of the next batch, by their shares."""
+    shares = torch.tensor([one.share for one in clips])
+    return clips[int(torch.multinomial(shares, 1, generator=generator))]
+
+
+def batch_of(batch: int, latents: Tensor) -> int:
+    """As many clips as have the latent positions of `batch` clips of 17 frames of 64x64: all steps cost the same."""
+    return max(1, round(batch * REFERENCE_POSITIONS / latents[0, 0].numel()))
+
+
 class Autoencoder(nn.Module):
     """Encoder and decoder trained together."""
 
@@ -36,6 +51,18 @@ class Autoencoder(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
+
+
+def object_weight(masks: npt.NDArray[np.uint8]) -> Tensor:
+    """(B,F,H,W) coverage times 255 -> (B,1,F,H,W): OBJECT_WEIGHT on and next to the object, 1 elsewhere."""
+    coverage = torch.from_numpy(np.array(masks)).float().unsqueeze(1) / 255.0
+    return 1.0 + (OBJECT_WEIGHT - 1.0) * F.max_pool3d(coverage, (1, 5, 5), stride=1, padding=(0, 2, 2))
+
+
+def pixel_loss(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """0.5 L1 + 2 MSE, weighted."""
+    error = (output - target).abs()
+    return (weight * (0.5 * error + 2.0 * error.square())).mean()
 
 
 class AutoencoderLoss:
@@ -51,17 +78,49 @@ class AutoencoderLoss:
         assert isinstance(module, Autoencoder)
         indices = torch.randint(len(self.frames), (self.batch,), generator=generator).sort().values.numpy()
         target = to_frames(self.frames[indices])
-        mask = torch.from_numpy(self.masks[indices]).float().unsqueeze(1) / 255.0
-        weight = 1.0 + (OBJECT_WEIGHT - 1.0) * F.max_pool3d(mask, (1, 5, 5), stride=1, padding=(0, 2, 2))
+        weight = object_weight(self.masks[indices])
         with torch.autocast("cpu", torch.bfloat16):
             mean, log_variance = module.encoder(target)
             mean, log_variance = mean.float(), log_variance.float()
             noise = torch.randn(mean.shape, generator=generator)
             output = module.decoder.decode_raw(mean + noise * (0.5 * log_variance).exp()).float()
-        error = (output - target).abs()
-        pixels = (weight * (0.5 * error + 2.0 * error.square())).mean()
         kl = 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).mean()
-        return pixels + 5e-4 * kl
+        return pixel_loss(output, target, weight) + 5e-4 * kl
+
+
+def change_error(output: Tensor, target: Tensor, dim: int) -> Tensor:
+    """L1 between the changes from neighbour to neighbour along a dimension; 0 where there is no neighbour."""
+    error = (output - target).diff(dim=dim).abs()
+    return error.mean() if error.numel() else error.sum()
+
+
+class DecoderLoss:
+    """For the decoder alone, latents fixed: pixels, edges and changes in time, under noise on the latents.
+
+    The denoiser's latents are never exact: a decoder that has seen noise draws still backgrounds and sharp edges from
+    them. The noise is up to LATENT_NOISE of the latents' deviation.
+    """
+
+    LATENT_NOISE = 0.15
+
+    def __init__(self, clips: list[DrawnClips], batch: int) -> None:
+        self.clips = clips
+        self.batch = batch
+
+    def __call__(self, module: nn.Module, generator: torch.Generator) -> Tensor:
+        """The loss of one random batch."""
+        assert isinstance(module, VaeDecoder)
+        clips = pick(self.clips, generator)
+        batch = batch_of(self.batch, clips.latents)
+        indices = torch.randint(len(clips.latents), (batch,), generator=generator).sort().values
+        latents = clips.latents[indices]
+        level = self.LATENT_NOISE * torch.rand(batch, generator=generator)
+        noisy = latents + level.view(-1, 1, 1, 1, 1) * torch.randn(latents.shape, generator=generator)
+        target, weight = to_frames(clips.frames[indices.numpy()]), object_weight(clips.masks[indices.numpy()])
+        with torch.autocast("cpu", torch.bfloat16):
+            output = module.decode_raw(module.denormalise(noisy)).float()
+        time, down, across = (change_error(output, target, dim) for dim in (2, 3, 4))
+        return pixel_loss(output, target, weight) + 2.0 * time + down + across
 
 
 class TextToLatents(nn.Module):
@@ -73,25 +132,14 @@ class TextToLatents(nn.Module):
         self.denoiser = denoiser
 
 
-@dataclasses.dataclass(frozen=True)
-class EncodedClips:
-    """Clips of one length: latents (N,C,T,h,w), and what each shows."""
-
-    latents: Tensor
-    attributes: list[Attributes]
-
-
 class FlowLoss:
     """Rectified flow (Liu et al., 2022) with logit-normal noise levels (Esser et al., 2024, section 3.1).
 
-    Every batch is of one length, drawn anew. `batch` counts clips of REFERENCE_FRAMES latent frames: longer ones are
-    fewer, so that all steps cost about the same.
+    Every batch is of one size, drawn anew; `batch` as batch_of() takes it.
     """
 
-    REFERENCE_FRAMES = 5
-
-    def __init__(self, lengths: list[EncodedClips], batch: int, max_length: int) -> None:
-        self.lengths = lengths
+    def __init__(self, clips: list[DrawnClips], batch: int, max_length: int) -> None:
+        self.clips = clips
         self.batch = batch
         self.max_length = max_length
         self.words = {word: index for index, word in enumerate(vocabulary())}
@@ -112,9 +160,8 @@ class FlowLoss:
     def __call__(self, module: nn.Module, generator: torch.Generator) -> Tensor:
         """The loss of one random batch."""
         assert isinstance(module, TextToLatents)
-        clips = self.lengths[int(torch.randint(len(self.lengths), (1,), generator=generator))]
-        frames = clips.latents.shape[2]
-        batch = max(1, round(self.batch * self.REFERENCE_FRAMES / frames))
+        clips = pick(self.clips, generator)
+        batch = batch_of(self.batch, clips.latents)
         indices = torch.randint(len(clips.latents), (batch,), generator=generator)
         clean = clips.latents[indices]
         ids, mask = self.tokens([clips.attributes[index] for index in indices.tolist()], generator)
@@ -122,7 +169,7 @@ class FlowLoss:
         noise = torch.randn(clean.shape, generator=generator)
         level = sigma.view(-1, 1, 1, 1, 1)
         noisy = (1 - level) * clean + level * noise
-        timestep = (1000.0 * sigma).unsqueeze(1).expand(-1, frames)
+        timestep = (1000.0 * sigma).unsqueeze(1).expand(-1, clean.shape[2])
         with torch.autocast("cpu", torch.bfloat16):
             embeds = module.text_encoder(ids, mask)
             prediction = module.denoiser(noisy, timestep, embeds, mask).float()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,25 @@ class TrainOptions:
     clip_norm: float = 1.0
     save_seconds: float = 120.0
     seed: int = 0
+
+
+@contextlib.contextmanager
+def interrupt_flag() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C sets instead of breaking off what runs; the second breaks off as ever."""
+    flag = threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # which alone may have handlers
+        yield flag
+        return
+
+    def set_flag(*_: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        flag.set()
+
+    before = signal.signal(signal.SIGINT, set_flag)
+    try:
+        yield flag
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Trainer:
@@ -66,19 +88,29 @@ class Trainer:
             ) from error
 
     def save(self) -> None:
-        """Write the checkpoint under a temporary name, then rename it."""
+        """Write the checkpoint under a temporary name, then rename it.
+
+        Raises:
+            CheckpointError: it cannot be written; the one before stands.
+        """
         temporary = self.path.with_suffix(".tmp")
-        torch.save(
-            {
-                "module": self.module.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "average": self.average,
-                "generator": self.generator.get_state(),
-                "step": self.step,
-            },
-            temporary,
-        )
-        temporary.replace(self.path)
+        state = {
+            "module": self.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average,
+            "generator": self.generator.get_state(),
+            "step": self.step,
+        }
+        try:
+            torch.save(state, temporary)
+            temporary.replace(self.path)
+        except (OSError, RuntimeError) as error:  # torch tells of a full disk with a RuntimeError
+            temporary.unlink(missing_ok=True)
+            reason = str(error).splitlines()[0]
+            raise CheckpointError(
+                f"{self.path} cannot be written at step {self.step} ({reason}); the checkpoint before it stands. "
+                "Make room on the disk and run the same command again."
+            ) from error
 
     def load_average(self) -> nn.Module:
         """Put the moving average into the module and return it in eval mode."""
@@ -111,17 +143,18 @@ class Trainer:
         self._update_average()
         return loss.item()
 
-    def run(
-        self,
-        loss_of: Callable[[nn.Module, torch.Generator], Tensor],
-        on_save: Callable[[Trainer], None] | None = None,
-    ) -> None:
-        """Train to the last step, saving now and then; on_save follows each save."""
+    def run(self, loss_of: Callable[[nn.Module, torch.Generator], Tensor]) -> None:
+        """Train to the last step, saving now and then.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C; the step was ended and saved first. A second Ctrl-C does not wait.
+            CheckpointError: the loss is no number, or a checkpoint cannot be written.
+        """
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         saved, window = time.monotonic(), []
-        with Progress(*columns) as progress:
+        with Progress(*columns) as progress, interrupt_flag() as interrupted:
             task = progress.add_task(self.name, total=self.options.steps, completed=self.step)
-            while self.step < self.options.steps:
+            while self.step < self.options.steps and not interrupted.is_set():
                 window.append(self.train_step(loss_of))
                 if len(window) == 50:
                     self._log(sum(window) / len(window))
@@ -130,12 +163,10 @@ class Trainer:
                 progress.update(task, completed=self.step)
                 if time.monotonic() - saved > self.options.save_seconds:
                     self.save()
-                    if on_save is not None:
-                        on_save(self)
                     saved = time.monotonic()
         self.save()
-        if on_save is not None:
-            on_save(self)
+        if interrupted.is_set():
+            raise KeyboardInterrupt
 
     def _log(self, loss: float) -> None:
         with self.log_path.open("a") as file:

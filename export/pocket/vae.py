@@ -26,7 +26,7 @@ class CacheSpec:
 
 
 class VaeEncoder(nn.Module):
-    """Frames to the distribution of latents; used in training only."""
+    """Frames to the distribution of latents."""
 
     def __init__(self, config: VaeConfig) -> None:
         super().__init__()
@@ -89,6 +89,10 @@ class VaeDecoder(nn.Module):
         """The denoiser's space (zero mean, unit deviation a channel) to the VAE's."""
         return latents * self.latent_std.view(1, -1, 1, 1, 1) + self.latent_mean.view(1, -1, 1, 1, 1)
 
+    def normalise(self, latents: Tensor) -> Tensor:
+        """The inverse of denormalise()."""
+        return (latents - self.latent_mean.view(1, -1, 1, 1, 1)) / self.latent_std.view(1, -1, 1, 1, 1)
+
     def decode_raw(self, latents: Tensor) -> Tensor:
         """Latents of the VAE's own space to frames without the clamp (training)."""
         x = self.stem(latents)
@@ -130,6 +134,19 @@ class VaeDecoder(nn.Module):
         x = run(self.middle, depth_to_space(self.up_inner(x), time=2, space=2))
         x = run(self.outer, depth_to_space(self.up_middle(x), time=2, space=2))
         return depth_to_space(self.head(x), time=1, space=2).clamp(-1.0, 1.0), after
+
+
+class ImageEncoder(nn.Module):
+    """Module vae_encoder: image (B,3,1,H,W) in [-1,1] -> latents (B,C,1,h,w), the mode, in the denoiser's space."""
+
+    def __init__(self, encoder: VaeEncoder, decoder: VaeDecoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Encode a clip's first frame; a whole clip (B,3,4k+1,H,W) to (B,C,k+1,h,w) as well."""
+        return self.decoder.normalise(self.encoder(image)[0])
 
 
 class FirstStep(nn.Module):

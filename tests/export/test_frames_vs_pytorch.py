@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from safetensors.torch import load_file
 
 import vidrt
-from vidrt.export.pocket.checkpoint import Networks, random_networks
+from vidrt.export.pocket.checkpoint import Networks, bundle_networks
 from vidrt.export.pocket.config import SPATIAL_RATIO, TEMPORAL_RATIO, PocketConfig
+from vidrt.export.pocket.reference import ReferencePipeline
 
 PROMPT = "a small red circle moving left"
 CLIP_DB, FRAME_DB = 60.0, 55.0
@@ -23,43 +23,6 @@ SETTINGS = [
     pytest.param(32, 48, 33, 6, 3.0, id="another size and length"),
     pytest.param(48, 32, 1, 4, 5.0, id="one frame"),
 ]
-
-
-def networks_of_bundle(folder: Path) -> Networks:
-    """The shipped networks, computing in float32 with the weights as the bundle stores them."""
-    (weights,) = (folder / "weights").glob("*.safetensors")
-    tensors = load_file(weights)
-    networks = random_networks(PocketConfig(), seed=0)
-    for prefix, network in networks.named().items():
-        own = {
-            name.removeprefix(prefix + "."): value.float() for name, value in tensors.items() if name.startswith(prefix)
-        }
-        network.load_state_dict(own)
-    return networks
-
-
-@torch.no_grad()
-def pytorch_frames(
-    networks: Networks, bundle: vidrt.Bundle, latents: npt.NDArray[np.float32], steps: int, guidance: float
-) -> npt.NDArray[np.uint8]:
-    """What a PyTorch pipeline gives: (F,H,W,3) uint8."""
-    from diffusers import FlowMatchEulerDiscreteScheduler
-
-    length = bundle.manifest.tokenizer.max_length
-    rows = [bundle.tokenizer.encode(prompt).ids for prompt in ("", PROMPT)]
-    ids = torch.tensor([row + [0] * (length - len(row)) for row in rows])
-    mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
-    embeds = networks.text_encoder(ids, mask)
-    scheduler = FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=2.0)
-    scheduler.set_timesteps(steps)
-    sample = torch.from_numpy(latents).unsqueeze(0)
-    for timestep in scheduler.timesteps:
-        times = timestep.expand(2, sample.shape[2])
-        negative, positive = networks.denoiser(sample.expand(2, -1, -1, -1, -1), times, embeds, mask).chunk(2)
-        velocity = negative + guidance * (positive - negative) if guidance > 1 else positive
-        sample = scheduler.step(velocity, timestep, sample).prev_sample
-    frames = networks.vae_decoder(sample)[0].permute(1, 2, 3, 0)
-    return np.rint((frames.numpy() * 0.5 + 0.5).clip(0, 1) * 255).astype(np.uint8)
 
 
 def decibels(got: npt.NDArray[np.uint8], expected: npt.NDArray[np.uint8]) -> float:
@@ -80,7 +43,11 @@ def check(folder: Path, networks: Networks, setting: tuple[int, int, int, int, f
     options: dict[str, Any] = {"num_inference_steps": steps, "guidance_scale": guidance, "latents": latents}
     pipe = vidrt.TextToVideoPipeline(bundle, threads=1)
     got = pipe(PROMPT, height=height, width=width, num_frames=num_frames, on_warning=lambda _: None, **options).frames
-    expected = pytorch_frames(networks, bundle, latents, steps, guidance)
+    reference = ReferencePipeline(networks, bundle)
+    embeds, mask = reference.encode(PROMPT)
+    expected = reference.decode(
+        reference.denoise(torch.from_numpy(latents).unsqueeze(0), embeds, mask, steps, guidance)
+    )
     assert got.shape == expected.shape
     assert expected.std() > 1, "a flat clip would prove nothing"
     assert decibels(got, expected) >= CLIP_DB
@@ -91,7 +58,7 @@ def check(folder: Path, networks: Networks, setting: tuple[int, int, int, int, f
 def test_the_shipped_model_gives_pytorchs_frames(
     pocket_bundle: Path, height: int, width: int, num_frames: int, steps: int, guidance: float
 ) -> None:
-    check(pocket_bundle, networks_of_bundle(pocket_bundle), (height, width, num_frames, steps, guidance))
+    check(pocket_bundle, bundle_networks(pocket_bundle, PocketConfig()), (height, width, num_frames, steps, guidance))
 
 
 def test_a_toy_with_random_weights_gives_pytorchs_frames(toy_bundle: Any) -> None:

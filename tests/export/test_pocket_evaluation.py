@@ -16,10 +16,15 @@ import torch
 
 import vidrt
 from vidrt.export.pocket.captions import Attributes, all_attributes, held_out
+from vidrt.export.pocket.checkpoint import bundle_networks
+from vidrt.export.pocket.config import PocketConfig
+from vidrt.export.pocket.dataset import draw_clips, load_frames
+from vidrt.export.pocket.evaluation.autoencoder import Reconstruction, reconstruct
 from vidrt.export.pocket.evaluation.evaluate import HELD_OUT_EVERY, Judged, Setting, ask, evaluate, judge_real
 from vidrt.export.pocket.evaluation.measures import centres, count_objects, measure, object_mask
+from vidrt.export.pocket.evaluation.memorisation import coarse, draw_coarse, nearest, nearness
 from vidrt.export.pocket.evaluation.probe import VALUES, Probe, ProbeOptions, to_input, train_probe
-from vidrt.export.pocket.evaluation.report import confusion, share, table, write_report
+from vidrt.export.pocket.evaluation.report import Evaluation, confusion, share, table, write_report
 from vidrt.export.pocket.evaluation.statistics import Share
 from vidrt.export.pocket.render import ClipSize, render
 
@@ -157,13 +162,41 @@ def test_an_evaluation_of_the_shipped_model_writes_its_report(
     assert seen == [*range(1, 11), 1]
     assert [len(result.judged) for result in results] == [10, 1]
     assert len(judge_real(Setting(9, 32, 3), 3, 1, probe)) == 3
-    page = write_report(tmp_path / "report", "pocket", results, "vidrt eval models/pocket").read_text(encoding="utf-8")
+    reconstructions = {"64x64, 9 frames": Reconstruction(8, 33.25, 29.5)}
+    near = nearness(results[0].coarse, results[0].setting.size, 5, 0)
+    evaluation = Evaluation("pocket", "vidrt eval models/pocket", results, reconstructions, near)
+    page = write_report(tmp_path / "report", evaluation).read_text(encoding="utf-8")
+    assert "64x64, 9 frames: 33.2 dB, the worst of 8 clips 29.5 dB" in page
+    assert "from the nearest of 5 training clips" in page
     assert "## 64x64, 9 frames" in page
     assert "combinations never trained (1)" in page
     clips = json.loads((tmp_path / "report" / "clips.json").read_text(encoding="utf-8"))
     assert len(clips) == 11
     assert clips[0]["prompt"].startswith(("a ", "the ", "small", "large", "little", "big", *VALUES["colour"]))
     assert {path.name for path in (tmp_path / "report").iterdir()} >= {"EVALUATION.md", "clips.json", "first.png"}
+
+
+def test_a_copy_of_a_training_clip_is_found(tmp_path: Path) -> None:
+    size = ClipSize(5, 32, 32)
+    draw_clips(tmp_path, 6, 11, size)
+    copies = [coarse(clip) for clip in load_frames(tmp_path)]
+    np.testing.assert_array_equal(np.stack(copies), draw_coarse(6, 11, size, only_trained=True))
+    near = nearness(copies[:3], size, 6, 11)
+    assert near.generated == pytest.approx(0, abs=0.1)
+    assert near.real > 5
+    assert nearest(np.array([[0.0, 0.0]]), np.array([[3.0, 1.0], [9.0, 9.0]])) == pytest.approx([5**0.5])
+
+
+def test_the_autoencoder_is_measured_in_decibels_of_8_bit_frames(pocket_bundle: Path) -> None:
+    networks = bundle_networks(pocket_bundle, PocketConfig())
+    measured = reconstruct(networks, ClipSize(5, 32, 32), 3, seed=1)
+    assert measured.worst <= measured.mean
+    assert measured.mean > 20
+    assert measured == reconstruct(networks, ClipSize(5, 32, 32), 3, seed=1)
+    with torch.no_grad():
+        networks.vae_decoder.head.weight.mul_(0)
+        networks.vae_decoder.head.bias.fill_(-10)  # black frames
+    assert reconstruct(networks, ClipSize(5, 32, 32), 3, seed=1).mean < 20
 
 
 def test_the_command_refuses_another_family(

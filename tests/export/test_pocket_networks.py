@@ -16,7 +16,7 @@ from vidrt.export.pocket.config import TEMPORAL_RATIO, TOY
 from vidrt.export.pocket.convolutions import depthwise_conv3d, enable_training_kernel, pointwise_conv3d
 from vidrt.export.pocket.denoiser import rotary_angles, rotate
 from vidrt.export.pocket.layers import depth_to_space, space_to_depth
-from vidrt.export.pocket.vae import FRAMES_BEFORE_FIRST, VaeDecoder, VaeEncoder
+from vidrt.export.pocket.vae import FRAMES_BEFORE_FIRST, ImageEncoder, VaeDecoder, VaeEncoder
 
 TOLERANCE = {torch.float32: 2e-5}
 LATENT_FRAMES = 7
@@ -71,6 +71,17 @@ def test_a_latent_frame_gives_four_frames_and_the_first_gives_one(networks: Netw
             frames = networks.vae_decoder(normal(1, TOY.vae.latent_channels, count, 2, 3))
         assert frames.shape == (1, 3, 1 + TEMPORAL_RATIO * (count - 1), 16, 24)
         assert frames.abs().max() <= 1
+
+
+def test_an_image_is_encoded_as_the_first_frame_of_a_clip_into_the_denoisers_space(networks: Networks) -> None:
+    clip = normal(2, 3, 9, 16, 24, seed=5)
+    encoder = ImageEncoder(networks.vae_encoder, networks.vae_decoder)
+    with torch.no_grad():
+        first, whole = encoder(clip[:, :, :1]), encoder(clip)
+        mode = networks.vae_encoder(clip)[0]
+        torch.testing.assert_close(first, whole[:, :, :1], rtol=0, atol=TOLERANCE[torch.float32])
+        torch.testing.assert_close(networks.vae_decoder.denormalise(whole), mode, rtol=0, atol=TOLERANCE[torch.float32])
+    assert (whole - mode).abs().max() > 1e-2, "statistics of 0 and 1 would hide a missing normalisation"
 
 
 def test_later_latents_change_no_earlier_frame(networks: Networks) -> None:

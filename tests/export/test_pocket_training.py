@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import resource
+import signal
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +17,23 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
+from vidrt.export.exporter import ExportOptions, export_bundle
+from vidrt.export.models.pocket import bundle_spec
 from vidrt.export.pocket import train
 from vidrt.export.pocket.captions import training_attributes
-from vidrt.export.pocket.checkpoint import load_networks, random_networks, save_networks
+from vidrt.export.pocket.checkpoint import bundle_networks, load_networks, random_networks, save_networks
 from vidrt.export.pocket.config import TOY
+from vidrt.export.pocket.dataset import DrawnClips
 from vidrt.export.pocket.denoiser import Denoiser
-from vidrt.export.pocket.losses import Autoencoder, AutoencoderLoss, EncodedClips, FlowLoss, TextToLatents, to_frames
+from vidrt.export.pocket.loss_plot import plot_losses, read_log, smooth
+from vidrt.export.pocket.losses import Autoencoder, AutoencoderLoss, DecoderLoss, FlowLoss, TextToLatents, to_frames
 from vidrt.export.pocket.render import ClipSize, render
 from vidrt.export.pocket.text_encoder import TextEncoder
 from vidrt.export.pocket.trainer import CheckpointError, Trainer, TrainOptions
 from vidrt.export.pocket.vae import VaeDecoder, VaeEncoder
 
 OPTIONS = TrainOptions(steps=8, learning_rate=1e-2, warmup=2)
+LONG = ClipSize(9, 16, 32)
 
 
 class Line(nn.Module):
@@ -65,6 +74,42 @@ def test_a_run_that_was_cut_off_ends_as_one_that_was_not(tmp_path: Path) -> None
     assert states_equal(resumed.average, whole.average)
 
 
+def test_ctrl_c_ends_the_step_and_saves_it(tmp_path: Path) -> None:
+    trainer = Trainer("line", line(), OPTIONS, tmp_path)
+
+    def interrupted_loss(module: nn.Module, generator: torch.Generator) -> Tensor:
+        if trainer.step == 2:
+            signal.raise_signal(signal.SIGINT)
+        return line_loss(module, generator)
+
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, wherever the tests run
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            trainer.run(interrupted_loss)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert Trainer("line", line(), OPTIONS, tmp_path).step == 3
+
+
+def test_a_full_disk_is_said_and_the_checkpoint_before_stands(tmp_path: Path) -> None:
+    trainer = Trainer("line", line(), OPTIONS, tmp_path)
+    trainer.train_step(line_loss)
+    trainer.save()
+    trainer.train_step(line_loss)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # else the system kills the process
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        with pytest.raises(CheckpointError, match=r"line\.pt cannot be written at step 2 .*Make room on the disk"):
+            trainer.save()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert [path.name for path in tmp_path.iterdir()] == ["line.pt"]
+    assert Trainer("line", line(), OPTIONS, tmp_path).step == 1
+
+
 def test_a_finished_run_is_not_trained_further(tmp_path: Path) -> None:
     Trainer("line", line(), OPTIONS, tmp_path).run(line_loss)
     before = (tmp_path / "line.pt").read_bytes()
@@ -103,12 +148,16 @@ def test_the_average_follows_the_weights_and_is_what_is_loaded(tmp_path: Path) -
     assert line_loss(module, torch.Generator().manual_seed(5)).item() < 0.2 * first
 
 
-def toy_clips(count: int) -> tuple[Any, Any, list[Any]]:
+def toy_clips(count: int, share: float = 1.0, num_frames: int = 5) -> DrawnClips:
+    """Real clips of 16x16 with latents that mean nothing."""
     rng = np.random.default_rng(0)
     attributes = training_attributes()[::31][:count]
-    drawn = [render(one, ClipSize(num_frames=5, height=16, width=16), rng) for one in attributes]
-    frames = np.stack([clip for clip, _ in drawn])
-    return frames, np.stack([np.rint(mask * 255).astype(np.uint8) for _, mask in drawn]), attributes
+    drawn = [render(one, ClipSize(num_frames, height=16, width=16), rng) for one in attributes]
+    latents = torch.randn(
+        count, TOY.vae.latent_channels, (num_frames + 3) // 4, 2, 2, generator=torch.Generator().manual_seed(1)
+    )
+    masks = np.stack([np.rint(mask * 255).astype(np.uint8) for _, mask in drawn])
+    return DrawnClips(np.stack([clip for clip, _ in drawn]), masks, latents, attributes, share)
 
 
 def falls(trainer: Trainer, loss: Any, share: float) -> bool:
@@ -119,37 +168,91 @@ def falls(trainer: Trainer, loss: Any, share: float) -> bool:
 
 def test_the_autoencoder_learns(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    frames, masks, _ = toy_clips(8)
+    clips = toy_clips(8)
     module = Autoencoder(VaeEncoder(TOY.vae), VaeDecoder(TOY.vae))
     trainer = Trainer("vae", module, TrainOptions(steps=60, learning_rate=3e-3, warmup=5), tmp_path)
-    assert falls(trainer, AutoencoderLoss(frames, masks, batch=4), 0.6)
+    assert falls(trainer, AutoencoderLoss(clips.frames, clips.masks, batch=4), 0.6)
+
+
+def test_the_decoder_learns_alone(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    trainer = Trainer("decoder", VaeDecoder(TOY.vae), TrainOptions(steps=60, learning_rate=3e-3, warmup=5), tmp_path)
+    assert falls(trainer, DecoderLoss([toy_clips(8)], batch=1), 0.6)
+
+
+def test_the_decoders_loss_punishes_what_flickers_and_what_is_blurred() -> None:
+    clips = toy_clips(2)
+    clean = to_frames(clips.frames)
+
+    class Given(VaeDecoder):
+        """Gives fixed frames whatever the latents."""
+
+        def __init__(self, frames: Tensor) -> None:
+            super().__init__(TOY.vae)
+            self.frames = frames
+
+        def decode_raw(self, latents: Tensor) -> Tensor:
+            return self.frames[: len(latents)]
+
+    def loss(frames: Tensor) -> float:
+        one = dataclasses.replace(clips, frames=clips.frames[:1], masks=clips.masks[:1], latents=clips.latents[:1])
+        return DecoderLoss([one], batch=1)(Given(frames[:1]), torch.Generator().manual_seed(0)).item()
+
+    still = clean + 0.1
+    flickering = clean + 0.1 * torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0]).view(1, 1, 5, 1, 1)
+    striped = clean + 0.1 * torch.tensor([1.0, -1.0]).repeat(8)
+    assert loss(clean) == 0
+    assert loss(flickering) > loss(still) + 0.3
+    assert loss(striped) > loss(still) + 0.15
 
 
 def test_the_denoiser_learns(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    attributes = training_attributes()[::31][:8]
     latents = torch.randn(8, TOY.denoiser.latent_channels, 2, 4, 4, generator=torch.Generator().manual_seed(1))
+    clips = dataclasses.replace(toy_clips(8), latents=latents)
     module = TextToLatents(TextEncoder(TOY.text), Denoiser(TOY.denoiser))
     trainer = Trainer("denoiser", module, TrainOptions(steps=80, learning_rate=3e-3, warmup=5), tmp_path)
-    assert falls(trainer, FlowLoss([EncodedClips(latents, attributes)], 8, TOY.text.max_length), 0.9)
+    assert falls(trainer, FlowLoss([clips], 1, TOY.text.max_length), 0.9)
 
 
-def test_batches_come_in_every_length_and_cost_about_the_same() -> None:
-    attributes = training_attributes()[:3]
+def test_batches_come_in_every_size_by_its_share_and_cost_about_the_same() -> None:
     channels = TOY.denoiser.latent_channels
-    lengths = [EncodedClips(torch.zeros(3, channels, frames, 4, 4), attributes) for frames in (3, 5, 9)]
-    seen = set()
+    sizes = {(3, 8, 8): 0.2, (5, 8, 8): 0.5, (5, 12, 12): 0.3}
+    one = toy_clips(3)
+    clips = [
+        dataclasses.replace(one, latents=torch.zeros(3, channels, *size), share=share) for size, share in sizes.items()
+    ]
+    seen: Counter[tuple[int, ...]] = Counter()
 
     class Watching(TextToLatents):
         def __init__(self) -> None:
             super().__init__(TextEncoder(TOY.text), Denoiser(TOY.denoiser))
-            self.denoiser.register_forward_pre_hook(lambda _, inputs: seen.add(tuple(inputs[0].shape[0:3:2])))
+            self.denoiser.register_forward_pre_hook(lambda _, inputs: seen.update([tuple(inputs[0].shape)]))
 
-    loss, module = FlowLoss(lengths, 10, TOY.text.max_length), Watching()
+    loss, module = FlowLoss(clips, 10, TOY.text.max_length), Watching()
     generator = torch.Generator().manual_seed(0)
-    for _ in range(20):
+    for _ in range(60):
         loss(module, generator)
-    assert seen == {(17, 3), (10, 5), (6, 9)}
+    assert set(seen) == {(17, channels, 3, 8, 8), (10, channels, 5, 8, 8), (4, channels, 5, 12, 12)}
+    assert seen[10, channels, 5, 8, 8] == max(seen.values())
+
+
+def test_losses_are_drawn_and_what_was_trained_again_counts_once(tmp_path: Path) -> None:
+    plot_losses(tmp_path)
+    assert not list(tmp_path.iterdir())
+    lines = [
+        {"step": 50, "loss": 4.0},
+        {"step": 100, "loss": 9.0},
+        {"step": 100, "loss": 2.0},
+        {"step": 150, "loss": 3.0},
+    ]
+    (tmp_path / "vae.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "decoder.jsonl").write_text("")  # as a run of less than 50 steps leaves it
+    assert read_log(tmp_path / "vae.jsonl") == ([50, 100, 150], [4.0, 2.0, 3.0])
+    assert smooth([4.0, 2.0, 3.0]) == [4.0, 3.0, 3.0]
+    plot_losses(tmp_path)
+    assert (tmp_path / "losses.png").read_bytes().startswith(b"\x89PNG")
+    assert {path.name for path in tmp_path.iterdir()} == {"vae.jsonl", "decoder.jsonl", "losses.png"}
 
 
 def test_frames_become_numbers_from_minus_one_to_one() -> None:
@@ -207,11 +310,10 @@ def test_a_file_that_is_no_pocket_checkpoint_is_refused(tmp_path: Path, damage: 
 def toy_training(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The arguments of a training run of seconds, on toy networks and clips."""
     monkeypatch.setattr(train, "PocketConfig", lambda: TOY)
-    monkeypatch.setattr(train, "CLIP_SIZE", ClipSize(height=16, width=16))
-    monkeypatch.setattr(train, "AUTOENCODER_FRAMES", 5)
-    monkeypatch.setattr(train, "DENOISER_FRAMES", (1, 5, 9))
-    return ["--clips", "24", "--vae-steps", "3", "--denoiser-steps", "3", "--vae-batch", "2", "--denoiser-batch", "4",
-            "--threads", "1"]  # fmt: skip
+    monkeypatch.setattr(train, "AUTOENCODER_SIZE", ClipSize(5, 16, 16))
+    monkeypatch.setattr(train, "DENOISER_SIZES", {ClipSize(1, 16, 16): 0.2, ClipSize(5, 16, 16): 0.4, LONG: 0.4})
+    return ["--clips", "24", "--vae-steps", "3", "--denoiser-steps", "3", "--decoder-steps", "3", "--vae-batch", "1",
+            "--denoiser-batch", "1", "--threads", "1"]  # fmt: skip
 
 
 def run_training(arguments: list[str]) -> Any:
@@ -233,16 +335,39 @@ def test_one_command_goes_from_nothing_to_weights_and_goes_on_where_it_was(
     done = run_training([str(out), *toy_training])
     assert done.exit_code == 0, done.output
     networks = load_networks(out / "pocket.safetensors")
-    latents = np.load(out / "clips-5" / "latents.npy")
+    latents = np.load(out / "clips-5x16x16" / "latents.npy")
     np.testing.assert_allclose(latents.mean(axis=(0, 2, 3, 4)), 0, atol=1e-3)
     np.testing.assert_allclose(latents.std(axis=(0, 2, 3, 4)), 1, atol=1e-2)
     assert float(networks.vae_decoder.latent_std.min()) > 0
-    assert [np.load(out / f"clips-{count}" / "latents.npy").shape[:3] for count in (1, 9)] == [(120, 4, 1), (13, 4, 3)]
-    stamp = (out / "clips-5" / "frames.npy").stat().st_mtime_ns
+    assert np.load(out / "clips-1x16x16" / "latents.npy").shape == (120, 4, 1, 2, 2)
+    assert np.load(out / "clips-9x16x32" / "latents.npy").shape == (6, 4, 3, 2, 4)
+    stamp = (out / "clips-5x16x16" / "frames.npy").stat().st_mtime_ns
     longer = [word if word != "3" else "4" for word in toy_training]
     assert run_training([str(out), *longer]).exit_code == 0
-    assert (out / "clips-5" / "frames.npy").stat().st_mtime_ns == stamp
+    assert (out / "clips-5x16x16" / "frames.npy").stat().st_mtime_ns == stamp
     assert torch.load(out / "denoiser.pt", weights_only=True)["step"] == 4
+
+
+def test_a_bundle_is_trained_further_in_its_own_latent_space(tmp_path: Path, toy_training: list[str]) -> None:
+    networks = random_networks(TOY, seed=3)
+    networks.vae_decoder.latent_mean.fill_(0.5)
+    export_bundle(bundle_spec(networks), tmp_path / "bundle", ExportOptions())
+    out = tmp_path / "run"
+    done = run_training([str(out), "--start-from", str(tmp_path / "bundle"), *toy_training])
+    assert done.exit_code == 0, done.output
+    before, after = bundle_networks(tmp_path / "bundle", TOY), load_networks(out / "pocket.safetensors")
+    assert not (out / "vae.pt").exists()
+    assert states_equal(before.vae_encoder.state_dict(), after.vae_encoder.state_dict())
+    assert torch.equal(before.vae_decoder.latent_mean, after.vae_decoder.latent_mean)
+    for name in ("text_encoder", "denoiser", "vae_decoder"):
+        assert not states_equal(before.named()[name].state_dict(), after.named()[name].state_dict())
+
+
+def test_a_folder_that_is_no_bundle_is_one_line_and_makes_nothing(tmp_path: Path, toy_training: list[str]) -> None:
+    done = run_training([str(tmp_path / "run"), "--start-from", str(tmp_path), *toy_training])
+    assert done.exit_code == 1
+    assert "is not a pocket bundle of this version" in done.output
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_damaged_checkpoint_is_one_line_not_a_traceback(tmp_path: Path, toy_training: list[str]) -> None:

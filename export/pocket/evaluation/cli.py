@@ -12,13 +12,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import vidrt
 from vidrt.engine.errors import InvalidArgument
+from vidrt.export.pocket.checkpoint import bundle_networks
+from vidrt.export.pocket.config import PocketConfig
+from vidrt.export.pocket.trainer import CheckpointError
 
+from .autoencoder import reconstruct
 from .evaluate import Evaluated, Setting, evaluate
+from .memorisation import nearness
 from .probe import Probe, ProbeOptions, train_probe
-from .report import rows, write_report
+from .report import Evaluation, rows, write_report
 
 OTHER_SETTINGS = ((33, 64), (65, 64), (17, 96))
 """Lengths and sizes that are looked at besides the default, with a fifth of the prompts each."""
+
+RECONSTRUCTED_CLIPS = 64
+TRAINING_CLIPS = 8192
+"""As many as training draws by default."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -35,6 +44,9 @@ def evaluate_bundle(
     prompts: Annotated[int, typer.Option(help="Prompts at the default size and length.", min=1)] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of prompts and clips.", min=0, max=10**6)] = 0,
     probe_steps: Annotated[int, typer.Option(help="Training steps of the probe.", min=1)] = 1000,
+    training_seed: Annotated[
+        int, typer.Option(help="Seed of the training run, whose clips are drawn again to look for copies.", min=0)
+    ] = 1,
     threads: Annotated[int | None, typer.Option(help="Compute threads. (default: one per physical core)")] = None,
 ) -> None:
     """Train a probe on real clips, generate clips for many prompts, and report how many show what was asked for."""
@@ -44,6 +56,10 @@ def evaluate_bundle(
         raise InvalidArgument(
             f"{bundle} is of the family {family}; only pocket can be evaluated, whose clips can be drawn."
         )
+    try:
+        networks = bundle_networks(bundle, PocketConfig())
+    except CheckpointError as error:
+        raise InvalidArgument(str(error)) from error
     if threads is not None:
         torch.set_num_threads(threads)
     out.mkdir(parents=True, exist_ok=True)
@@ -51,10 +67,20 @@ def evaluate_bundle(
     with Progress(*columns, console=Console(stderr=True)) as progress:
         probe = _trained(progress, ProbeOptions(steps=probe_steps))
         results = [_evaluated(progress, pipe, probe, setting, seed) for setting in settings(prompts)]
+        main = results[0].setting
+        others = progress.add_task("autoencoder and copies", total=len(results) + 1)
+        reconstructions = {}
+        for setting in (result.setting for result in results):
+            reconstructions[setting.label] = reconstruct(networks, setting.size, RECONSTRUCTED_CLIPS, seed)
+            progress.advance(others)
+        near = nearness(results[0].coarse, main.size, TRAINING_CLIPS, training_seed)
+        progress.advance(others)
     command = f"vidrt eval {bundle} --prompts {prompts} --seed {seed} --probe-steps {probe_steps}"
-    page = write_report(out, pipe.bundle.manifest.name, results, command)
+    evaluation = Evaluation(pipe.bundle.manifest.name, command, results, reconstructions, near)
+    page = write_report(out, evaluation)
     for name, value in rows(results[0].judged).items():
         typer.echo(f"{name:<20} {value}")
+    typer.echo(f"{'autoencoder':<20} {reconstructions[main.label]}")
     typer.echo(f"wrote {page}")
 
 

@@ -14,6 +14,7 @@ from vidrt.export.pocket.captions import Attributes, all_attributes, caption, he
 from vidrt.export.pocket.render import ClipSize, render
 
 from .measures import Measures, measure
+from .memorisation import Floats, coarse
 from .probe import VALUES, Frames, Probe
 
 HELD_OUT_EVERY = 10
@@ -29,6 +30,11 @@ class Setting:
     num_frames: int
     side: int
     prompts: int
+
+    @property
+    def size(self) -> ClipSize:
+        """Of its clips."""
+        return ClipSize(self.num_frames, self.side, self.side)
 
     @property
     def label(self) -> str:
@@ -84,16 +90,17 @@ def ask(count: int, seed: int) -> Iterator[tuple[int, str, Attributes]]:
 def judge_real(setting: Setting, count: int, seed: int, probe: Probe) -> list[Judged]:
     """The ceiling: the probe and the measures on clips drawn from the attributes."""
     rng = np.random.default_rng(seed)
-    size = ClipSize(setting.num_frames, setting.side, setting.side)
+    size = setting.size
     return [judge(render(asked, size, rng)[0], prompt, -1, asked, probe) for _, prompt, asked in ask(count, seed)]
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluated:
-    """All clips of a setting, and the frames of those that failed worst."""
+    """All clips of a setting, coarse as well, and the frames of those that failed worst and of the first."""
 
     setting: Setting
     judged: list[Judged]
+    coarse: list[Floats]
     real: list[Judged]
     worst: list[tuple[Judged, Frames]]
     first: list[tuple[Judged, Frames]]
@@ -108,6 +115,7 @@ def evaluate(
 ) -> Evaluated:
     """Generate and judge every prompt of a setting with the bundle's default steps and guidance."""
     judged: list[Judged] = []
+    vectors: list[Floats] = []
     worst: list[tuple[Judged, Frames]] = []
     first: list[tuple[Judged, Frames]] = []
     for own_seed, prompt, asked in ask(setting.prompts, seed):
@@ -122,9 +130,11 @@ def evaluate(
         clip: npt.NDArray[np.uint8] = np.array(video.frames)
         one = judge(clip, prompt, own_seed, asked, probe)
         judged.append(one)
+        vectors.append(coarse(clip))
         if len(first) < WORST:
             first.append((one, clip))
         if not one.all_right:
             worst = sorted([*worst, (one, clip)], key=lambda pair: pair[0].confidence)[:WORST]
         on_clip(len(judged))
-    return Evaluated(setting, judged, judge_real(setting, min(300, setting.prompts), seed + 1, probe), worst, first)
+    real = judge_real(setting, min(300, setting.prompts), seed + 1, probe)
+    return Evaluated(setting, judged, vectors, real, worst, first)

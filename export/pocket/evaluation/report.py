@@ -10,13 +10,34 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from .autoencoder import Reconstruction
 from .evaluate import Evaluated, Judged
+from .memorisation import Nearness
 from .probe import VALUES, Frames
 from .statistics import Share
 
 COLUMNS = 6
 """Frames of a clip shown in a row of a contact sheet."""
 TEXT_HEIGHT = 14
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """All that is known of a bundle.
+
+    Attributes:
+        bundle: Its name.
+        command: What was run.
+        results: One of each setting, the most important first.
+        reconstructions: The autoencoder alone, by the label of a setting.
+        nearness: To the training clips, in the first setting.
+    """
+
+    bundle: str
+    command: str
+    results: list[Evaluated]
+    reconstructions: dict[str, Reconstruction]
+    nearness: Nearness
 
 
 def share(judged: list[Judged], name: str) -> Share:
@@ -73,19 +94,23 @@ def contact_sheet(clips: list[tuple[Judged, Frames]], path: Path) -> None:
     temporary.replace(path)
 
 
-def _markdown(bundle: str, results: list[Evaluated], command: str) -> str:
-    parts = [f"# Evaluation of {bundle}", "", f"Made by `{command}`; do not edit.", ""]
+def _markdown(evaluation: Evaluation) -> str:
+    parts = [f"# Evaluation of {evaluation.bundle}", "", f"Made by `{evaluation.command}`; do not edit.", ""]
     parts += [
         "Each attribute as a probe trained on real clips sees it, beside what it sees in real clips of the same kind; "
         "with 95 % intervals (Wilson). Flicker, sharpness and jerk are means over clips.",
         "",
     ]
-    for result in results:
+    for result in evaluation.results:
         trained = [one for one in result.judged if not one.held_out]
         unseen = [one for one in result.judged if one.held_out]
         parts += [f"## {result.setting.label}", ""]
         parts += [table({"generated": trained, "combinations never trained": unseen, "real clips": result.real}), ""]
-    main = results[0]
+    parts += ["## The autoencoder alone", "", "Real clips that were not trained on, encoded and decoded:", ""]
+    parts += [f"- {label}: {reconstruction}" for label, reconstruction in evaluation.reconstructions.items()]
+    main = evaluation.results[0]
+    parts += ["", f"## Copies of training clips ({main.setting.label})", ""]
+    parts += [f"The median generated clip is {evaluation.nearness}.", ""]
     parts += [f"## What was taken for what ({main.setting.label})", ""]
     for name in ("shape", "motion", "size", "speed"):
         parts += [confusion(main.judged, name), ""]
@@ -94,18 +119,19 @@ def _markdown(bundle: str, results: list[Evaluated], command: str) -> str:
     return "\n".join(parts)
 
 
-def write_report(folder: Path, bundle: str, results: list[Evaluated], command: str) -> Path:
+def write_report(folder: Path, evaluation: Evaluation) -> Path:
     """Write EVALUATION.md, clips.json, worst.png and first.png into a folder; returns the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
-    contact_sheet(results[0].first, folder / "first.png")
-    if results[0].worst:
-        contact_sheet(results[0].worst, folder / "worst.png")
+    main = evaluation.results[0]
+    contact_sheet(main.first, folder / "first.png")
+    if main.worst:
+        contact_sheet(main.worst, folder / "worst.png")
     clips = [
         {"setting": result.setting.label, **dataclasses.asdict(one), "all_right": one.all_right}
-        for result in results
+        for result in evaluation.results
         for one in result.judged
     ]
-    for name, text in (("clips.json", json.dumps(clips)), ("EVALUATION.md", _markdown(bundle, results, command))):
+    for name, text in (("clips.json", json.dumps(clips)), ("EVALUATION.md", _markdown(evaluation))):
         temporary = folder / f".{name}"
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(folder / name)

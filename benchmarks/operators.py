@@ -1,0 +1,106 @@
+"""Where the time of each graph of a bundle goes, by operator: `python benchmarks/operators.py`.
+
+ONNX Runtime's own profiler, one graph at a time, at the bundle's default size. Writes OPERATORS.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+import vidrt
+
+HERE = Path(__file__).resolve().parent
+RUNS, WARMUP = 20, 3
+SHOWN = 6
+"""Operators of a graph in the table; the rest are added up."""
+
+
+def symbols(manifest: Any) -> dict[str, int]:
+    """Sizes of a default generation with guidance, one latent frame a decode call."""
+    defaults, vae = manifest.defaults, manifest.vae
+    return {
+        "B": 2,
+        "L": manifest.text_length,
+        "T": 1 + (defaults.num_frames - 1) // vae.temporal_ratio,
+        "k": 1,
+        "h": defaults.height // vae.spatial_ratio,
+        "w": defaults.width // vae.spatial_ratio,
+    }
+
+
+def dimension(text: str, sizes: dict[str, int]) -> int:
+    """The value of a number, a symbol, or a symbol times a number."""
+    symbol, _, factor = text.partition("*")
+    return sizes[symbol] * int(factor or 1) if symbol in sizes else int(symbol)
+
+
+def sample(tensor: Any, sizes: dict[str, int]) -> Any:
+    """Ones where integers are wanted (ids and masks), noise elsewhere."""
+    shape = [dimension(str(entry), sizes) for entry in tensor.shape]
+    if tensor.dtype == "int64":
+        return np.ones(shape, np.int64)
+    return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+
+
+def milliseconds(graph: Path, inputs: dict[str, Any], threads: int) -> Counter[str]:
+    """Mean time a run of each operator's kernels."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.enable_profiling = True
+    with tempfile.TemporaryDirectory() as folder:
+        options.profile_file_prefix = str(Path(folder) / "profile")
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        for _ in range(WARMUP + RUNS):
+            session.run(None, inputs)
+        events = json.loads(Path(session.end_profiling()).read_text())
+    kernels = [event for event in events if event["cat"] == "Node" and event["name"].endswith("_kernel_time")]
+    counted = kernels[len(kernels) * WARMUP // (WARMUP + RUNS) :]
+    totals: Counter[str] = Counter()
+    for event in counted:
+        totals[event["args"]["op_name"]] += event["dur"] / 1000 / RUNS
+    return totals
+
+
+def table(module: str, totals: Counter[str]) -> str:
+    """One graph as a Markdown section."""
+    whole = totals.total()
+    shown = totals.most_common(SHOWN)
+    rest = whole - sum(value for _, value in shown)
+    lines = [f"## {module}: {whole:.2f} ms a run", "", "| operator | ms | share |", "|---|---|---|"]
+    lines += [f"| {name} | {value:.2f} | {100 * value / whole:.0f} % |" for name, value in [*shown, ("others", rest)]]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Profile every graph that a generation runs."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bundle", type=Path, default=HERE.parent / "models" / "pocket", help="bundle to profile")
+    parser.add_argument("--threads", type=int, default=2, help="compute threads")
+    arguments = parser.parse_args()
+    bundle = vidrt.Bundle(arguments.bundle)
+    sizes = symbols(bundle.manifest)
+    sections = []
+    for name in ("text_encoder", "denoiser", "vae_decoder_first", "vae_decoder_next"):
+        variant = bundle.manifest.modules[name].variants[0]
+        # Prompts are encoded, and clips decoded, one at a time.
+        own = sizes if name == "denoiser" else sizes | {"B": 1}
+        inputs = {tensor.name: sample(tensor, own) for tensor in variant.inputs}
+        sections.append(table(name, milliseconds(arguments.bundle / variant.file, inputs, arguments.threads)))
+    header = (
+        "# Operators of the pocket graphs\n\nMade by `python benchmarks/operators.py`; do not edit. ONNX Runtime "
+        f"{onnxruntime.__version__}, {arguments.threads} threads, means of {RUNS} runs at the default size.\n\n"
+    )
+    (HERE / "OPERATORS.md").write_text(header + "\n".join(sections))
+    print(f"wrote {HERE / 'OPERATORS.md'}")
+
+
+if __name__ == "__main__":
+    main()
