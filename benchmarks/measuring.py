@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 PROMPT = "a large red circle moving left on a dark background"
+MODULES = ("text_encoder", "denoiser", "vae_decoder_first", "vae_decoder_next")
+"""What a generation with the pocket model runs."""
 
 
 def peak_rss_mib() -> float:
     """Peak resident memory of this process so far, in MiB. getrusage would count what the parent had when it forked."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Marks:
+    """When a peer's stages ended, in seconds of time.perf_counter(); `chunks` decode calls followed the first frame."""
+
+    start: float
+    encoded: float
+    denoised: float
+    first_frame: float
+    end: float
+    chunks: int
+
+    def row(self) -> dict[str, float | None]:
+        """As case.py measures vidrt; None for what a peer has no word for."""
+        return {
+            "encode_ms": 1000 * (self.encoded - self.start),
+            "denoise_ms": 1000 * (self.denoised - self.encoded),
+            "decode_ms": 1000 * (self.end - self.denoised),
+            "total_ms": 1000 * (self.end - self.start),
+            "host_share": None,
+            "last_step_to_first_frame_ms": 1000 * (self.first_frame - self.denoised),
+            "chunk_ms": 1000 * (self.end - self.first_frame) / self.chunks if self.chunks else None,
+        }
 
 
 def measure_and_print(

@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+from measuring import MODULES
 
 import vidrt
+from vidrt.export.spec import TensorSpec
 
 HERE = Path(__file__).resolve().parent
 RUNS, WARMUP = 20, 3
@@ -23,28 +25,18 @@ SHOWN = 6
 """Operators of a graph in the table; the rest are added up."""
 
 
-def symbols(manifest: Any) -> dict[str, int]:
+def symbols(bundle: Path) -> dict[str, int]:
     """Sizes of a default generation with guidance, one latent frame a decode call."""
-    defaults, vae = manifest.defaults, manifest.vae
-    return {
-        "B": 2,
-        "L": manifest.text_length,
-        "T": 1 + (defaults.num_frames - 1) // vae.temporal_ratio,
-        "k": 1,
-        "h": defaults.height // vae.spatial_ratio,
-        "w": defaults.width // vae.spatial_ratio,
-    }
-
-
-def dimension(text: str, sizes: dict[str, int]) -> int:
-    """The value of a number, a symbol, or a symbol times a number."""
-    symbol, _, factor = text.partition("*")
-    return sizes[symbol] * int(factor or 1) if symbol in sizes else int(symbol)
+    pipe = vidrt.TextToVideoPipeline(bundle)
+    plan = pipe.plan()
+    sizes = {"T": plan.latent_frames, "h": plan.latent_height, "w": plan.latent_width}
+    return {"B": 2, "L": pipe.bundle.manifest.text_length, "k": 1, **sizes}
 
 
 def sample(tensor: Any, sizes: dict[str, int]) -> Any:
     """Ones where integers are wanted (ids and masks), noise elsewhere."""
-    shape = [dimension(str(entry), sizes) for entry in tensor.shape]
+    dimensions = tuple(int(entry) if entry.isdecimal() else entry for entry in map(str, tensor.shape))
+    shape = TensorSpec(tensor.name, tensor.dtype, dimensions).concrete(sizes)
     if tensor.dtype == "int64":
         return np.ones(shape, np.int64)
     return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
@@ -86,9 +78,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="compute threads")
     arguments = parser.parse_args()
     bundle = vidrt.Bundle(arguments.bundle)
-    sizes = symbols(bundle.manifest)
+    sizes = symbols(arguments.bundle)
     sections = []
-    for name in ("text_encoder", "denoiser", "vae_decoder_first", "vae_decoder_next"):
+    for name in MODULES:
         variant = bundle.manifest.modules[name].variants[0]
         # Prompts are encoded, and clips decoded, one at a time.
         own = sizes if name == "denoiser" else sizes | {"B": 1}

@@ -18,6 +18,8 @@ from decode_bundle import make_decode_bundle
 from report import write_report
 from scenario import Case, Scenario, load_scenario, scenario_names
 
+import vidrt
+
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 
@@ -38,13 +40,9 @@ def machine() -> dict[str, Any]:
 
 def initial_latents(bundle: Path, case: Case, path: Path) -> None:
     """Write normal noise (C,T,h,w) float32 for a case's size."""
-    manifest = json.loads((bundle / "manifest.json").read_text())
-    vae = manifest["vae"]
-    assert case.num_frames is not None, "a case that is compared needs its size"
-    assert case.height is not None
-    assert case.width is not None
-    frames = 1 + (case.num_frames - 1) // vae["temporal_ratio"]
-    shape = (vae["latent_channels"], frames, case.height // vae["spatial_ratio"], case.width // vae["spatial_ratio"])
+    pipe = vidrt.TextToVideoPipeline(bundle)
+    plan = pipe.plan(vidrt.GenerateOptions(num_frames=case.num_frames, height=case.height, width=case.width))
+    shape = (pipe.bundle.manifest.vae.latent_channels, plan.latent_frames, plan.latent_height, plan.latent_width)
     np.save(path, np.random.default_rng(0).standard_normal(shape, dtype=np.float32))
 
 

@@ -32,7 +32,6 @@ SCALE = 2
 GAP = 4
 CAPTION_WIDTH, CAPTION_HEIGHT = 24, 38
 """Letters a line, and pixels for three lines."""
-FRAME_MS = 125
 
 
 def captioned(frames: npt.NDArray[np.uint8], prompt: str) -> list[Image.Image]:
@@ -58,19 +57,14 @@ def sheet(tiles: list[Image.Image]) -> Image.Image:
     return page
 
 
-def save_gif(pages: list[Image.Image], path: Path) -> None:
-    """Write an endless GIF under a temporary name, then rename it."""
-    temporary = path.with_name(f".{path.name}")
-    pages[0].save(temporary, format="GIF", save_all=True, append_images=pages[1:], duration=FRAME_MS, loop=0)
-    temporary.replace(path)
-
-
 def main() -> None:
     """Generate every clip and write demo.gif and prompts.gif."""
     pipe = vidrt.TextToVideoPipeline(ROOT / "models" / "pocket")
-    pipe(DEMO_PROMPT, seed=DEMO_SEED).save(IMAGES / "demo.gif")
+    demo = pipe(DEMO_PROMPT, seed=DEMO_SEED)
+    demo.save(IMAGES / "demo.gif")
     clips = [captioned(pipe(prompt, seed=seed).frames, prompt) for seed, prompt in enumerate(PROMPTS)]
-    save_gif([sheet(list(tiles)) for tiles in zip(*clips, strict=True)], IMAGES / "prompts.gif")
+    pages = np.stack([np.asarray(sheet(list(tiles))) for tiles in zip(*clips, strict=True)])
+    vidrt.Video(pages, demo.fps).save(IMAGES / "prompts.gif")
     print(f"wrote {IMAGES / 'demo.gif'} and {IMAGES / 'prompts.gif'}")
 
 

@@ -10,13 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import openvino
-from measuring import PROMPT, measure_and_print, peak_rss_mib
+from measuring import MODULES, PROMPT, Marks, measure_and_print, peak_rss_mib
 
 from vidrt.engine.bundle import Bundle
-
-Floats = npt.NDArray[np.float32]
 
 
 class Modules:
@@ -25,13 +22,11 @@ class Modules:
     def __init__(self, folder: Path, bundle: Bundle, threads: int) -> None:
         core = openvino.Core()
         settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-        self.outputs = {
-            name: [tensor.name for tensor in module.variants[0].outputs]
-            for name, module in bundle.manifest.modules.items()
-        }
+        variants = {name: bundle.manifest.modules[name].variants[0] for name in MODULES}
+        self.outputs = {name: [tensor.name for tensor in variant.outputs] for name, variant in variants.items()}
         self.requests = {
-            name: core.compile_model(folder / module.variants[0].file, "CPU", settings).create_infer_request()
-            for name, module in bundle.manifest.modules.items()
+            name: core.compile_model(folder / variant.file, "CPU", settings).create_infer_request()
+            for name, variant in variants.items()
         }
 
     def run(self, name: str, **inputs: Any) -> dict[str, Any]:
@@ -85,15 +80,7 @@ def main() -> None:
         end = time.perf_counter()
         if frames_path is not None:
             np.save(frames_path, pixels)
-        return {
-            "encode_ms": 1000 * (encoded - start),
-            "denoise_ms": 1000 * (sampled - encoded),
-            "decode_ms": 1000 * (end - sampled),
-            "total_ms": 1000 * (end - start),
-            "host_share": None,
-            "last_step_to_first_frame_ms": 1000 * (first - sampled),
-            "chunk_ms": 1000 * (end - first) / max(1, latents.shape[2] - 1),
-        }
+        return Marks(start, encoded, sampled, first, end, chunks=latents.shape[2] - 1).row()
 
     run(request["frames"])
     measure_and_print(f"OpenVINO {openvino.__version__.split('-')[0]}", imports_mib, request, run)

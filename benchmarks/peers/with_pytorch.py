@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from measuring import PROMPT, measure_and_print, peak_rss_mib
+from measuring import PROMPT, Marks, measure_and_print, peak_rss_mib
 
 from vidrt.engine.bundle import Bundle
 from vidrt.export.pocket.checkpoint import bundle_networks
@@ -47,15 +47,7 @@ def main() -> None:
         end = time.perf_counter()
         if frames_path is not None:
             np.save(frames_path, frames)
-        return {
-            "encode_ms": 1000 * (encoded - start),
-            "denoise_ms": 1000 * (sampled - encoded),
-            "decode_ms": 1000 * (end - sampled),
-            "total_ms": 1000 * (end - start),
-            "host_share": None,
-            "last_step_to_first_frame_ms": 1000 * (end - sampled),  # all frames come at once
-            "chunk_ms": None,
-        }
+        return Marks(start, encoded, sampled, first_frame=end, end=end, chunks=0).row()  # all frames come at once
 
     run(request["frames"])
     measure_and_print(f"PyTorch {torch.__version__}, {form}", imports_mib, request, run)

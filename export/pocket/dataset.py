@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,16 @@ def _write_array(path: Path, array: npt.NDArray[Any]) -> None:
         raise
 
 
+def draw(
+    choices: list[Attributes], count: int, seed: int, size: ClipSize
+) -> Iterator[tuple[Attributes, npt.NDArray[np.uint8], npt.NDArray[np.float32]]]:
+    """Clips of a seed, one after another: what each shows, frames (F,H,W,3), coverage (F,H,W)."""
+    picker, rng = random.Random(seed), np.random.default_rng(seed)
+    for _ in range(count):
+        attributes = picker.choice(choices)
+        yield attributes, *render(attributes, size, rng)
+
+
 def draw_clips(folder: Path, count: int, seed: int, size: ClipSize) -> None:
     """Draw `count` clips of the training combinations into folder; does nothing where they are there already.
 
@@ -58,14 +69,11 @@ def draw_clips(folder: Path, count: int, seed: int, size: ClipSize) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "latents.npy").unlink(missing_ok=True)  # of other clips
-    choices = training_attributes()
-    picker, rng = random.Random(seed), np.random.default_rng(seed)
     frames = np.empty((count, size.num_frames, size.height, size.width, 3), np.uint8)
     masks = np.empty(frames.shape[:-1], np.uint8)
     drawn: list[list[str]] = []
-    for index in range(count):
-        attributes = picker.choice(choices)
-        frames[index], mask = render(attributes, size, rng)
+    for index, (attributes, clip, mask) in enumerate(draw(training_attributes(), count, seed, size)):
+        frames[index] = clip
         masks[index] = np.rint(mask * 255)
         drawn.append(list(vars(attributes).values()))
     _write_array(folder / "frames.npy", frames)

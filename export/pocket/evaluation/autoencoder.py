@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import random
 
 import numpy as np
 import torch
 
 from vidrt.export.pocket.captions import all_attributes
 from vidrt.export.pocket.checkpoint import Networks
+from vidrt.export.pocket.dataset import draw
 from vidrt.export.pocket.losses import to_frames
-from vidrt.export.pocket.render import ClipSize, render
+from vidrt.export.pocket.render import ClipSize
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,10 +29,9 @@ class Reconstruction:
 @torch.inference_mode()
 def reconstruct(networks: Networks, size: ClipSize, clips: int, seed: int) -> Reconstruction:
     """Encode and decode clips of all combinations, drawn from a seed."""
-    picker, rng = random.Random(seed), np.random.default_rng(seed)
     decibels = []
-    for _ in range(clips):
-        frames = to_frames(render(picker.choice(all_attributes()), size, rng)[0][None])
+    for _, clip, _ in draw(all_attributes(), clips, seed, size):
+        frames = to_frames(clip[None])
         decoded = networks.vae_decoder.decode_raw(networks.vae_encoder(frames)[0]).clamp(-1.0, 1.0)
         # What a viewer gets is rounded to 8 bits.
         error = ((decoded + 1) * 127.5).round() - (frames + 1) * 127.5

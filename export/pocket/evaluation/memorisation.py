@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import random
 
 import numpy as np
 import numpy.typing as npt
 
 from vidrt.export.pocket.captions import all_attributes, training_attributes
-from vidrt.export.pocket.render import ClipSize, render
+from vidrt.export.pocket.dataset import draw
+from vidrt.export.pocket.render import ClipSize
 
 from .probe import Frames
 
@@ -56,8 +56,7 @@ def nearest(clips: Floats, training: Floats) -> Floats:
 def draw_coarse(count: int, seed: int, size: ClipSize, only_trained: bool) -> Floats:
     """Clips as dataset.draw_clips() draws them from this seed, coarse."""
     choices = training_attributes() if only_trained else all_attributes()
-    picker, rng = random.Random(seed), np.random.default_rng(seed)
-    return np.stack([coarse(render(picker.choice(choices), size, rng)[0]) for _ in range(count)])
+    return np.stack([coarse(clip) for _, clip, _ in draw(choices, count, seed, size)])
 
 
 def nearness(generated: list[Floats], size: ClipSize, training_clips: int, training_seed: int) -> Nearness:
