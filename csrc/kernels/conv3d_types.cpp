@@ -37,9 +37,8 @@ constexpr std::pair<const char*, Activation> kActivations[] = {{"none", Activati
                                                                {"gelu_tanh", Activation::kGeluTanh}};
 constexpr std::pair<const char*, DataLayout> kDataLayouts[] = {{"NCTHW", DataLayout::kNCTHW},
                                                                {"NTHWC", DataLayout::kNTHWC}};
-constexpr std::pair<const char*, ElementType> kElementTypes[] = {{"float32", ElementType::kFloat32},
-                                                                 {"float16", ElementType::kFloat16},
-                                                                 {"bfloat16", ElementType::kBFloat16}};
+constexpr std::pair<const char*, ElementType> kElementTypes[] = {
+    {"float32", ElementType::kFloat32}, {"float16", ElementType::kFloat16}, {"bfloat16", ElementType::kBFloat16}};
 
 }  // namespace
 

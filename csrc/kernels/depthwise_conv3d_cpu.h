@@ -1,23 +1,13 @@
-// The operators on the processor, by the widest instruction set that it has.
+// Depthwise 3D convolution on the processor, by the best instruction set that it has (cpu_isa.h).
 #pragma once
 
 #include <vector>
 
+#include "kernels/cpu_isa.h"
 #include "kernels/depthwise_conv3d.h"
-#include "kernels/depthwise_separable_conv3d.h"
 #include "kernels/parallel.h"
 
 namespace vidrt::kernels {
-
-/// Instruction sets that the kernels are compiled for; which exist depends on the processor's architecture.
-enum class Isa { kGeneric, kAvx2, kAvx512, kNeon };
-
-const char* to_string(Isa isa);
-
-/// The instruction set that the kernels use: the best the processor has, or what the environment variable VIDRT_ISA
-/// names (generic, avx2, avx512, neon). Decided once. Throws std::invalid_argument for a name that is unknown, or that
-/// this processor does not have.
-Isa cpu_isa();
 
 /// The filters as the kernels read them: fp32, in the orders that they need.
 struct PackedDepthwise {
@@ -32,8 +22,11 @@ struct PackedDepthwise {
 PackedDepthwise pack_depthwise(const std::array<std::int64_t, 3>& kernel, std::int64_t channels, ElementType type,
                                const void* weight, const void* bias);
 
-/// tensors.weight and tensors.bias are not read: `packed` has them.
+/// `count` elements of a type as fp32, followed by zeros up to `padded`. All zeros where `values` is null.
+std::vector<float> to_floats(ElementType type, const void* values, std::int64_t count, std::int64_t padded);
+
+/// tensors.weight and tensors.bias are not read: `packed` has them. `isa` is one that this processor has.
 void depthwise_conv3d_cpu(const DepthwiseConv3dProblem& problem, const PackedDepthwise& packed,
-                          const DepthwiseConv3dTensors& tensors, const ParallelFor& parallel);
+                          const DepthwiseConv3dTensors& tensors, const ParallelFor& parallel, Isa isa = cpu_isa());
 
 }  // namespace vidrt::kernels

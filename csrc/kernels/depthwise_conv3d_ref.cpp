@@ -23,10 +23,14 @@ struct ClipIndex {
 
 double activate(double value, Activation activation) {
   switch (activation) {
-    case Activation::kNone: return value;
-    case Activation::kRelu: return std::max(value, 0.0);
-    case Activation::kSilu: return value / (1.0 + std::exp(-value));
-    case Activation::kGelu: return 0.5 * value * (1.0 + std::erf(value / std::sqrt(2.0)));
+    case Activation::kNone:
+      return value;
+    case Activation::kRelu:
+      return std::max(value, 0.0);
+    case Activation::kSilu:
+      return value / (1.0 + std::exp(-value));
+    case Activation::kGelu:
+      return 0.5 * value * (1.0 + std::erf(value / std::sqrt(2.0)));
     case Activation::kGeluTanh: {
       // Hendrycks and Gimpel, 2016, section 2.
       const double inner = std::sqrt(2.0 / 3.14159265358979323846) * (value + 0.044715 * value * value * value);
@@ -166,18 +170,24 @@ void run_separable(const DepthwiseSeparableConv3dProblem& problem, const Depthwi
 
 void depthwise_conv3d_ref(const DepthwiseConv3dProblem& problem, const DepthwiseConv3dTensors& tensors) {
   switch (problem.type) {
-    case ElementType::kFloat32: return run_depthwise<float>(problem, tensors);
-    case ElementType::kFloat16: return run_depthwise<Float16>(problem, tensors);
-    case ElementType::kBFloat16: return run_depthwise<BFloat16>(problem, tensors);
+    case ElementType::kFloat32:
+      return run_depthwise<float>(problem, tensors);
+    case ElementType::kFloat16:
+      return run_depthwise<Float16>(problem, tensors);
+    case ElementType::kBFloat16:
+      return run_depthwise<BFloat16>(problem, tensors);
   }
 }
 
 void depthwise_separable_conv3d_ref(const DepthwiseSeparableConv3dProblem& problem,
                                     const DepthwiseSeparableConv3dTensors& tensors) {
   switch (problem.depthwise.type) {
-    case ElementType::kFloat32: return run_separable<float>(problem, tensors);
-    case ElementType::kFloat16: return run_separable<Float16>(problem, tensors);
-    case ElementType::kBFloat16: return run_separable<BFloat16>(problem, tensors);
+    case ElementType::kFloat32:
+      return run_separable<float>(problem, tensors);
+    case ElementType::kFloat16:
+      return run_separable<Float16>(problem, tensors);
+    case ElementType::kBFloat16:
+      return run_separable<BFloat16>(problem, tensors);
   }
 }
 

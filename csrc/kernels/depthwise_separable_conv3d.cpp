@@ -5,9 +5,9 @@
 
 namespace vidrt::kernels {
 
-DepthwiseSeparableConv3dProblem make_depthwise_separable_conv3d_problem(
-    const DepthwiseConv3dAttributes& attributes, Activation output_activation, ElementType type,
-    const DepthwiseSeparableConv3dInputs& inputs) {
+DepthwiseSeparableConv3dProblem make_depthwise_separable_conv3d_problem(const DepthwiseConv3dAttributes& attributes,
+                                                                        Activation output_activation, ElementType type,
+                                                                        const DepthwiseSeparableConv3dInputs& inputs) {
   DepthwiseConv3dInputs depthwise = inputs.depthwise;
   depthwise.residual.reset();
   DepthwiseSeparableConv3dProblem problem;

@@ -20,9 +20,9 @@ struct DepthwiseSeparableConv3dInputs {
 };
 
 /// Throws std::invalid_argument as make_depthwise_conv3d_problem does.
-DepthwiseSeparableConv3dProblem make_depthwise_separable_conv3d_problem(
-    const DepthwiseConv3dAttributes& attributes, Activation output_activation, ElementType type,
-    const DepthwiseSeparableConv3dInputs& inputs);
+DepthwiseSeparableConv3dProblem make_depthwise_separable_conv3d_problem(const DepthwiseConv3dAttributes& attributes,
+                                                                        Activation output_activation, ElementType type,
+                                                                        const DepthwiseSeparableConv3dInputs& inputs);
 
 /// Contiguous tensors; no output may overlap an input or the other output.
 struct DepthwiseSeparableConv3dTensors {

@@ -5,8 +5,8 @@
 
 namespace vidrt::kernels {
 
-/// Calls `body(context, index)` for every index under `count`, in any order and on any threads, and returns when all are
-/// done. `body` does not throw.
+/// Calls `body(context, index)` for every index under `count`, in any order and on any threads, and returns when all
+/// are done. `body` does not throw.
 struct ParallelFor {
   using Body = void (*)(void* context, std::size_t index);
 

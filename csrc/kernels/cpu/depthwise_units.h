@@ -1,0 +1,146 @@
+// Units of work of a depthwise 3D convolution: frames are staged, strips computed, results converted.
+#pragma once
+
+#include "kernels/cpu/depthwise_kernels.h"
+
+namespace vidrt::kernels {
+namespace {
+
+/// Y, the residual and where the results of a unit's frame begin in both.
+template <typename T>
+struct Results {
+  T* y;
+  const T* residual;  // or null
+
+  Results(const DepthwiseJob& job, std::int64_t at)
+      : y(static_cast<T*>(job.y) + at),
+        residual(job.residual == nullptr ? nullptr : static_cast<const T*>(job.residual) + at) {}
+};
+
+/// Adds the residual to `count` results, fewer than a vector or as many, and writes them.
+template <typename T>
+inline void unpack(const float* from, const Results<T>& results, std::int64_t at, int count) {
+  Vec value = load(from);
+  if (count == kLanes) {
+    if (results.residual != nullptr) value += load(results.residual + at);
+    store(results.y + at, value);
+  } else {
+    if (results.residual != nullptr) value += load_some(results.residual + at, count);
+    store_some(results.y + at, value, count);
+  }
+}
+
+template <typename T>
+inline void unpack_row(const float* from, const Results<T>& results, std::int64_t at, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; i += kLanes) {
+    unpack(from + i, results, at + i, static_cast<int>(lesser(kLanes, count - i)));
+  }
+}
+
+/// All results of a unit, frame by frame: `stage(frame, staged)` stages a frame, and `compute(taps, t)` makes frame
+/// `t`. `staged` is null where frames are read as they lie.
+template <typename T, typename Stage, typename Compute>
+inline void over_time(const DepthwiseJob& job, const T* x, const T* cache, std::int64_t frame_pitch,
+                      StagedFrames* staged, const Stage& stage, const Compute& compute) {
+  for (std::int64_t t = 0; t < job.out_t; ++t) {
+    Taps taps;
+    taps.count = static_cast<int>(job.kernel[0]);
+    for (int i = 0; i < taps.count; ++i) {
+      const std::int64_t time = t * job.stride[0] + i * job.dilation[0] - job.pad[0];
+      const Frame<T> frame = frame_at(job, time, x, cache, frame_pitch);
+      if (staged != nullptr) {
+        taps.frames[i] = staged->get(frame, i, stage);
+      } else {
+        taps.frames[i] = reinterpret_cast<const float*>(frame.frame);  // fp32 alone is read so
+      }
+    }
+    compute(taps, t);
+  }
+}
+
+template <typename T>
+void run_planar(const DepthwiseJob& job, const Unit& unit, float* scratch) {
+  const std::int64_t plane = unit.clip * job.channels + unit.channel;
+  const std::int64_t frame_pitch = job.in_h * job.in_w;
+  const T* x = static_cast<const T*>(job.x) + plane * job.in_t * frame_pitch;
+  const T* cache = static_cast<const T*>(job.cache_in);
+  if (cache != nullptr) cache += plane * job.cache_frames * frame_pitch;
+  const std::int64_t first = plane * job.out_t * job.out_h * job.out_w + unit.row * job.out_w + unit.column;
+  const float* weight = job.weight + unit.channel * job.kernel[0] * job.kernel[1] * job.kernel[2];
+  const float bias = job.bias[unit.channel];
+  const FilterKernels& kernels = filter_kernels(job);
+  const auto strip = job.path == DepthwisePath::kFlat ? kernels.flat : kernels.by_rows;
+  const bool direct = job.path == DepthwisePath::kDirect;
+  if (direct) {
+    x += unit.column;
+    if (cache != nullptr) cache += unit.column;
+  }
+  StagedFrames staged(job, scratch, 1);
+  float* between = scratch + job.kernel[0] * job.frame_size;
+  over_time(
+      job, x, cache, frame_pitch, direct ? nullptr : &staged,
+      [&](const T* frame, float* to) { stage_planar(job, unit, frame, to); },
+      [&](const Taps& taps, std::int64_t t) {
+        const Results<T> results(job, first + t * job.out_h * job.out_w);
+        if (job.target_pitch == 0) {
+          const Results<float> same(job, first + t * job.out_h * job.out_w);
+          strip(job, unit, taps, weight, bias, {same.y, same.residual, job.out_w});
+          return;
+        }
+        strip(job, unit, taps, weight, bias, {between, nullptr, job.target_pitch});
+        for (std::int64_t row = 0; row < unit.rows; ++row) {
+          unpack_row(between + row * job.target_pitch, results, row * job.out_w, unit.columns);
+        }
+      });
+}
+
+template <typename T>
+void run_channels_last(const DepthwiseJob& job, const Unit& unit, float* scratch) {
+  const std::int64_t frame_pitch = job.in_h * job.in_w * job.channels;
+  const T* x = static_cast<const T*>(job.x) + unit.clip * job.in_t * frame_pitch + unit.channel;
+  const T* cache = static_cast<const T*>(job.cache_in);
+  if (cache != nullptr) cache += unit.clip * job.cache_frames * frame_pitch + unit.channel;
+  const int channels = static_cast<int>(lesser(kLanes, job.channels - unit.channel));
+  const auto strip = filter_kernels(job).channels_last;
+  StagedFrames staged(job, scratch, kLanes);
+  float* between = scratch + job.kernel[0] * job.frame_size * kLanes;
+  over_time(
+      job, x, cache, frame_pitch, &staged,
+      [&](const T* frame, float* to) { stage_channels_last(job, unit, frame, channels, to); },
+      [&](const Taps& taps, std::int64_t t) {
+        const std::int64_t row = (unit.clip * job.out_t + t) * job.out_h + unit.row;
+        const Results<T> results(job, (row * job.out_w + unit.column) * job.channels + unit.channel);
+        strip(job, unit, taps, {between, nullptr, job.target_pitch});
+        for (std::int64_t r = 0; r < unit.rows; ++r) {
+          for (std::int64_t i = 0; i < unit.columns; ++i) {
+            unpack(between + (r * job.target_pitch + i) * kLanes, results, (r * job.out_w + i) * job.channels,
+                   channels);
+          }
+        }
+      });
+}
+
+template <typename T>
+void run_units(const DepthwiseJob& job, std::int64_t begin, std::int64_t end, float* scratch) {
+  for (std::int64_t index = begin; index < end; ++index) {
+    if (job.path == DepthwisePath::kChannelsLast) {
+      run_channels_last<T>(job, unit_of(job, index, kLanes), scratch);
+    } else {
+      run_planar<T>(job, unit_of(job, index, 1), scratch);
+    }
+  }
+}
+
+void run_depthwise(const DepthwiseJob& job, std::int64_t begin, std::int64_t end, float* scratch) {
+  switch (job.type) {
+    case ElementType::kFloat32:
+      return run_units<float>(job, begin, end, scratch);
+    case ElementType::kFloat16:
+      return run_units<Float16>(job, begin, end, scratch);
+    case ElementType::kBFloat16:
+      return run_units<BFloat16>(job, begin, end, scratch);
+  }
+}
+
+}  // namespace
+}  // namespace vidrt::kernels

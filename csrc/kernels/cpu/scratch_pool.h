@@ -1,0 +1,54 @@
+// Scratch memory for as many threads as run at once, allocated for one call.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace vidrt::kernels {
+
+class ScratchPool {
+ public:
+  ScratchPool(std::size_t floats, int threads)
+      : floats_((floats + kAlignment - 1) / kAlignment * kAlignment),
+        memory_(new float[floats_ * static_cast<std::size_t>(threads) + kAlignment]),
+        used_(static_cast<std::size_t>(threads)) {}
+
+  /// One thread's part, from its construction to its end.
+  class Lease {
+   public:
+    explicit Lease(ScratchPool& pool) : pool_(pool), slot_(pool.take()) {}
+    ~Lease() { pool_.used_[slot_].store(false, std::memory_order_release); }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+
+    float* floats() const {
+      const auto begin = reinterpret_cast<std::uintptr_t>(pool_.memory_.get());
+      const std::uintptr_t aligned = (begin + kAlignment * sizeof(float) - 1) / (kAlignment * sizeof(float));
+      return reinterpret_cast<float*>(aligned * kAlignment * sizeof(float)) + slot_ * pool_.floats_;
+    }
+
+   private:
+    ScratchPool& pool_;
+    std::size_t slot_;
+  };
+
+ private:
+  static constexpr std::size_t kAlignment = 16;  // floats: a cache line
+
+  std::size_t take() {
+    // Ends: a part that holds a slot runs to its end without waiting for another.
+    for (std::size_t i = 0;; i = (i + 1) % used_.size()) {
+      bool free = false;
+      if (used_[i].compare_exchange_weak(free, true, std::memory_order_acquire)) return i;
+    }
+  }
+
+  std::size_t floats_;
+  std::unique_ptr<float[]> memory_;
+  std::vector<std::atomic<bool>> used_;
+};
+
+}  // namespace vidrt::kernels

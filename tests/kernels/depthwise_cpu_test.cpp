@@ -1,0 +1,121 @@
+// The processor's kernels of every instruction set that this machine has, against the reference.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "kernels/depthwise_conv3d_cpu.h"
+#include "support/conv_case.h"
+
+namespace vidrt::kernels::testing {
+namespace {
+
+// Threads that take the next index as they come free.
+ParallelFor threads(int count) {
+  static thread_local int wanted;
+  wanted = count;
+  return {[](void* pool, std::size_t total, ParallelFor::Body body, void* context) {
+            std::atomic<std::size_t> next{0};
+            std::vector<std::thread> workers;
+            for (int i = 0; i < *static_cast<int*>(pool); ++i) {
+              workers.emplace_back([&] {
+                for (std::size_t index = next++; index < total; index = next++) body(context, index);
+              });
+            }
+            for (std::thread& worker : workers) worker.join();
+          },
+          &wanted, count};
+}
+
+void run(const DepthwiseConv3dProblem& problem, const DepthwiseConv3dTensors& tensors, const ParallelFor& parallel,
+         Isa isa) {
+  const PackedDepthwise packed =
+      pack_depthwise(problem.kernel, problem.x.c, problem.type, tensors.weight, tensors.bias);
+  depthwise_conv3d_cpu(problem, packed, tensors, parallel, isa);
+}
+
+class DepthwiseCpu : public ::testing::TestWithParam<Isa> {
+ protected:
+  void SetUp() override {
+    if (kernels_of(GetParam()) == nullptr) GTEST_SKIP() << "this processor has no " << to_string(GetParam());
+  }
+
+  void expect_reference(const ConvCase& conv, const ParallelFor& parallel = sequential()) const {
+    expect_as_reference(conv,
+                        Depthwise([&](const DepthwiseConv3dProblem& problem, const DepthwiseConv3dTensors& tensors) {
+                          run(problem, tensors, parallel, GetParam());
+                        }));
+  }
+};
+
+TEST_P(DepthwiseCpu, EveryAttributeTypeAndKindOfSize) {
+  for (const ConvCase& conv : depthwise_cases()) expect_reference(conv);
+}
+
+// Strips of rows and of columns meet here, and threads work on the parts of one channel.
+TEST_P(DepthwiseCpu, LargePicturesAreCutIntoStrips) {
+  ConvCase conv;
+  conv.attributes.temporal_padding = TemporalPadding::kCausal;
+  conv.x = {1, 2, 3, 67, 333};
+  expect_reference(conv, threads(3));
+  conv.x = {1, 1, 2, 5, 2500};
+  expect_reference(conv, threads(2));
+  conv.attributes.data_layout = DataLayout::kNTHWC;
+  conv.x = {1, 19, 3, 23, 131};
+  expect_reference(conv, threads(3));
+}
+
+TEST_P(DepthwiseCpu, FiltersWithoutExtentInSpaceReadFramesWhereTheyLie) {
+  ConvCase conv;
+  conv.attributes.temporal_padding = TemporalPadding::kCausal;
+  conv.kernel = {3, 1, 1};
+  conv.cache_in = conv.cache_out = conv.residual = true;
+  for (const std::int64_t width : {1, 3, 16, 17, 40, 1301}) {
+    conv.x = {2, 3, 4, 5, width};
+    expect_reference(conv, threads(2));
+  }
+}
+
+TEST_P(DepthwiseCpu, EveryWidthUpToSeveralVectors) {
+  ConvCase conv;
+  for (std::int64_t width = 1; width <= 70; ++width) {
+    conv.x = {1, 1, 2, 7, width};
+    expect_reference(conv);
+  }
+}
+
+TEST_P(DepthwiseCpu, EveryNumberOfChannelsLast) {
+  ConvCase conv;
+  conv.attributes.data_layout = DataLayout::kNTHWC;
+  conv.residual = true;
+  for (std::int64_t channels = 1; channels <= 35; ++channels) {
+    conv.x = {1, channels, 2, 3, 9};
+    expect_reference(conv);
+  }
+}
+
+// The results are the same whoever computes them, so that frames do not depend on the number of threads.
+TEST_P(DepthwiseCpu, ThreadsDoNotChangeABit) {
+  for (const ConvCase& conv : depthwise_cases()) {
+    if (conv.x.elements() < 2000) continue;
+    const DepthwiseConv3dProblem problem = make_problem(conv);
+    ConvTensors one = make_tensors(conv);
+    ConvTensors several = one;
+    run(problem, views(conv, one), sequential(), GetParam());
+    run(problem, views(conv, several), threads(3), GetParam());
+    EXPECT_EQ(one.y, several.y) << to_string(conv);
+  }
+}
+
+#if defined(__aarch64__)
+constexpr Isa kIsasOfTheArchitecture[] = {Isa::kGeneric, Isa::kNeon};
+#else
+constexpr Isa kIsasOfTheArchitecture[] = {Isa::kGeneric, Isa::kAvx2, Isa::kAvx512};
+#endif
+
+INSTANTIATE_TEST_SUITE_P(Isas, DepthwiseCpu, ::testing::ValuesIn(kIsasOfTheArchitecture),
+                         [](const auto& isa) { return std::string(to_string(isa.param)); });
+
+}  // namespace
+}  // namespace vidrt::kernels::testing
