@@ -2,15 +2,15 @@
 #pragma once
 
 #include "kernels/depthwise_conv3d_cpu.h"
+#include "kernels/depthwise_separable_conv3d.h"
 
 namespace vidrt::kernels {
 
-/// The 1x1x1 convolution's weights as the kernel reads them: fp32, in panels of rows.
+/// The 1x1x1 convolution's weights as the kernels read them: fp32, zeros beyond O.
 struct PackedPointwise {
-  std::int64_t outputs = 0;
-  std::int64_t channels = 0;
-  std::vector<float> panels;
-  std::vector<float> bias;  // outputs rounded up to whole panels; zeros where there is none
+  std::vector<float> panels;      // (panels of 8 outputs, C, 8)
+  std::vector<float> by_channel;  // (C, O rounded up to whole vectors)
+  std::vector<float> bias;        // O rounded up to whole vectors; zeros where there is none
 };
 
 /// `weight` (O,C) and `bias` (O, or null) are of the element type.
@@ -20,6 +20,6 @@ PackedPointwise pack_pointwise(std::int64_t outputs, std::int64_t channels, Elem
 /// The weights and biases of `tensors` are not read: the packed ones have them.
 void depthwise_separable_conv3d_cpu(const DepthwiseSeparableConv3dProblem& problem, const PackedDepthwise& depthwise,
                                     const PackedPointwise& pointwise, const DepthwiseSeparableConv3dTensors& tensors,
-                                    const ParallelFor& parallel);
+                                    const ParallelFor& parallel, Isa isa = cpu_isa());
 
 }  // namespace vidrt::kernels

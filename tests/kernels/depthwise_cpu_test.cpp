@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/depthwise_conv3d_cpu.h"
+#include "kernels/depthwise_separable_conv3d_cpu.h"
 #include "support/conv_case.h"
 
 namespace vidrt::kernels::testing {
@@ -47,10 +48,45 @@ class DepthwiseCpu : public ::testing::TestWithParam<Isa> {
                           run(problem, tensors, parallel, GetParam());
                         }));
   }
+
+  void expect_separable_reference(const ConvCase& conv, const ParallelFor& parallel = sequential()) const {
+    expect_as_reference(
+        conv,
+        Separable([&](const DepthwiseSeparableConv3dProblem& problem, const DepthwiseSeparableConv3dTensors& tensors) {
+          const DepthwiseConv3dTensors& first = tensors.depthwise;
+          const ElementType type = problem.depthwise.type;
+          const std::int64_t channels = problem.depthwise.x.c;
+          depthwise_separable_conv3d_cpu(
+              problem, pack_depthwise(problem.depthwise.kernel, channels, type, first.weight, first.bias),
+              pack_pointwise(problem.y.c, channels, type, tensors.pointwise, tensors.pointwise_bias), tensors, parallel,
+              GetParam());
+        }));
+  }
 };
 
 TEST_P(DepthwiseCpu, EveryAttributeTypeAndKindOfSize) {
   for (const ConvCase& conv : depthwise_cases()) expect_reference(conv);
+}
+
+TEST_P(DepthwiseCpu, SeparableEveryAttributeTypeAndKindOfSize) {
+  for (const ConvCase& conv : separable_cases()) expect_separable_reference(conv);
+}
+
+TEST_P(DepthwiseCpu, SeparableUnitsAreFramesRowsOrPartsOfRows) {
+  ConvCase conv;
+  conv.attributes.temporal_padding = TemporalPadding::kCausal;
+  conv.residual = true;
+  conv.outputs = 21;
+  for (const DataLayout layout : {DataLayout::kNCTHW, DataLayout::kNTHWC}) {
+    conv.attributes.data_layout = layout;
+    for (const ClipShape& x : {ClipShape{1, 70, 9, 4, 4}, ClipShape{1, 600, 2, 9, 20}, ClipShape{1, 600, 1, 3, 301}}) {
+      conv.x = x;
+      conv.kernel = {3, 3, 3};
+      expect_separable_reference(conv, threads(3));
+      conv.kernel = {3, 1, 1};
+      expect_separable_reference(conv, threads(2));
+    }
+  }
 }
 
 // Strips of rows and of columns meet here, and threads work on the parts of one channel.

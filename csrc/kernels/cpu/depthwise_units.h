@@ -6,16 +6,20 @@
 namespace vidrt::kernels {
 namespace {
 
-/// Y, the residual and where the results of a unit's frame begin in both.
+/// Where the results of one frame of a unit go: into Y, or into fp32 that a later operator reads.
 template <typename T>
 struct Results {
   T* y;
-  const T* residual;  // or null
-
-  Results(const DepthwiseJob& job, std::int64_t at)
-      : y(static_cast<T*>(job.y) + at),
-        residual(job.residual == nullptr ? nullptr : static_cast<const T*>(job.residual) + at) {}
+  const T* residual;       // or null
+  std::int64_t row_pitch;  // in positions
 };
+
+/// Results at `at` in Y.
+template <typename T>
+inline Results<T> results_in_y(const DepthwiseJob& job, std::int64_t at) {
+  const T* residual = static_cast<const T*>(job.residual);
+  return {static_cast<T*>(job.y) + at, residual == nullptr ? nullptr : residual + at, job.out_w};
+}
 
 /// Adds the residual to `count` results, fewer than a vector or as many, and writes them.
 template <typename T>
@@ -40,9 +44,9 @@ inline void unpack_row(const float* from, const Results<T>& results, std::int64_
 /// All results of a unit, frame by frame: `stage(frame, staged)` stages a frame, and `compute(taps, t)` makes frame
 /// `t`. `staged` is null where frames are read as they lie.
 template <typename T, typename Stage, typename Compute>
-inline void over_time(const DepthwiseJob& job, const T* x, const T* cache, std::int64_t frame_pitch,
+inline void over_time(const DepthwiseJob& job, const Unit& unit, const T* x, const T* cache, std::int64_t frame_pitch,
                       StagedFrames* staged, const Stage& stage, const Compute& compute) {
-  for (std::int64_t t = 0; t < job.out_t; ++t) {
+  for (std::int64_t t = unit.frame; t < unit.frame + unit.frames; ++t) {
     Taps taps;
     taps.count = static_cast<int>(job.kernel[0]);
     for (int i = 0; i < taps.count; ++i) {
@@ -58,44 +62,53 @@ inline void over_time(const DepthwiseJob& job, const T* x, const T* cache, std::
   }
 }
 
+/// Kernels that write fp32 can write into the results themselves.
+inline Target target_of(const Results<float>& results) { return {results.y, results.residual, results.row_pitch}; }
 template <typename T>
-void run_planar(const DepthwiseJob& job, const Unit& unit, float* scratch) {
+inline Target target_of(const Results<T>&) {
+  return {};
+}
+
+/// A strip of one channel. `results_of(t)` tells where the results of frame `t` go.
+template <typename T, typename ResultsOf>
+void run_planar(const DepthwiseJob& job, const Unit& unit, float* scratch, const ResultsOf& results_of) {
   const std::int64_t plane = unit.clip * job.channels + unit.channel;
   const std::int64_t frame_pitch = job.in_h * job.in_w;
   const T* x = static_cast<const T*>(job.x) + plane * job.in_t * frame_pitch;
   const T* cache = static_cast<const T*>(job.cache_in);
   if (cache != nullptr) cache += plane * job.cache_frames * frame_pitch;
-  const std::int64_t first = plane * job.out_t * job.out_h * job.out_w + unit.row * job.out_w + unit.column;
-  const float* weight = job.weight + unit.channel * job.kernel[0] * job.kernel[1] * job.kernel[2];
-  const float bias = job.bias[unit.channel];
-  const FilterKernels& kernels = filter_kernels(job);
-  const auto strip = job.path == DepthwisePath::kFlat ? kernels.flat : kernels.by_rows;
   const bool direct = job.path == DepthwisePath::kDirect;
   if (direct) {
     x += unit.column;
     if (cache != nullptr) cache += unit.column;
   }
+  const float* weight = job.weight + unit.channel * job.kernel[0] * job.kernel[1] * job.kernel[2];
+  const float bias = job.bias[unit.channel];
+  const FilterKernels& kernels = filter_kernels(job);
+  const auto strip = job.path == DepthwisePath::kFlat ? kernels.flat : kernels.by_rows;
   StagedFrames staged(job, scratch, 1);
   float* between = scratch + job.kernel[0] * job.frame_size;
   over_time(
-      job, x, cache, frame_pitch, direct ? nullptr : &staged,
+      job, unit, x, cache, frame_pitch, direct ? nullptr : &staged,
       [&](const T* frame, float* to) { stage_planar(job, unit, frame, to); },
       [&](const Taps& taps, std::int64_t t) {
-        const Results<T> results(job, first + t * job.out_h * job.out_w);
+        const auto results = results_of(t);
         if (job.target_pitch == 0) {
-          const Results<float> same(job, first + t * job.out_h * job.out_w);
-          strip(job, unit, taps, weight, bias, {same.y, same.residual, job.out_w});
+          strip(job, unit, taps, weight, bias, target_of(results));
           return;
         }
         strip(job, unit, taps, weight, bias, {between, nullptr, job.target_pitch});
         for (std::int64_t row = 0; row < unit.rows; ++row) {
-          unpack_row(between + row * job.target_pitch, results, row * job.out_w, unit.columns);
+          unpack_row(between + row * job.target_pitch, results, row * results.row_pitch, unit.columns);
         }
       });
 }
 
-template <typename T>
-void run_channels_last(const DepthwiseJob& job, const Unit& unit, float* scratch) {
+/// A strip of a vector of channels; `results_of(t)` as above, with `channel_pitch` elements from a position to the
+/// next.
+template <typename T, typename ResultsOf>
+void run_channels_last(const DepthwiseJob& job, const Unit& unit, float* scratch, std::int64_t channel_pitch,
+                       const ResultsOf& results_of) {
   const std::int64_t frame_pitch = job.in_h * job.in_w * job.channels;
   const T* x = static_cast<const T*>(job.x) + unit.clip * job.in_t * frame_pitch + unit.channel;
   const T* cache = static_cast<const T*>(job.cache_in);
@@ -105,16 +118,15 @@ void run_channels_last(const DepthwiseJob& job, const Unit& unit, float* scratch
   StagedFrames staged(job, scratch, kLanes);
   float* between = scratch + job.kernel[0] * job.frame_size * kLanes;
   over_time(
-      job, x, cache, frame_pitch, &staged,
+      job, unit, x, cache, frame_pitch, &staged,
       [&](const T* frame, float* to) { stage_channels_last(job, unit, frame, channels, to); },
       [&](const Taps& taps, std::int64_t t) {
-        const std::int64_t row = (unit.clip * job.out_t + t) * job.out_h + unit.row;
-        const Results<T> results(job, (row * job.out_w + unit.column) * job.channels + unit.channel);
+        const auto results = results_of(t);
         strip(job, unit, taps, {between, nullptr, job.target_pitch});
-        for (std::int64_t r = 0; r < unit.rows; ++r) {
-          for (std::int64_t i = 0; i < unit.columns; ++i) {
-            unpack(between + (r * job.target_pitch + i) * kLanes, results, (r * job.out_w + i) * job.channels,
-                   channels);
+        for (std::int64_t row = 0; row < unit.rows; ++row) {
+          const float* from = between + row * job.target_pitch * kLanes;
+          for (std::int64_t i = 0; i < unit.columns; ++i, from += kLanes) {
+            unpack(from, results, (row * results.row_pitch + i) * channel_pitch, channels);
           }
         }
       });
@@ -124,9 +136,17 @@ template <typename T>
 void run_units(const DepthwiseJob& job, std::int64_t begin, std::int64_t end, float* scratch) {
   for (std::int64_t index = begin; index < end; ++index) {
     if (job.path == DepthwisePath::kChannelsLast) {
-      run_channels_last<T>(job, unit_of(job, index, kLanes), scratch);
+      const Unit unit = unit_of(job, index, kLanes);
+      run_channels_last<T>(job, unit, scratch, job.channels, [&](std::int64_t t) {
+        const std::int64_t row = (unit.clip * job.out_t + t) * job.out_h + unit.row;
+        return results_in_y<T>(job, (row * job.out_w + unit.column) * job.channels + unit.channel);
+      });
     } else {
-      run_planar<T>(job, unit_of(job, index, 1), scratch);
+      const Unit unit = unit_of(job, index, 1);
+      run_planar<T>(job, unit, scratch, [&](std::int64_t t) {
+        const std::int64_t frame = (unit.clip * job.channels + unit.channel) * job.out_t + t;
+        return results_in_y<T>(job, (frame * job.out_h + unit.row) * job.out_w + unit.column);
+      });
     }
   }
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/cpu/depthwise_job.h"
+#include "kernels/cpu/separable_job.h"
 
 namespace vidrt::kernels {
 
@@ -9,6 +10,7 @@ struct CpuKernels {
   int lanes;
   /// Units [begin, end) of a job, with job.scratch_floats floats of scratch, 64-byte aligned.
   void (*depthwise)(const DepthwiseJob& job, std::int64_t begin, std::int64_t end, float* scratch);
+  void (*separable)(const SeparableJob& job, std::int64_t begin, std::int64_t end, float* scratch);
 };
 
 // Which of them exist depends on the architecture that is compiled for.

@@ -1,9 +1,9 @@
 // Compiled once for every instruction set, with VIDRT_ISA, VIDRT_LANES and its flags.
-#include "kernels/cpu/depthwise_units.h"
 #include "kernels/cpu/kernel_table.h"
+#include "kernels/cpu/separable_units.h"
 
 namespace vidrt::kernels {
 
-const CpuKernels VIDRT_ISA = {kLanes, run_depthwise};
+const CpuKernels VIDRT_ISA = {kLanes, run_depthwise, run_separable};
 
 }  // namespace vidrt::kernels

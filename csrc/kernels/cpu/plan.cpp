@@ -87,9 +87,11 @@ std::int64_t result_positions(DepthwiseJob& job, std::int64_t rows, int lanes) {
   return rows * job.target_pitch + kFlatVectors * lanes;  // vectors at the end are whole
 }
 
-// Sets where things lie in a staged frame of `rows` rows of results.
-void lay_out(DepthwiseJob& job, std::int64_t rows, int lanes) {
+}  // namespace
+
+void lay_out(DepthwiseJob& job, std::int64_t rows, std::int64_t columns, int lanes) {
   job.strip_rows = rows;
+  job.strip_columns = columns;
   // A row of zeros is written by whole vectors, and may reach into what follows; another phase must not be there.
   const std::int64_t slack = job.path == DepthwisePath::kChannelsLast ? 0 : lanes;
   job.column_phase = divide_up(extent(job, 2, job.strip_columns), job.stride[2]);
@@ -99,7 +101,8 @@ void lay_out(DepthwiseJob& job, std::int64_t rows, int lanes) {
   // The vectors at the end of a strip are read whole.
   job.frame_size += job.path == DepthwisePath::kChannelsLast ? kChannelsLastBlock : kFlatVectors * lanes;
   const std::int64_t floats = job.path == DepthwisePath::kChannelsLast ? lanes : 1;
-  job.scratch_floats = (job.kernel[0] * job.frame_size + result_positions(job, rows, lanes)) * floats;
+  const std::int64_t staged = job.path == DepthwisePath::kDirect ? 0 : job.kernel[0] * job.frame_size;
+  job.scratch_floats = (staged + result_positions(job, rows, lanes)) * floats;
   for (std::int64_t j = 0; j < job.kernel[1]; ++j) {
     for (std::int64_t k = 0; k < job.kernel[2]; ++k) {
       const std::int64_t row = j * job.dilation[1];
@@ -111,37 +114,36 @@ void lay_out(DepthwiseJob& job, std::int64_t rows, int lanes) {
   }
 }
 
-void cut(DepthwiseJob& job, int lanes, int threads) {
-  const std::int64_t columns = job.path == DepthwisePath::kDirect         ? kDirectColumns
-                               : job.path == DepthwisePath::kChannelsLast ? kChannelsLastColumns
-                               : job.path == DepthwisePath::kFlat         ? job.out_w
-                                                                          : kColumns;
-  job.column_strips = divide_up(job.out_w, columns);
-  job.strip_columns = divide_up(job.out_w, job.column_strips);
-  job.channel_units = job.path == DepthwisePath::kChannelsLast ? divide_up(job.channels, lanes) : job.channels;
-  const std::int64_t others = job.clips * job.channel_units * job.column_strips;
-  const std::int64_t wanted_strips = divide_up(kUnitsPerThread * threads, others);
-  std::int64_t rows = std::max(std::min(job.out_h, kMinRows), divide_up(job.out_h, wanted_strips));
-  lay_out(job, rows, lanes);
-  while (job.path != DepthwisePath::kDirect && job.scratch_floats > kStagedFloats && rows > kMinRows) {
-    rows = std::max(kMinRows, rows / 2);
-    lay_out(job, rows, lanes);
-  }
-  if (job.path == DepthwisePath::kDirect) job.scratch_floats = 0;
-  job.row_strips = divide_up(job.out_h, rows);
-  job.units = others * job.row_strips;
-}
-
-}  // namespace
-
-DepthwiseJob plan_depthwise(const DepthwiseConv3dProblem& problem, const PackedDepthwise& packed,
-                            const DepthwiseConv3dTensors& tensors, int lanes, int threads) {
+DepthwiseJob begin_job(const DepthwiseConv3dProblem& problem, const PackedDepthwise& packed,
+                       const DepthwiseConv3dTensors& tensors, int lanes) {
   DepthwiseJob job = copy_of(problem, tensors);
   choose_path(job, problem.attributes.data_layout, lanes);
   job.weight = job.path == DepthwisePath::kChannelsLast ? packed.by_tap.data() : packed.by_channel.data();
   job.weight_pitch = static_cast<std::int64_t>(packed.bias.size());
   job.bias = packed.bias.data();
-  cut(job, lanes, std::max(threads, 1));
+  return job;
+}
+
+DepthwiseJob plan_depthwise(const DepthwiseConv3dProblem& problem, const PackedDepthwise& packed,
+                            const DepthwiseConv3dTensors& tensors, int lanes, int threads) {
+  DepthwiseJob job = begin_job(problem, packed, tensors, lanes);
+  const std::int64_t columns = job.path == DepthwisePath::kDirect         ? kDirectColumns
+                               : job.path == DepthwisePath::kChannelsLast ? kChannelsLastColumns
+                               : job.path == DepthwisePath::kFlat         ? job.out_w
+                                                                          : kColumns;
+  job.column_strips = divide_up(job.out_w, columns);
+  const std::int64_t strip_columns = divide_up(job.out_w, job.column_strips);
+  job.channel_units = job.path == DepthwisePath::kChannelsLast ? divide_up(job.channels, lanes) : job.channels;
+  const std::int64_t others = job.clips * job.channel_units * job.column_strips;
+  const std::int64_t wanted_strips = divide_up(kUnitsPerThread * std::max(threads, 1), others);
+  std::int64_t rows = std::max(std::min(job.out_h, kMinRows), divide_up(job.out_h, wanted_strips));
+  lay_out(job, rows, strip_columns, lanes);
+  while (job.scratch_floats > kStagedFloats && rows > kMinRows) {
+    rows = std::max(kMinRows, rows / 2);
+    lay_out(job, rows, strip_columns, lanes);
+  }
+  job.row_strips = divide_up(job.out_h, rows);
+  job.units = others * job.row_strips;
   return job;
 }
 

@@ -15,6 +15,7 @@ struct Unit {
   std::int64_t clip, channel;  // the first channel, where a unit has a vector of them
   std::int64_t row, rows;      // of the result
   std::int64_t column, columns;
+  std::int64_t frame, frames;
 };
 
 inline Unit unit_of(const DepthwiseJob& job, std::int64_t index, int channels_of_unit) {
@@ -30,6 +31,8 @@ inline Unit unit_of(const DepthwiseJob& job, std::int64_t index, int channels_of
   unit.rows = job.out_h * (row_strip + 1) / job.row_strips - unit.row;
   unit.column = job.out_w * column_strip / job.column_strips;
   unit.columns = job.out_w * (column_strip + 1) / job.column_strips - unit.column;
+  unit.frame = 0;
+  unit.frames = job.out_t;
   return unit;
 }
 
