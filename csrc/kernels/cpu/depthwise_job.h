@@ -13,6 +13,7 @@ enum class DepthwisePath {
   kDirect,        // one position in space per tap: frames are read where they are
   kRows,          // vectors along the width
   kFlat,          // vectors along whole strips, for pictures narrower than a vector
+  kTransposed,    // vectors along the channels, for small pictures: blocks of both are turned over before and after
   kChannelsLast,  // vectors along the channels
 };
 

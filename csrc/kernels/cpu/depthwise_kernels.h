@@ -22,17 +22,23 @@ inline void add_taps(Vec (&sums)[kRows][kVectors], const Taps& taps, const float
                      std::int64_t at) {
   for (int i = 0; i < taps.count; ++i, weight += kH * kW) {
     if (taps.frames[i] == nullptr) continue;
-    const float* frame = taps.frames[i] + at;
+    const float* rows[kRows + kH - 1];
+    rows[0] = taps.frames[i] + at;
+    for (int r = 1; r < kRows + kH - 1; ++r) rows[r] = rows[r - 1] + pitch;
 #pragma GCC unroll 8
     for (int k = 0; k < kW; ++k) {
       Vec w[kH];
 #pragma GCC unroll 8
-      for (int j = 0; j < kH; ++j) w[j] = broadcast(weight[j * kW + k]);
+      for (int j = 0; j < kH; ++j) {
+        w[j] = broadcast(weight[j * kW + k]);
+        keep(w[j]);
+      }
 #pragma GCC unroll 16
       for (int r = 0; r < kRows + kH - 1; ++r) {
 #pragma GCC unroll 4
         for (int v = 0; v < kVectors; ++v) {
-          const Vec x = load(frame + r * pitch + k + v * kLanes);
+          Vec x = load(rows[r] + k + v * kLanes);
+          keep(x);
 #pragma GCC unroll 8
           for (int j = 0; j < kH; ++j) {
             if (r - j >= 0 && r - j < kRows) sums[r - j][v] += x * w[j];
@@ -160,9 +166,9 @@ void strip_flat(const DepthwiseJob& job, const Unit& unit, const Taps& taps, con
 }
 
 /// A strip with a vector of channels at each position; `target` too, with the pitch in positions.
-template <int kH, int kW>
-void strip_channels_last(const DepthwiseJob& job, const Unit& unit, const Taps& taps, const Target& target) {
-  constexpr int kBlock = 8;  // positions whose sums are in registers at once
+/// kBlock is the number of positions whose sums are in registers at once.
+template <int kH, int kW, int kBlock>
+inline void blocks_channels_last(const DepthwiseJob& job, const Unit& unit, const Taps& taps, const Target& target) {
   const Vec bias = load(job.bias + unit.channel);
   const std::int64_t positions = job.kernel[1] * job.kernel[2];
   for (std::int64_t row = 0; row < unit.rows; ++row) {
@@ -187,10 +193,14 @@ void strip_channels_last(const DepthwiseJob& job, const Unit& unit, const Taps& 
           for (int j = 0; j < kH; ++j, frame += job.row_pitch * kLanes, w += kW * job.weight_pitch) {
             Vec tap[kW];
 #pragma GCC unroll 8
-            for (int k = 0; k < kW; ++k) tap[k] = load(w + k * job.weight_pitch);
+            for (int k = 0; k < kW; ++k) {
+              tap[k] = load(w + k * job.weight_pitch);
+              keep(tap[k]);
+            }
 #pragma GCC unroll 16
             for (int u = 0; u < kBlock + kW - 1; ++u) {
-              const Vec x = load(frame + u * kLanes);
+              Vec x = load(frame + u * kLanes);
+              keep(x);
 #pragma GCC unroll 8
               for (int k = 0; k < kW; ++k) {
                 if (u - k >= 0 && u - k < kBlock) sums[u - k] += x * tap[k];
@@ -204,6 +214,15 @@ void strip_channels_last(const DepthwiseJob& job, const Unit& unit, const Taps& 
         finish(sums[b], job.activation, target, (row * target.pitch + column + b) * kLanes);
       }
     }
+  }
+}
+
+template <int kH, int kW>
+void strip_channels_last(const DepthwiseJob& job, const Unit& unit, const Taps& taps, const Target& target) {
+  if (unit.columns > 4) {
+    blocks_channels_last<kH, kW, 8>(job, unit, taps, target);
+  } else {
+    blocks_channels_last<kH, kW, 4>(job, unit, taps, target);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/cpu/depthwise_kernels.h"
+#include "kernels/cpu/transpose.h"
 
 namespace vidrt::kernels {
 namespace {
@@ -23,8 +24,7 @@ inline Results<T> results_in_y(const DepthwiseJob& job, std::int64_t at) {
 
 /// Adds the residual to `count` results, fewer than a vector or as many, and writes them.
 template <typename T>
-inline void unpack(const float* from, const Results<T>& results, std::int64_t at, int count) {
-  Vec value = load(from);
+inline void unpack(Vec value, const Results<T>& results, std::int64_t at, int count) {
   if (count == kLanes) {
     if (results.residual != nullptr) value += load(results.residual + at);
     store(results.y + at, value);
@@ -37,7 +37,7 @@ inline void unpack(const float* from, const Results<T>& results, std::int64_t at
 template <typename T>
 inline void unpack_row(const float* from, const Results<T>& results, std::int64_t at, std::int64_t count) {
   for (std::int64_t i = 0; i < count; i += kLanes) {
-    unpack(from + i, results, at + i, static_cast<int>(lesser(kLanes, count - i)));
+    unpack(load(from + i), results, at + i, static_cast<int>(lesser(kLanes, count - i)));
   }
 }
 
@@ -90,7 +90,7 @@ void run_planar(const DepthwiseJob& job, const Unit& unit, float* scratch, const
   float* between = scratch + job.kernel[0] * job.frame_size;
   over_time(
       job, unit, x, cache, frame_pitch, direct ? nullptr : &staged,
-      [&](const T* frame, float* to) { stage_planar(job, unit, frame, to); },
+      [&](const Frame<T>& frame, float* to) { stage_planar(job, unit, frame.frame, to); },
       [&](const Taps& taps, std::int64_t t) {
         const auto results = results_of(t);
         if (job.target_pitch == 0) {
@@ -119,34 +119,83 @@ void run_channels_last(const DepthwiseJob& job, const Unit& unit, float* scratch
   float* between = scratch + job.kernel[0] * job.frame_size * kLanes;
   over_time(
       job, unit, x, cache, frame_pitch, &staged,
-      [&](const T* frame, float* to) { stage_channels_last(job, unit, frame, channels, to); },
+      [&](const Frame<T>& frame, float* to) {
+        stage_channels_last(job, unit, frame.frame, job.channels, channels, to);
+      },
       [&](const Taps& taps, std::int64_t t) {
         const auto results = results_of(t);
         strip(job, unit, taps, {between, nullptr, job.target_pitch});
         for (std::int64_t row = 0; row < unit.rows; ++row) {
           const float* from = between + row * job.target_pitch * kLanes;
           for (std::int64_t i = 0; i < unit.columns; ++i, from += kLanes) {
-            unpack(from, results, (row * results.row_pitch + i) * channel_pitch, channels);
+            unpack(load(from), results, (row * results.row_pitch + i) * channel_pitch, channels);
           }
+        }
+      });
+}
+
+/// Whole frames of a vector of channels, which lie one channel after the other: turned over, they are computed as those
+/// whose channels come last. `results_of(t)` tells where the first channel's results go, the others `channel_pitch`
+/// apart.
+template <typename T, typename ResultsOf>
+void run_transposed(const DepthwiseJob& job, const Unit& unit, float* scratch, std::int64_t channel_pitch,
+                    const ResultsOf& results_of) {
+  const std::int64_t plane = unit.clip * job.channels + unit.channel;
+  const std::int64_t frame_pitch = job.in_h * job.in_w;
+  const T* x = static_cast<const T*>(job.x) + plane * job.in_t * frame_pitch;
+  const T* cache = static_cast<const T*>(job.cache_in);
+  if (cache != nullptr) cache += plane * job.cache_frames * frame_pitch;
+  const int channels = static_cast<int>(lesser(kLanes, job.channels - unit.channel));
+  const auto strip = filter_kernels(job).channels_last;
+  StagedFrames staged(job, scratch, kLanes);
+  float* between = scratch + job.kernel[0] * job.frame_size * kLanes;
+  float* turned = between + job.strip_rows * job.target_pitch * kLanes;
+  over_time(
+      job, unit, x, cache, frame_pitch, &staged,
+      [&](const Frame<T>& frame, float* to) {
+        const std::int64_t frames = frame.key < 0 ? job.cache_frames : job.in_t;
+        channels_to_vectors(frame.frame, frames * frame_pitch, channels, frame_pitch, turned);
+        stage_channels_last(job, unit, turned, kLanes, kLanes, to);
+      },
+      [&](const Taps& taps, std::int64_t t) {
+        const auto results = results_of(t);
+        strip(job, unit, taps, {between, nullptr, job.target_pitch});
+        Vec block[kLanes] = {};
+        const std::int64_t positions = unit.rows * unit.columns;
+        for (std::int64_t at = 0; at < positions; at += kLanes) {
+          const int count = static_cast<int>(lesser(kLanes, positions - at));
+          for (int i = 0; i < count; ++i) {
+            const std::int64_t row = (at + i) / unit.columns;
+            block[i] = load(between + (row * job.target_pitch + (at + i) % unit.columns) * kLanes);
+          }
+          transpose(block);
+          for (int c = 0; c < channels; ++c) unpack(block[c], results, c * channel_pitch + at, count);
         }
       });
 }
 
 template <typename T>
 void run_units(const DepthwiseJob& job, std::int64_t begin, std::int64_t end, float* scratch) {
+  const bool vectors = job.path == DepthwisePath::kChannelsLast || job.path == DepthwisePath::kTransposed;
+  const std::int64_t plane = job.out_t * job.out_h * job.out_w;
   for (std::int64_t index = begin; index < end; ++index) {
-    if (job.path == DepthwisePath::kChannelsLast) {
-      const Unit unit = unit_of(job, index, kLanes);
-      run_channels_last<T>(job, unit, scratch, job.channels, [&](std::int64_t t) {
-        const std::int64_t row = (unit.clip * job.out_t + t) * job.out_h + unit.row;
-        return results_in_y<T>(job, (row * job.out_w + unit.column) * job.channels + unit.channel);
-      });
-    } else {
-      const Unit unit = unit_of(job, index, 1);
-      run_planar<T>(job, unit, scratch, [&](std::int64_t t) {
-        const std::int64_t frame = (unit.clip * job.channels + unit.channel) * job.out_t + t;
-        return results_in_y<T>(job, (frame * job.out_h + unit.row) * job.out_w + unit.column);
-      });
+    const Unit unit = unit_of(job, index, vectors ? kLanes : 1);
+    const auto in_planes = [&](std::int64_t t) {
+      const std::int64_t row = t * job.out_h + unit.row;
+      return results_in_y<T>(job, (unit.clip * job.channels + unit.channel) * plane + row * job.out_w + unit.column);
+    };
+    switch (job.path) {
+      case DepthwisePath::kChannelsLast:
+        run_channels_last<T>(job, unit, scratch, job.channels, [&](std::int64_t t) {
+          const std::int64_t row = (unit.clip * job.out_t + t) * job.out_h + unit.row;
+          return results_in_y<T>(job, (row * job.out_w + unit.column) * job.channels + unit.channel);
+        });
+        break;
+      case DepthwisePath::kTransposed:
+        run_transposed<T>(job, unit, scratch, plane, in_planes);
+        break;
+      default:
+        run_planar<T>(job, unit, scratch, in_planes);
     }
   }
 }

@@ -8,8 +8,9 @@ namespace {
 // Staged frames of one thread: they stay in a second-level cache of 256 KiB, the least of the processors aimed at.
 constexpr std::int64_t kStagedFloats = 40 * 1024;
 constexpr std::int64_t kUnitsPerThread = 4;
-constexpr std::int64_t kMinRows = 4;           // fewer would stage more padding than rows
-constexpr std::int64_t kDirectColumns = 2048;  // of a strip that is read where it is
+constexpr std::int64_t kMinRows = 4;            // fewer would stage more padding than rows
+constexpr std::int64_t kTurnedPositions = 256;  // of a picture that is turned over whole
+constexpr std::int64_t kDirectColumns = 2048;   // of a strip that is read where it is
 constexpr std::int64_t kColumns = 1024;
 constexpr std::int64_t kChannelsLastColumns = 64;
 constexpr std::int64_t kChannelsLastBlock = 8;  // positions computed at once
@@ -63,7 +64,8 @@ void choose_path(DepthwiseJob& job, DataLayout layout, int lanes) {
   if (layout == DataLayout::kNTHWC) {
     job.path = DepthwisePath::kChannelsLast;
   } else if (job.out_w < lanes || 2 * whole_vectors > 3 * extent(job, 2, job.out_w)) {
-    job.path = DepthwisePath::kFlat;
+    const bool small = job.in_h * job.in_w <= kTurnedPositions && job.out_h * job.out_w <= kTurnedPositions;
+    job.path = small && 2 * job.channels > lanes ? DepthwisePath::kTransposed : DepthwisePath::kFlat;
   } else if (reads_one_position(job) && job.type == ElementType::kFloat32) {
     job.path = DepthwisePath::kDirect;
   } else {
@@ -71,9 +73,13 @@ void choose_path(DepthwiseJob& job, DataLayout layout, int lanes) {
   }
 }
 
+bool vectors_of_channels(const DepthwiseJob& job) {
+  return job.path == DepthwisePath::kChannelsLast || job.path == DepthwisePath::kTransposed;
+}
+
 // Sets where results lie in scratch, if they do, and returns how many positions that takes.
 std::int64_t result_positions(DepthwiseJob& job, std::int64_t rows, int lanes) {
-  if (job.path == DepthwisePath::kChannelsLast) {
+  if (vectors_of_channels(job)) {
     job.target_pitch = divide_up(job.strip_columns, kChannelsLastBlock) * kChannelsLastBlock;
     return rows * job.target_pitch;
   }
@@ -93,16 +99,17 @@ void lay_out(DepthwiseJob& job, std::int64_t rows, std::int64_t columns, int lan
   job.strip_rows = rows;
   job.strip_columns = columns;
   // A row of zeros is written by whole vectors, and may reach into what follows; another phase must not be there.
-  const std::int64_t slack = job.path == DepthwisePath::kChannelsLast ? 0 : lanes;
+  const std::int64_t slack = vectors_of_channels(job) ? 0 : lanes;
   job.column_phase = divide_up(extent(job, 2, job.strip_columns), job.stride[2]);
   job.row_pitch = job.column_phase * job.stride[2];
   job.row_phase = divide_up(extent(job, 1, rows), job.stride[1]) * job.row_pitch + slack;
   job.frame_size = job.row_phase * job.stride[1];
   // The vectors at the end of a strip are read whole.
-  job.frame_size += job.path == DepthwisePath::kChannelsLast ? kChannelsLastBlock : kFlatVectors * lanes;
-  const std::int64_t floats = job.path == DepthwisePath::kChannelsLast ? lanes : 1;
+  job.frame_size += vectors_of_channels(job) ? kChannelsLastBlock : kFlatVectors * lanes;
+  const std::int64_t floats = vectors_of_channels(job) ? lanes : 1;
   const std::int64_t staged = job.path == DepthwisePath::kDirect ? 0 : job.kernel[0] * job.frame_size;
-  job.scratch_floats = (staged + result_positions(job, rows, lanes)) * floats;
+  const std::int64_t turned = job.path == DepthwisePath::kTransposed ? job.in_h * job.in_w : 0;
+  job.scratch_floats = (staged + result_positions(job, rows, lanes) + turned) * floats;
   for (std::int64_t j = 0; j < job.kernel[1]; ++j) {
     for (std::int64_t k = 0; k < job.kernel[2]; ++k) {
       const std::int64_t row = j * job.dilation[1];
@@ -118,7 +125,7 @@ DepthwiseJob begin_job(const DepthwiseConv3dProblem& problem, const PackedDepthw
                        const DepthwiseConv3dTensors& tensors, int lanes) {
   DepthwiseJob job = copy_of(problem, tensors);
   choose_path(job, problem.attributes.data_layout, lanes);
-  job.weight = job.path == DepthwisePath::kChannelsLast ? packed.by_tap.data() : packed.by_channel.data();
+  job.weight = vectors_of_channels(job) ? packed.by_tap.data() : packed.by_channel.data();
   job.weight_pitch = static_cast<std::int64_t>(packed.bias.size());
   job.bias = packed.bias.data();
   return job;
@@ -129,11 +136,11 @@ DepthwiseJob plan_depthwise(const DepthwiseConv3dProblem& problem, const PackedD
   DepthwiseJob job = begin_job(problem, packed, tensors, lanes);
   const std::int64_t columns = job.path == DepthwisePath::kDirect         ? kDirectColumns
                                : job.path == DepthwisePath::kChannelsLast ? kChannelsLastColumns
-                               : job.path == DepthwisePath::kFlat         ? job.out_w
+                               : job.path != DepthwisePath::kRows         ? job.out_w
                                                                           : kColumns;
   job.column_strips = divide_up(job.out_w, columns);
   const std::int64_t strip_columns = divide_up(job.out_w, job.column_strips);
-  job.channel_units = job.path == DepthwisePath::kChannelsLast ? divide_up(job.channels, lanes) : job.channels;
+  job.channel_units = vectors_of_channels(job) ? divide_up(job.channels, lanes) : job.channels;
   const std::int64_t others = job.clips * job.channel_units * job.column_strips;
   const std::int64_t wanted_strips = divide_up(kUnitsPerThread * std::max(threads, 1), others);
   std::int64_t rows = std::max(std::min(job.out_h, kMinRows), divide_up(job.out_h, wanted_strips));

@@ -21,7 +21,7 @@ void cut(SeparableJob& job, std::int64_t positions, int threads) {
   job.time_parts = divide_up(depthwise.out_t, std::max<std::int64_t>(positions / frame, 1));
   job.row_strips =
       divide_up(depthwise.out_h, std::clamp<std::int64_t>(positions / depthwise.out_w, 1, depthwise.out_h));
-  const bool parts_of_rows = depthwise.path != DepthwisePath::kChannelsLast && depthwise.path != DepthwisePath::kFlat;
+  const bool parts_of_rows = depthwise.path == DepthwisePath::kDirect || depthwise.path == DepthwisePath::kRows;
   job.column_strips = parts_of_rows ? divide_up(depthwise.out_w, positions) : 1;
   const std::int64_t wanted = kUnitsPerThread * threads;
   const auto units = [&] { return depthwise.clips * job.time_parts * job.row_strips * job.column_strips; };

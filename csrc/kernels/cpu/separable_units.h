@@ -58,11 +58,17 @@ template <typename T>
 void separable_planar(const SeparableJob& job, Unit unit, float* between, float* scratch) {
   const DepthwiseJob& depthwise = job.depthwise;
   const std::int64_t strip = unit.rows * unit.columns;
-  for (unit.channel = 0; unit.channel < depthwise.channels; ++unit.channel) {
-    float* row = between + unit.channel * job.between_pitch;
-    run_planar<T>(depthwise, unit, scratch, [&](std::int64_t t) {
+  const bool transposed = depthwise.path == DepthwisePath::kTransposed;
+  for (unit.channel = 0; unit.channel < depthwise.channels; unit.channel += transposed ? kLanes : 1) {
+    const auto results_of = [&](std::int64_t t) {
+      float* row = between + unit.channel * job.between_pitch;
       return Results<float>{row + (t - unit.frame) * strip, nullptr, unit.columns};
-    });
+    };
+    if (transposed) {
+      run_transposed<T>(depthwise, unit, scratch, job.between_pitch, results_of);
+    } else {
+      run_planar<T>(depthwise, unit, scratch, results_of);
+    }
   }
   const Runs runs(depthwise, unit);
   const std::int64_t pitch = depthwise.out_t * depthwise.out_h * depthwise.out_w;

@@ -31,7 +31,19 @@ typedef float LooseVec __attribute__((vector_size(4 * kLanes), aligned(4), may_a
 typedef std::uint16_t LooseHalfVec __attribute__((vector_size(2 * kLanes), aligned(2), may_alias));
 
 inline Vec zeros() { return Vec{}; }
-inline Vec broadcast(float value) { return Vec{} + value; }
+inline Vec broadcast(float value) { return value - Vec{}; }
+
+/// Have a loaded value stay in its register: compilers load again for every use, since an instruction can take one
+/// operand from memory, but the loads are what limits the kernels.
+inline void keep(Vec& v) {
+#if defined(__AVX512F__)
+  asm("" : "+v"(v));
+#elif defined(__x86_64__)
+  asm("" : "+x"(v));
+#elif defined(__aarch64__)
+  asm("" : "+w"(v));
+#endif
+}
 inline UIntVec as_bits(Vec v) { return reinterpret_cast<UIntVec>(v); }
 inline Vec as_floats(UIntVec v) { return reinterpret_cast<Vec>(v); }
 inline Vec larger(Vec a, Vec b) { return a > b ? a : b; }

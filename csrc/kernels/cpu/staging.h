@@ -40,7 +40,7 @@ inline Unit unit_of(const DepthwiseJob& job, std::int64_t index, int channels_of
 template <typename T>
 struct Frame {
   const T* frame;
-  std::int64_t key;  // equal for equal frames
+  std::int64_t key;  // equal for equal frames, negative for those of the cache
 };
 
 /// The frame that stands at time `t`, which may lie outside the clip. `x` and `cache` are those of the unit's channels,
@@ -49,7 +49,7 @@ template <typename T>
 inline Frame<T> frame_at(const DepthwiseJob& job, std::int64_t t, const T* x, const T* cache, std::int64_t pitch) {
   if (t < 0 && cache != nullptr) return {cache + (job.cache_frames + t) * pitch, t};
   if (t >= 0 && t < job.in_t) return {x + t * pitch, t};
-  if (!job.replicate_time) return {nullptr, t};
+  if (!job.replicate_time) return {nullptr, 0};
   t = clamp_index(t, job.in_t);
   return {x + t * pitch, t};
 }
@@ -100,10 +100,11 @@ inline void stage_planar(const DepthwiseJob& job, const Unit& unit, const T* fra
   }
 }
 
-/// The same for a vector of channels: `frame` (H,W,C) from the unit's first channel on, of which it has `channels`.
+/// The same for a vector of channels: `frame` (H,W,C) from the unit's first channel on, of which it has `channels`;
+/// `pitch` elements from a position to the next.
 template <typename T>
-inline void stage_channels_last(const DepthwiseJob& job, const Unit& unit, const T* frame, int channels,
-                                float* staged) {
+inline void stage_channels_last(const DepthwiseJob& job, const Unit& unit, const T* frame, std::int64_t pitch,
+                                int channels, float* staged) {
   const std::int64_t rows = (unit.rows - 1) * job.stride[1] + (job.kernel[1] - 1) * job.dilation[1] + 1;
   const std::int64_t columns = (unit.columns - 1) * job.stride[2] + (job.kernel[2] - 1) * job.dilation[2] + 1;
   const std::int64_t first_row = unit.row * job.stride[1] - job.pad[1];
@@ -114,7 +115,7 @@ inline void stage_channels_last(const DepthwiseJob& job, const Unit& unit, const
     for (std::int64_t i = 0; i < columns; ++i) {
       const std::int64_t column = first_column + i;
       const bool outside = row < 0 || row >= job.in_h || column < 0 || column >= job.in_w;
-      const T* from = frame + (clamp_index(row, job.in_h) * job.in_w + clamp_index(column, job.in_w)) * job.channels;
+      const T* from = frame + (clamp_index(row, job.in_h) * job.in_w + clamp_index(column, job.in_w)) * pitch;
       Vec value = zeros();
       if (!outside || job.replicate_space) value = channels == kLanes ? load(from) : load_some(from, channels);
       store(to + (i % job.stride[2] * job.column_phase + i / job.stride[2]) * kLanes, value);
@@ -141,7 +142,7 @@ class StagedFrames {
     const std::int64_t slot = job_.dilation[0] == 1 ? ((frame.key % slots) + slots) % slots : tap;
     float* staged = memory_ + slot * floats_;
     if (keys_[slot] != frame.key) {
-      stage(frame.frame, staged);
+      stage(frame, staged);
       keys_[slot] = frame.key;
     }
     return staged;
