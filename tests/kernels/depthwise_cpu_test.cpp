@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cmath>
+#include <cstdint>
 #include <thread>
 #include <vector>
 
@@ -128,6 +130,28 @@ TEST_P(DepthwiseCpu, EveryNumberOfChannelsLast) {
   for (std::int64_t channels = 1; channels <= 35; ++channels) {
     conv.x = {1, channels, 2, 3, 9};
     expect_reference(conv);
+  }
+}
+
+// A filter of one tap with the weight one is a conversion to fp32 and back.
+TEST_P(DepthwiseCpu, EveryHalfComesThroughAsItWas) {
+  for (const ElementType type : {ElementType::kFloat16, ElementType::kBFloat16}) {
+    ConvCase conv;
+    conv.type = type;
+    conv.x = {1, 1, 1, 256, 256};
+    conv.kernel = {1, 1, 1};
+    conv.bias = false;
+    const DepthwiseConv3dProblem problem = make_problem(conv);
+    ConvTensors tensors = make_tensors(conv);
+    auto* halves = reinterpret_cast<std::uint16_t*>(tensors.x.data());
+    for (std::uint32_t bits = 0; bits < 0x10000; ++bits) halves[bits] = static_cast<std::uint16_t>(bits);
+    tensors.weight = from_floats(type, {1});
+    run(problem, views(conv, tensors), sequential(), GetParam());
+    const std::vector<float> before = to_floats(type, tensors.x);
+    const std::vector<float> after = to_floats(type, tensors.y);
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      ASSERT_TRUE(before[i] == after[i] || (std::isnan(before[i]) && std::isnan(after[i]))) << i << " " << after[i];
+    }
   }
 }
 
