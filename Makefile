@@ -29,8 +29,8 @@ PIP_BUILD := -m pip install --quiet --disable-pip-version-check --no-index --no-
 # The C++ tests run the ONNX Runtime of the environment's wheel.
 WITH_ORT = VIDRT_ONNXRUNTIME="$$($(RUN) tools/onnxruntime_library.py)"
 
-.PHONY: help setup setup-core deps build build-core demo test test-core test-all test-gpu test-cpp test-python asan tsan fuzz \
-  mutate coverage wheel bench lock lint typecheck format clean
+.PHONY: help setup setup-core deps build build-core demo test test-core test-all test-gpu test-cpp test-python asan tsan fuzz neon \
+  neon-build neon-instructions mutate coverage wheel bench lock lint typecheck format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -73,9 +73,22 @@ test-cpp:
 test-python:
 	@$(RUN) -m pytest $(TESTS) -m "not slow and not gpu"
 
-test-all: test asan tsan fuzz mutate wheel ## Everything: adds sanitizers, fuzzing, seeded faults, long cycles, the wheel
+test-all: test asan tsan fuzz mutate neon wheel ## Everything: adds sanitizers, fuzzing, seeded faults, long cycles, the wheel
 	@$(RUN) -m pytest tests -m "slow or gpu"
-	@echo "test-all: there are no CUDA or NEON sources in this version, so nvcc and qemu have nothing to check"
+
+neon: setup-core ## The kernel and runtime tests for 64-bit Arm, cross-compiled, under qemu; skips where those are missing
+	@if ! command -v aarch64-linux-gnu-g++ qemu-aarch64-static >/dev/null; then \
+	  echo "neon: skipped: g++-aarch64-linux-gnu and qemu-user-static are not installed (apt install both)"; \
+	else $(MAKE) neon-build && ctest --preset aarch64 --parallel $(JOBS); fi
+
+neon-build:
+	@mkdir -p $(BUILD)
+	@CMAKE_TOOLCHAIN_FILE=$(CURDIR)/csrc/cmake/aarch64-linux-gnu.cmake $(RUN) tools/deps.py --dir .deps-aarch64
+	@cmake --preset aarch64 >$(BUILD)/aarch64.log || { cat $(BUILD)/aarch64.log; exit 1; }
+	@cmake --build --preset aarch64 --target vidrt_tests vidrt_kernel_tests vidrt_kernel_once
+
+neon-instructions: setup-core neon-build ## Count the instructions of the NEON kernels beside plain loops; writes benchmarks/NEON.md
+	@$(RUN) benchmarks/neon_instructions.py
 
 test-gpu: build ## The tests that need a GPU; they skip with the reason where there is none
 	@$(RUN) -m pytest tests -m gpu

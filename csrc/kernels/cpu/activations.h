@@ -57,20 +57,39 @@ inline Vec activate(Vec x) {
   return x;
 }
 
-inline Vec activate(Vec x, Activation activation) {
+template <Activation kActivation>
+inline void activate_each(Vec* values, int count) {
+  for (int i = 0; i < count; ++i) values[i] = activate<kActivation>(values[i]);
+}
+
+// Not inlined: every kernel ends with it.
+__attribute__((noinline)) void activate_in_memory(Vec* values, int count, Activation activation) {
   switch (activation) {
     case Activation::kNone:
-      return x;
+      return;
     case Activation::kRelu:
-      return activate<Activation::kRelu>(x);
+      return activate_each<Activation::kRelu>(values, count);
     case Activation::kSilu:
-      return activate<Activation::kSilu>(x);
+      return activate_each<Activation::kSilu>(values, count);
     case Activation::kGelu:
-      return activate<Activation::kGelu>(x);
+      return activate_each<Activation::kGelu>(values, count);
     case Activation::kGeluTanh:
-      return activate<Activation::kGeluTanh>(x);
+      return activate_each<Activation::kGeluTanh>(values, count);
   }
-  return x;
+}
+
+/// Applies the activation to a tile. Through a copy: sums whose address is taken would not stay in registers.
+template <int kRows, int kVectors>
+inline void activate_tile(Vec (&values)[kRows][kVectors], Activation activation) {
+  if (activation == Activation::kNone) return;
+  Vec copy[kRows][kVectors];
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < kVectors; ++v) copy[r][v] = values[r][v];
+  }
+  activate_in_memory(&copy[0][0], kRows * kVectors, activation);
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < kVectors; ++v) values[r][v] = copy[r][v];
+  }
 }
 
 }  // namespace

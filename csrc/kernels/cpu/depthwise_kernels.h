@@ -72,10 +72,24 @@ struct Target {
   std::int64_t pitch;     // from a row to the next
 };
 
-inline void finish(Vec value, Activation activation, const Target& target, std::int64_t at) {
-  value = activate(value, activation);
-  if (target.residual != nullptr) value += load(target.residual + at);
-  store(target.y + at, value);
+/// Applies the activation and writes rows of results.
+template <int kRows, int kVectors>
+inline void write_rows(Vec (&values)[kRows][kVectors], Activation activation, const Target& target, std::int64_t at,
+                       std::int64_t row_pitch) {
+  activate_tile(values, activation);
+  // Copies: for all the compiler knows, what is stored could change what `target` refers to.
+  float* y = target.y + at;
+  const float* residual = target.residual;
+  if (residual == nullptr) {
+    for (int r = 0; r < kRows; ++r, y += row_pitch) {
+      for (int v = 0; v < kVectors; ++v) store(y + v * kLanes, values[r][v]);
+    }
+    return;
+  }
+  residual += at;
+  for (int r = 0; r < kRows; ++r, y += row_pitch, residual += row_pitch) {
+    for (int v = 0; v < kVectors; ++v) store(y + v * kLanes, values[r][v] + load(residual + v * kLanes));
+  }
 }
 
 /// kRows by kVectors vectors of results, from the staged position `at` on; kH = 0 stands for any filter.
@@ -94,12 +108,8 @@ struct Tile {
     }
   }
 
-  void write(const DepthwiseJob& job, const Target& target, std::int64_t at) const {
-    for (int r = 0; r < kRows; ++r) {
-      for (int v = 0; v < kVectors; ++v) {
-        finish(sums[r][v], job.activation, target, at + r * target.pitch + v * kLanes);
-      }
-    }
+  void write(const DepthwiseJob& job, const Target& target, std::int64_t at) {
+    write_rows(sums, job.activation, target, at, target.pitch);
   }
 };
 
@@ -111,12 +121,12 @@ inline void row_block(const DepthwiseJob& job, const Unit& unit, const Taps& tap
     constexpr std::int64_t kWidth = kVectors * kLanes;
     if (unit.columns - begin > kLanes && unit.columns >= kWidth) {
       const std::int64_t column = lesser(begin, unit.columns - kWidth);
-      const Tile<kH, kW, kRows, kVectors> tile(job, taps, weight, bias, row * job.row_pitch + column);
+      Tile<kH, kW, kRows, kVectors> tile(job, taps, weight, bias, row * job.row_pitch + column);
       tile.write(job, target, row * target.pitch + column);
       begin = column + kWidth;
     } else {
       const std::int64_t column = lesser(begin, unit.columns - kLanes);
-      const Tile<kH, kW, kRows, 1> tile(job, taps, weight, bias, row * job.row_pitch + column);
+      Tile<kH, kW, kRows, 1> tile(job, taps, weight, bias, row * job.row_pitch + column);
       tile.write(job, target, row * target.pitch + column);
       begin = column + kLanes;
     }
@@ -173,8 +183,8 @@ inline void blocks_channels_last(const DepthwiseJob& job, const Unit& unit, cons
   const std::int64_t positions = job.kernel[1] * job.kernel[2];
   for (std::int64_t row = 0; row < unit.rows; ++row) {
     for (std::int64_t column = 0; column < unit.columns; column += kBlock) {
-      Vec sums[kBlock];
-      for (Vec& sum : sums) sum = bias;
+      Vec sums[1][kBlock];
+      for (Vec& sum : sums[0]) sum = bias;
       const std::int64_t at = (row * job.row_pitch + column) * kLanes;
       const float* w = job.weight + unit.channel;
       for (int i = 0; i < taps.count; ++i) {
@@ -187,7 +197,7 @@ inline void blocks_channels_last(const DepthwiseJob& job, const Unit& unit, cons
           for (std::int64_t p = 0; p < positions; ++p, w += job.weight_pitch) {
             const Vec tap = load(w);
 #pragma GCC unroll 8
-            for (int b = 0; b < kBlock; ++b) sums[b] += load(frame + (job.tap_offset[p] + b) * kLanes) * tap;
+            for (int b = 0; b < kBlock; ++b) sums[0][b] += load(frame + (job.tap_offset[p] + b) * kLanes) * tap;
           }
         } else {
           for (int j = 0; j < kH; ++j, frame += job.row_pitch * kLanes, w += kW * job.weight_pitch) {
@@ -203,16 +213,14 @@ inline void blocks_channels_last(const DepthwiseJob& job, const Unit& unit, cons
               keep(x);
 #pragma GCC unroll 8
               for (int k = 0; k < kW; ++k) {
-                if (u - k >= 0 && u - k < kBlock) sums[u - k] += x * tap[k];
+                if (u - k >= 0 && u - k < kBlock) sums[0][u - k] += x * tap[k];
               }
             }
           }
         }
       }
       // A strip has room for whole blocks.
-      for (int b = 0; b < kBlock; ++b) {
-        finish(sums[b], job.activation, target, (row * target.pitch + column + b) * kLanes);
-      }
+      write_rows(sums, job.activation, target, (row * target.pitch + column) * kLanes, 0);
     }
   }
 }

@@ -49,8 +49,7 @@ struct Outputs {
 };
 
 template <typename T>
-inline void finish_vector(Vec value, Activation activation, const Outputs<T>& outputs, std::int64_t at, int count) {
-  value = activate(value, activation);
+inline void write_vector(Vec value, const Outputs<T>& outputs, std::int64_t at, int count) {
   if (count >= kLanes) {
     if (outputs.residual != nullptr) value += load(outputs.residual + at);
     store(outputs.y + at, value);
@@ -80,11 +79,12 @@ inline void output_tile(const Product& product, const Biases& biases, Activation
       }
     }
     multiply(sums, part);
+    activate_tile(sums, activation);
     for (int m = 0; m < kRowsAtOnce && row + m < rows; ++m) {
       for (int v = 0; v < kVectors && v * kLanes < columns; ++v) {
         const std::int64_t left = columns - v * kLanes;
-        finish_vector(sums[m][v], activation, outputs, (row + m) * outputs.pitch + v * kLanes,
-                      left < kLanes ? static_cast<int>(left) : kLanes);
+        write_vector(sums[m][v], outputs, (row + m) * outputs.pitch + v * kLanes,
+                     left < kLanes ? static_cast<int>(left) : kLanes);
       }
     }
   }

@@ -65,6 +65,16 @@ inline void convert(const T* from, float* to, std::int64_t count) {
   store(to + count - kLanes, load(from + count - kLanes));
 }
 
+// Where a staged row or column lies. A division costs as much as a short row, and most strides are 1.
+inline std::int64_t row_offset(const DepthwiseJob& job, std::int64_t row) {
+  if (job.stride[1] == 1) return row * job.row_pitch;
+  return row % job.stride[1] * job.row_phase + row / job.stride[1] * job.row_pitch;
+}
+inline std::int64_t column_offset(const DepthwiseJob& job, std::int64_t column) {
+  if (job.stride[2] == 1) return column;
+  return column % job.stride[2] * job.column_phase + column / job.stride[2];
+}
+
 /// Stages the part of a frame that a unit reads. Planar: `frame` (H,W) of one channel.
 template <typename T>
 inline void stage_planar(const DepthwiseJob& job, const Unit& unit, const T* frame, float* staged) {
@@ -74,7 +84,7 @@ inline void stage_planar(const DepthwiseJob& job, const Unit& unit, const T* fra
   const std::int64_t first_column = unit.column * job.stride[2] - job.pad[2];
   for (std::int64_t r = 0; r < rows; ++r) {
     const std::int64_t row = first_row + r;
-    float* to = staged + r % job.stride[1] * job.row_phase + r / job.stride[1] * job.row_pitch;
+    float* to = staged + row_offset(job, r);
     const bool outside = row < 0 || row >= job.in_h;
     if (outside && !job.replicate_space) {
       for (std::int64_t i = 0; i < job.row_pitch; i += kLanes) store(to + i, zeros());
@@ -94,8 +104,7 @@ inline void stage_planar(const DepthwiseJob& job, const Unit& unit, const T* fra
     for (std::int64_t i = 0; i < columns; ++i) {
       const std::int64_t column = first_column + i;
       const bool pads = (column < 0 || column >= job.in_w) && !job.replicate_space;
-      to[i % job.stride[2] * job.column_phase + i / job.stride[2]] =
-          pads ? 0.0f : load_some(from + clamp_index(column, job.in_w), 1)[0];
+      to[column_offset(job, i)] = pads ? 0.0f : load_some(from + clamp_index(column, job.in_w), 1)[0];
     }
   }
 }
@@ -111,14 +120,14 @@ inline void stage_channels_last(const DepthwiseJob& job, const Unit& unit, const
   const std::int64_t first_column = unit.column * job.stride[2] - job.pad[2];
   for (std::int64_t r = 0; r < rows; ++r) {
     const std::int64_t row = first_row + r;
-    float* to = staged + (r % job.stride[1] * job.row_phase + r / job.stride[1] * job.row_pitch) * kLanes;
+    float* to = staged + row_offset(job, r) * kLanes;
     for (std::int64_t i = 0; i < columns; ++i) {
       const std::int64_t column = first_column + i;
       const bool outside = row < 0 || row >= job.in_h || column < 0 || column >= job.in_w;
       const T* from = frame + (clamp_index(row, job.in_h) * job.in_w + clamp_index(column, job.in_w)) * pitch;
       Vec value = zeros();
       if (!outside || job.replicate_space) value = channels == kLanes ? load(from) : load_some(from, channels);
-      store(to + (i % job.stride[2] * job.column_phase + i / job.stride[2]) * kLanes, value);
+      store(to + column_offset(job, i) * kLanes, value);
     }
   }
 }
