@@ -68,6 +68,8 @@ V shuffle_xor(V value, unsigned lane_mask, Site site = Site::here()) {
   return other;
 }
 
+inline float divide(float a, float b) { return a / b; }
+
 inline float widen(float value) { return value; }
 inline float widen(Float16 value) { return to_float(value); }
 inline float widen(BFloat16 value) { return to_float(value); }

@@ -21,31 +21,22 @@ class ChannelsLastTile {
   using Sums = float[kT][kOutputs];
 
   __device__ __forceinline__ explicit ChannelsLastTile(const WindowParams& p)
-      : p_(p),
-        place_(place_of_block<kLayout>(p)),
-        pitch_(Window::layout().pitch(p.tile)),
-        chunks_(p.tile.rows + kH - 1, p.tile.columns + kW - 1, p.tile.channels / kChunk<T>) {
+      : p_(p), pitch_(Window::layout().pitch(p.tile)) {
     const int lanes = p.tile.channels / kLaneChannels;
+    const WindowPlace place = this_place();
     const int thread = static_cast<int>(threadIdx.x);
     channel_ = thread % lanes * kLaneChannels;
     row_ = thread / lanes % p.tile.rows;
     column_ = thread / lanes / p.tile.rows * kLaneColumns;
-    is_active_ = column_ < p.tile.columns && place_.channel + channel_ < p.size.channels;
-#pragma unroll
-    for (int i = 0; i < kLaneChannels; ++i) {
-      if (is_active_ && p.bias != nullptr && place_.channel + channel_ + i < p.size.channels) {
-        bias_[i] = widen(load_global<T>(static_cast<const T*>(p.bias) + place_.channel + channel_ + i));
-      }
-    }
+    is_active_ = column_ < p.tile.columns && place.channel + channel_ < p.size.channels;
   }
-
-  __device__ __forceinline__ const WindowPlace& place() const { return place_; }
 
   /// Filters to shared memory, a vector over the channels for each tap.
   __device__ __forceinline__ void copy_weights(float* weights) const {
     constexpr int kTaps = kT * kH * kW;
-    const T* source = static_cast<const T*>(p_.weight) + static_cast<std::int64_t>(place_.channel) * kTaps;
-    const int channels = min(p_.tile.channels, p_.size.channels - place_.channel);
+    const WindowPlace place = this_place();
+    const T* source = static_cast<const T*>(p_.weight) + static_cast<std::int64_t>(place.channel) * kTaps;
+    const int channels = min(p_.tile.channels, p_.size.channels - place.channel);
     for (int i = static_cast<int>(threadIdx.x); i < channels * kTaps; i += static_cast<int>(blockDim.x)) {
       const int time = i / (kH * kW) % kT;
       const int row = i / kW % kH;
@@ -67,13 +58,13 @@ class ChannelsLastTile {
   }
 
   /// Begin to copy the tile's part of a frame, its surroundings included.
-  __device__ __forceinline__ void copy_plane(const Frame<T>& frame, T* plane) const {
+  __device__ __forceinline__ void copy_plane(const WindowPlace& place, const Frame<T>& frame, T* plane) const {
     if (!p_.reads_chunks) {
-      copy_elements(frame, plane);
-    } else if (is_interior()) {
-      copy_chunks<false>(frame, plane);
+      copy_elements(place, frame, plane);
+    } else if (is_interior(place)) {
+      copy_chunks<false>(place, frame, plane);
     } else {
-      copy_chunks<true>(frame, plane);
+      copy_chunks<true>(place, frame, plane);
     }
   }
 
@@ -108,38 +99,46 @@ class ChannelsLastTile {
 
   /// Finish the thread's outputs of frame `t` of Y.
   __device__ __forceinline__ void store(std::int32_t t, const float (&sums)[kOutputs]) const {
-    const int row = place_.row + row_ - p_.centre_row;
+    const WindowPlace place = this_place();
+    const int row = place.row + row_ - p_.centre_row;
     if (!is_active_ || !is_in(row, p_.y_size.rows)) return;
-    const std::int64_t frame = frame_offset<kLayout>(p_.y_size, p_.y_size.frames, place_, t) + channel_;
+    const std::int64_t frame = frame_offset<kLayout>(p_.y_size, p_.y_size.frames, place, t) + channel_;
+    float values[kOutputs];
+    const auto bias = load_shared<Vector<float, kLaneChannels>>(shared_biases() + channel_);
+#pragma unroll
+    for (int i = 0; i < kOutputs; ++i) values[i] = sums[i] + bias.values[i % kLaneChannels];
+    activate(p_.activation, values);
 #pragma unroll
     for (int i = 0; i < kLaneColumns; ++i) {
-      const int column = place_.column + column_ + i - p_.centre_column;
+      const int column = place.column + column_ + i - p_.centre_column;
       if (!is_in(column, p_.y_size.columns)) continue;
       const std::int64_t offset =
           frame + (static_cast<std::int64_t>(row) * p_.y_size.columns + column) * p_.y_size.channels;
       if (p_.writes_chunks) {
-        store_lane<kLaneChannels>(offset, sums + i * kLaneChannels, bias_);
+        store_values<kLaneChannels>(offset, values + i * kLaneChannels);
         continue;
       }
 #pragma unroll
       for (int j = 0; j < kLaneChannels; ++j) {
-        if (place_.channel + channel_ + j >= p_.size.channels) continue;
-        store_lane<1>(offset + j, sums + i * kLaneChannels + j, bias_ + j);
+        if (place.channel + channel_ + j < p_.size.channels) {
+          store_values<1>(offset + j, values + i * kLaneChannels + j);
+        }
       }
     }
   }
 
   /// Write the tile's own part of a frame, or zeros, to frame `slot` of cache_out.
   __device__ __forceinline__ void cache(std::int32_t slot, const T* plane, bool is_zero) const {
+    const WindowPlace place = this_place();
     const int unit = p_.caches_chunks ? kChunk<T> : 1;
-    T* target = static_cast<T*>(p_.cache_out) + frame_offset<kLayout>(p_.size, p_.cache_frames, place_, slot);
-    Cells(p_.tile.rows, p_.tile.columns, p_.tile.channels / unit).visit([&](int row, int column, int cell) {
+    T* target = static_cast<T*>(p_.cache_out) + frame_offset<kLayout>(p_.size, p_.cache_frames, place, slot);
+    visit(p_.cache_cells, static_cast<int>(threadIdx.x), [&](int row, int column, int cell) {
       const int channel = cell * unit;
-      if (place_.row + row >= p_.size.rows || place_.column + column >= p_.size.columns ||
-          place_.channel + channel >= p_.size.channels) {
+      if (place.row + row >= p_.size.rows || place.column + column >= p_.size.columns ||
+          place.channel + channel >= p_.size.channels) {
         return;
       }
-      T* to = target + position(place_.row + row, place_.column + column) + channel;
+      T* to = target + position(place.row + row, place.column + column) + channel;
       const T* from = plane + ((row + kH / 2) * pitch_ + kW / 2 + column) * p_.tile.channels + channel;
       if (p_.caches_chunks) {
         store_global(to, is_zero ? splat<T, kChunk<T>>(T{}) : load_shared<Vector<T, kChunk<T>>>(from));
@@ -151,18 +150,18 @@ class ChannelsLastTile {
 
  private:
   // Whether nothing that the tile reads lies outside of the clip.
-  __device__ __forceinline__ bool is_interior() const {
-    return place_.row >= kH / 2 && place_.row + p_.tile.rows + kH / 2 <= p_.size.rows && place_.column >= kW / 2 &&
-           place_.column + p_.tile.columns + kW / 2 <= p_.size.columns &&
-           place_.channel + p_.tile.channels <= p_.size.channels;
+  __device__ __forceinline__ bool is_interior(const WindowPlace& place) const {
+    return place.row >= kH / 2 && place.row + p_.tile.rows + kH / 2 <= p_.size.rows && place.column >= kW / 2 &&
+           place.column + p_.tile.columns + kW / 2 <= p_.size.columns &&
+           place.channel + p_.tile.channels <= p_.size.channels;
   }
 
   template <bool kBorder>
-  __device__ __forceinline__ void copy_chunks(const Frame<T>& frame, T* plane) const {
-    chunks_.visit([&](int row, int column, int chunk) {
+  __device__ __forceinline__ void copy_chunks(const WindowPlace& place, const Frame<T>& frame, T* plane) const {
+    visit(p_.read_cells, static_cast<int>(threadIdx.x), [&](int row, int column, int chunk) {
       T* to = plane + (row * pitch_ + column) * p_.tile.channels + chunk * kChunk<T>;
-      int from_row = place_.row - kH / 2 + row;
-      int from_column = place_.column - kW / 2 + column;
+      int from_row = place.row - kH / 2 + row;
+      int from_column = place.column - kW / 2 + column;
       bool exists = true;
       if (kBorder) {
         if (p_.replicates_edges) {
@@ -170,7 +169,7 @@ class ChannelsLastTile {
           from_column = nearest_in(from_column, p_.size.columns);
         }
         exists = is_in(from_row, p_.size.rows) && is_in(from_column, p_.size.columns) &&
-                 place_.channel + chunk * kChunk<T> < p_.size.channels;
+                 place.channel + chunk * kChunk<T> < p_.size.channels;
       }
       const T* from = exists ? frame.data + position(from_row, from_column) + chunk * kChunk<T> : frame.data;
       copy_async(to, from, exists);
@@ -178,22 +177,21 @@ class ChannelsLastTile {
   }
 
   // Where channels are not a multiple of a chunk.
-  __device__ __forceinline__ void copy_elements(const Frame<T>& frame, T* plane) const {
-    Cells(p_.tile.rows + kH - 1, p_.tile.columns + kW - 1, p_.tile.channels)
-        .visit([&](int row, int column, int channel) {
-          int from_row = place_.row - kH / 2 + row;
-          int from_column = place_.column - kW / 2 + column;
-          if (p_.replicates_edges) {
-            from_row = nearest_in(from_row, p_.size.rows);
-            from_column = nearest_in(from_column, p_.size.columns);
-          }
-          T value{};
-          if (is_in(from_row, p_.size.rows) && is_in(from_column, p_.size.columns) &&
-              place_.channel + channel < p_.size.channels) {
-            value = load_global<T>(frame.data + position(from_row, from_column) + channel);
-          }
-          store_shared(plane + (row * pitch_ + column) * p_.tile.channels + channel, value);
-        });
+  __device__ __forceinline__ void copy_elements(const WindowPlace& place, const Frame<T>& frame, T* plane) const {
+    visit(p_.read_cells, static_cast<int>(threadIdx.x), [&](int row, int column, int channel) {
+      int from_row = place.row - kH / 2 + row;
+      int from_column = place.column - kW / 2 + column;
+      if (p_.replicates_edges) {
+        from_row = nearest_in(from_row, p_.size.rows);
+        from_column = nearest_in(from_column, p_.size.columns);
+      }
+      T value{};
+      if (is_in(from_row, p_.size.rows) && is_in(from_column, p_.size.columns) &&
+          place.channel + channel < p_.size.channels) {
+        value = load_global<T>(frame.data + position(from_row, from_column) + channel);
+      }
+      store_shared(plane + (row * pitch_ + column) * p_.tile.channels + channel, value);
+    });
   }
 
   // Offset in a frame of X.
@@ -201,29 +199,25 @@ class ChannelsLastTile {
     return (static_cast<std::int64_t>(row) * p_.size.columns + column) * p_.size.channels;
   }
 
+  // values + residual, from `offset` on.
   template <int kCount>
-  __device__ __forceinline__ void store_lane(std::int64_t offset, const float* sums, const float* bias) const {
+  __device__ __forceinline__ void store_values(std::int64_t offset, const float* values) const {
     Vector<T, kCount> more = splat<T, kCount>(T{});
     if (p_.residual != nullptr) {
       more = load_global<Vector<T, kCount>>(static_cast<const T*>(p_.residual) + offset);
     }
     Vector<T, kCount> result;
 #pragma unroll
-    for (int i = 0; i < kCount; ++i) {
-      result.values[i] = narrow<T>(activate(sums[i] + bias[i], p_.activation) + widen(more.values[i]));
-    }
+    for (int i = 0; i < kCount; ++i) result.values[i] = narrow<T>(values[i] + widen(more.values[i]));
     store_global(static_cast<T*>(p_.y) + offset, result);
   }
 
   const WindowParams& p_;
-  WindowPlace place_;
   int pitch_;
-  Cells chunks_;
   int channel_;
   int row_;
   int column_;
   bool is_active_;
-  float bias_[kLaneChannels] = {};
 };
 
 }  // namespace vidrt::kernels::cuda

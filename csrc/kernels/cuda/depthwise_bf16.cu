@@ -3,7 +3,8 @@
 
 namespace vidrt::kernels::cuda {
 
-CudaError depthwise_bf16(const DepthwiseConv3dProblem& problem, const DepthwiseConv3dTensors& tensors, CudaStream stream) {
+CudaError depthwise_bf16(const DepthwiseConv3dProblem& problem, const DepthwiseConv3dTensors& tensors,
+                         CudaStream stream) {
   return launch_depthwise<BFloat16>(problem, tensors, stream);
 }
 

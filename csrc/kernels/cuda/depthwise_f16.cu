@@ -3,7 +3,8 @@
 
 namespace vidrt::kernels::cuda {
 
-CudaError depthwise_f16(const DepthwiseConv3dProblem& problem, const DepthwiseConv3dTensors& tensors, CudaStream stream) {
+CudaError depthwise_f16(const DepthwiseConv3dProblem& problem, const DepthwiseConv3dTensors& tensors,
+                        CudaStream stream) {
   return launch_depthwise<Float16>(problem, tensors, stream);
 }
 

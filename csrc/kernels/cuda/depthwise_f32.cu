@@ -3,7 +3,8 @@
 
 namespace vidrt::kernels::cuda {
 
-CudaError depthwise_f32(const DepthwiseConv3dProblem& problem, const DepthwiseConv3dTensors& tensors, CudaStream stream) {
+CudaError depthwise_f32(const DepthwiseConv3dProblem& problem, const DepthwiseConv3dTensors& tensors,
+                        CudaStream stream) {
   return launch_depthwise<float>(problem, tensors, stream);
 }
 

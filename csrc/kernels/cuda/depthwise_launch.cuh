@@ -51,6 +51,19 @@ WindowParams window_params(const DepthwiseConv3dProblem& problem, const Depthwis
   const std::size_t written = is_planar ? kWord : kLaneChannels * sizeof(T);
   p.writes_chunks = (is_planar ? has_chunks && p.centre_column == 0 : p.size.channels % kLaneChannels == 0) &&
                     is_aligned(tensors.y, written) && is_aligned(tensors.residual, written);
+  const std::int32_t threads = static_cast<std::int32_t>(plan.shape.threads);
+  const std::int32_t rows = p.tile.rows + static_cast<std::int32_t>(problem.kernel[1]) - 1;
+  const std::int32_t columns = p.tile.columns + static_cast<std::int32_t>(problem.kernel[2]) - 1;
+  const std::int32_t read = p.reads_chunks ? kChunk<T> : 1;
+  const std::int32_t cached = p.caches_chunks ? kChunk<T> : 1;
+  if (is_planar) {
+    const WindowLayout layout = window_layout(problem);
+    p.read_cells = {p.tile.channels, rows, p.reads_chunks ? layout.pitch(p.tile) / read : columns, threads};
+    p.cache_cells = {p.tile.channels, p.tile.rows, p.tile.columns / cached, threads};
+  } else {
+    p.read_cells = {rows, columns, p.tile.channels / read, threads};
+    p.cache_cells = {p.tile.rows, p.tile.columns, p.tile.channels / cached, threads};
+  }
   return p;
 }
 

@@ -5,8 +5,10 @@
 
 namespace vidrt::kernels::cuda {
 
-CudaError depthwise_f32(const DepthwiseConv3dProblem& problem, const DepthwiseConv3dTensors& tensors, CudaStream stream);
-CudaError depthwise_f16(const DepthwiseConv3dProblem& problem, const DepthwiseConv3dTensors& tensors, CudaStream stream);
+CudaError depthwise_f32(const DepthwiseConv3dProblem& problem, const DepthwiseConv3dTensors& tensors,
+                        CudaStream stream);
+CudaError depthwise_f16(const DepthwiseConv3dProblem& problem, const DepthwiseConv3dTensors& tensors,
+                        CudaStream stream);
 CudaError depthwise_bf16(const DepthwiseConv3dProblem& problem, const DepthwiseConv3dTensors& tensors,
                          CudaStream stream);
 

@@ -104,6 +104,9 @@ __device__ __forceinline__ float widen(BFloat16 value) {
   return __uint_as_float(static_cast<std::uint32_t>(value.bits) << 16);
 }
 
+/// a / b within two units in the last place, 0 where b > 2^126: without the subroutine of an exact division.
+__device__ __forceinline__ float divide(float a, float b) { return __fdividef(a, b); }
+
 /// Round to the element type, to the nearest, ties to even.
 template <typename T>
 __device__ __forceinline__ T narrow(float value);

@@ -45,7 +45,8 @@ __device__ __forceinline__ std::int64_t offset_of(const GeneralIndex& i, const G
          i.column;
 }
 
-/// The element at a position whose row and column lie in the picture, and whose frame may lie in the padding or the cache.
+/// The element at a position whose row and column lie in the picture, and whose frame may lie in the padding or the
+/// cache.
 template <typename T>
 __device__ __forceinline__ T general_input(const GeneralParams& p, GeneralIndex index) {
   if (index.frame < 0 && p.cache_in != nullptr) {
@@ -91,10 +92,11 @@ template <typename T>
 __global__ void __launch_bounds__(kGeneralThreads) depthwise_general(const __grid_constant__ GeneralParams p) {
   const std::int64_t element = static_cast<std::int64_t>(blockIdx.x) * kGeneralThreads + threadIdx.x;
   if (element < p.y_elements) {
-    const float value = activate(general_sum<T>(p, index_of(element, p.y_size)), p.activation);
+    float value[] = {general_sum<T>(p, index_of(element, p.y_size))};
+    activate(p.activation, value);
     const T* residual = static_cast<const T*>(p.residual);
     const float more = residual == nullptr ? 0.0f : widen(load_global<T>(residual + element));
-    store_global(static_cast<T*>(p.y) + element, narrow<T>(value + more));
+    store_global(static_cast<T*>(p.y) + element, narrow<T>(value[0] + more));
   } else if (element - p.y_elements < p.cache_elements) {
     GeneralIndex index = index_of(element - p.y_elements, p.cache);
     index.frame += p.x_size.frames - p.cache.frames;

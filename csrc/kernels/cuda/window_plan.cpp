@@ -26,11 +26,7 @@ std::int32_t even_part(std::int64_t size, std::int64_t wished) {
 class Planner {
  public:
   explicit Planner(const DepthwiseConv3dProblem& problem)
-      : size_(problem.x),
-        y_frames_(problem.y.t),
-        layout_{problem.attributes.data_layout, static_cast<int>(size_of(problem.type)),
-                static_cast<int>(problem.kernel[0]), static_cast<int>(problem.kernel[1]),
-                static_cast<int>(problem.kernel[2])} {}
+      : size_(problem.x), y_frames_(problem.y.t), layout_(window_layout(problem)) {}
 
   std::optional<WindowPlan> plan() {
     const int step = layout_.thread_columns();
@@ -40,7 +36,8 @@ class Planner {
         tile.columns = even_part(parts(size_.w, step), groups) * step;
         tile.rows = even_part(size_.h, rows);
         if (layout_.is_planar()) {
-          for (tile.channels = 1; tile.channels <= 16 && tile.channels < 2 * size_.c; tile.channels *= 2) consider(tile);
+          for (tile.channels = 1; tile.channels <= 16 && tile.channels < 2 * size_.c; tile.channels *= 2)
+            consider(tile);
         } else {
           for (int bytes = 32; bytes <= 128; bytes *= 2) {
             tile.channels = bytes / layout_.element_bytes;
@@ -55,7 +52,7 @@ class Planner {
  private:
   // The tile with as few cuts in time as leave the device busy.
   void consider(WindowTile tile) {
-    if (layout_.threads(tile) > kWindowThreads || layout_.shared_bytes(tile) > kWindowSharedBytes) return;
+    if (layout_.threads(tile) > layout_.most_threads() || layout_.shared_bytes(tile) > kWindowSharedBytes) return;
     for (std::int64_t cuts = 1; cuts <= y_frames_; cuts *= 2) {
       tile.frames = static_cast<std::int32_t>(parts(y_frames_, cuts));
       const double cost = cost_of(tile);
@@ -82,21 +79,27 @@ class Planner {
   // Time relative to a pass that only reads and writes every element once.
   double cost_of(const WindowTile& tile) const {
     const WindowTile tiles = tiles_of(tile);
-    const auto read = [](std::int64_t size, std::int32_t cuts, int overlap) {
-      return 1.0 + static_cast<double>(cuts - 1) * overlap / static_cast<double>(size);
+    const auto overlapped = [](std::int64_t size, std::int32_t cuts, double overlap) {
+      return 1.0 + (cuts - 1) * overlap / static_cast<double>(size);
     };
-    const double traffic = (1.0 + read(y_frames_, tiles.frames, layout_.kt - 1) *
-                                      read(size_.h, tiles.rows, layout_.kh - 1) *
-                                      read(size_.w, tiles.columns, 2 * layout_.halo())) / 2;
+    // A cut through the rows of a plane costs whole sectors on both its sides, and half of one more where it is not
+    // aligned to them; channels last, every position begins a sector.
+    const double sector = 32.0 / layout_.element_bytes;
+    const double read_overlap = !layout_.is_planar() ? layout_.kw - 1 : layout_.kw == 1 ? sector : 3 * sector;
+    const double written_overlap = layout_.is_planar() ? sector : 0;
+    const double read = overlapped(y_frames_, tiles.frames, layout_.kt - 1) *
+                        overlapped(size_.h, tiles.rows, layout_.kh - 1) *
+                        overlapped(size_.w, tiles.columns, read_overlap);
+    const double written = overlapped(size_.w, tiles.columns, written_overlap);
     const double blocks = blocks_of(tile);
     const int threads = (layout_.threads(tile) + 31) / 32 * 32;
     const double computed = blocks * threads * layout_.thread_outputs() * tile.frames;
     const double waste = computed / (static_cast<double>(size_.n) * size_.c * y_frames_ * size_.h * size_.w);
     // A hundred taps take about as long as their input; few channels together, or few threads, cost a little.
-    const double arithmetic = layout_.kt * layout_.kh * layout_.kw / 100.0;
+    const double arithmetic = layout_.taps() / 100.0;
     const double narrow = layout_.is_planar() ? 0.0 : 0.02 * (128.0 / (tile.channels * layout_.element_bytes) - 1);
     const double small = 0.02 * (std::max(128.0 / threads, 1.0) - 1);
-    return (traffic + arithmetic * waste + narrow + small) / std::min(1.0, blocks / kBusyBlocks);
+    return ((read + written) / 2 + arithmetic * waste + narrow + small) / std::min(1.0, blocks / kBusyBlocks);
   }
 
   WindowPlan as_plan(const WindowTile& tile) const {
@@ -117,6 +120,11 @@ class Planner {
 };
 
 }  // namespace
+
+WindowLayout window_layout(const DepthwiseConv3dProblem& problem) {
+  return {problem.attributes.data_layout, static_cast<int>(size_of(problem.type)), static_cast<int>(problem.kernel[0]),
+          static_cast<int>(problem.kernel[1]), static_cast<int>(problem.kernel[2])};
+}
 
 std::optional<WindowPlan> plan_window(const DepthwiseConv3dProblem& problem) {
   const DepthwiseConv3dAttributes& a = problem.attributes;

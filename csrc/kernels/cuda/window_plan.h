@@ -15,6 +15,8 @@ struct WindowPlan {
   LaunchShape shape;
 };
 
+WindowLayout window_layout(const DepthwiseConv3dProblem& problem);
+
 /// The tile that moves the fewest bytes among those that keep a device busy. None where the general kernel is needed: a
 /// filter other than 3x3x3, 5x5x5, 3x1x1 and 1x3x3, strides or dilations other than 1, a size that 32 bits do not hold.
 /// Takes some microseconds.

@@ -163,17 +163,20 @@ void Block::pass_barrier() {
 }
 
 void Block::touch_global(const void* address, std::size_t bytes, bool write, const Site& site) {
-  global_->touch(address, bytes, write, site);
+  if (address != nullptr) global_->touch(address, bytes, write, site);
   if (traffic_ != nullptr) requests_[current_ / kWarp].add(current_ % kWarp, address, bytes, write, site);
 }
 
 void Block::begin_copy(void* shared, const void* global, const Site& site) {
-  if (global != nullptr) touch_global(global, kCopyBytes, false, site);
+  touch_global(global, kCopyBytes, false, site);
   shared_.begin_copy(shared, kCopyBytes, current_, site);
   fibers_[current_].copies.push_back({shared, global, fibers_[current_].group, site});
 }
 
-void Block::commit_copies() { ++fibers_[current_].group; }
+void Block::commit_copies() {
+  ++fibers_[current_].group;
+  if (traffic_ != nullptr) requests_[current_ / kWarp].converge(current_ % kWarp);
+}
 
 void Block::wait_for_copies(unsigned groups) {
   Fiber& fiber = fibers_[current_];

@@ -41,6 +41,7 @@ class Block {
   // What the threads call.
   unsigned thread() const { return current_; }
   SharedMemory& shared() { return shared_; }
+  /// Null: the thread takes part in its warp's request, and moves nothing.
   void touch_global(const void* address, std::size_t bytes, bool write, const Site& site);
   void touch_shared(const void* address, std::size_t bytes, bool write, const Site& site) {
     shared_.touch(address, bytes, current_, write, site);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 
 #define __global__
 #define __device__
@@ -20,6 +21,9 @@ inline dim3 blockIdx{0, 0, 0};
 inline dim3 blockDim;
 inline dim3 gridDim;
 
+inline unsigned __umulhi(unsigned a, unsigned b) {
+  return static_cast<unsigned>((static_cast<std::uint64_t>(a) * b) >> 32);
+}
 inline int min(int a, int b) { return a < b ? a : b; }
 
 using cudaError_t = int;

@@ -20,8 +20,7 @@ void GlobalMemory::declare(const std::string& name, const void* data, std::size_
   if (data == nullptr || bytes == 0) return;
   const auto begin = reinterpret_cast<std::uintptr_t>(data);
   const std::size_t size = (bytes / kGrain + 1) * sizeof(Touched);
-  void* touched =
-      mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* touched = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (touched == MAP_FAILED) throw std::bad_alloc();
   buffers_.push_back({name, begin, begin + bytes, rights, static_cast<Touched*>(touched), size});
 }
@@ -37,13 +36,17 @@ const GlobalMemory::Buffer& GlobalMemory::find(std::uintptr_t address, std::size
   for (last_ = 0; last_ < buffers_.size(); ++last_) {
     if (holds(buffers_[last_])) return buffers_[last_];
   }
-  std::string near = "far from every buffer";
-  for (const Buffer& buffer : buffers_) {
-    if (address + 4096 < buffer.begin || address > buffer.end + 4096) continue;
-    near = "byte " + std::to_string(static_cast<std::int64_t>(address - buffer.begin)) + " of " + buffer.name +
-           ", which has " + std::to_string(buffer.end - buffer.begin);
-  }
-  throw Fault(to_string(site) + ": " + std::to_string(bytes) + " bytes outside of global memory, " + near);
+  const auto distance = [&](const Buffer& buffer) {
+    return address < buffer.begin ? buffer.begin - address : address + bytes - buffer.end;
+  };
+  const auto nearest = std::min_element(buffers_.begin(), buffers_.end(),
+                                        [&](const Buffer& a, const Buffer& b) { return distance(a) < distance(b); });
+  const std::string where = nearest == buffers_.end()
+                                ? "nothing is declared"
+                                : "byte " + std::to_string(static_cast<std::int64_t>(address - nearest->begin)) +
+                                      " of " + nearest->name + ", which has " +
+                                      std::to_string(nearest->end - nearest->begin);
+  throw Fault(to_string(site) + ": " + std::to_string(bytes) + " bytes outside of global memory, " + where);
 }
 
 void GlobalMemory::touch(const void* pointer, std::size_t bytes, bool write, const Site& site) {
@@ -72,26 +75,30 @@ void GlobalMemory::touch(const void* pointer, std::size_t bytes, bool write, con
 
 void WarpRequests::add(unsigned lane, const void* address, std::size_t bytes, bool write, const Site& site) {
   lanes_[lane].push_back(
-      {site, reinterpret_cast<std::uintptr_t>(address), static_cast<std::uint32_t>(bytes), write});
+      {site, meetings_[lane], reinterpret_cast<std::uintptr_t>(address), static_cast<std::uint32_t>(bytes), write});
 }
 
+void WarpRequests::converge(unsigned lane) { ++meetings_[lane]; }
+
 void WarpRequests::flush(Traffic* traffic) {
-  // (site, how often the lane was there before, sector, write)
-  std::vector<std::tuple<const char*, int, std::uint32_t, std::uint64_t, bool>> touched;
+  // Meeting, site, how often the lane was there since the meeting, sector, write.
+  std::vector<std::tuple<std::uint32_t, const char*, int, std::uint32_t, std::uint64_t, bool>> touched;
   for (std::vector<Access>& accesses : lanes_) {
-    std::map<std::pair<const char*, int>, std::uint32_t> visits;
+    std::map<std::tuple<std::uint32_t, const char*, int>, std::uint32_t> visits;
     for (const Access& access : accesses) {
-      const std::uint32_t visit = visits[{access.site.file, access.site.line}]++;
-      for (std::uint64_t sector = access.address / kSectorBytes;
-           sector <= (access.address + access.bytes - 1) / kSectorBytes; ++sector) {
-        touched.emplace_back(access.site.file, access.site.line, visit, sector, access.write);
+      const std::uint32_t visit = visits[{access.meeting, access.site.file, access.site.line}]++;
+      if (access.address == 0) continue;
+      const std::uint64_t last = (access.address + access.bytes - 1) / kSectorBytes;
+      for (std::uint64_t sector = access.address / kSectorBytes; sector <= last; ++sector) {
+        touched.emplace_back(access.meeting, access.site.file, access.site.line, visit, sector, access.write);
       }
     }
     accesses.clear();
   }
+  meetings_ = {};
   std::sort(touched.begin(), touched.end());
   touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
-  for (const auto& sector : touched) ++(std::get<4>(sector) ? traffic->written_sectors : traffic->read_sectors);
+  for (const auto& sector : touched) ++(std::get<5>(sector) ? traffic->written_sectors : traffic->read_sectors);
 }
 
 }  // namespace vidrt::cuda_host

@@ -70,21 +70,27 @@ class GlobalMemory {
   std::uint32_t block_ = 0;
 };
 
-/// The accesses of a warp between two barriers, joined to requests: what its lanes do at the same site for the same time.
+/// The accesses of a warp between two barriers, joined to requests: what its lanes do at the same site for the same
+/// time since they last came together.
 class WarpRequests {
  public:
+  /// Null: the lane takes part in the request and moves nothing.
   void add(unsigned lane, const void* address, std::size_t bytes, bool write, const Site& site);
+  /// The lane is where all lanes of its warp come together.
+  void converge(unsigned lane);
   /// Count the distinct sectors of every request, and begin anew.
   void flush(Traffic* traffic);
 
  private:
   struct Access {
     Site site;
+    std::uint32_t meeting;
     std::uint64_t address;
     std::uint32_t bytes;
     bool write;
   };
   std::array<std::vector<Access>, kWarp> lanes_;
+  std::array<std::uint32_t, kWarp> meetings_{};
 };
 
 }  // namespace vidrt::cuda_host

@@ -12,7 +12,7 @@
 
 struct CUstream_st {
   vidrt::cuda_host::GlobalMemory memory;
-  std::uint64_t seed = 0;      // of the orders in which blocks, and threads between barriers, run
+  std::uint64_t seed = 0;       // of the orders in which blocks, and threads between barriers, run
   bool counts_traffic = false;  // adds up over launches
   vidrt::cuda_host::Traffic traffic;
   std::function<bool(std::uint32_t block)> only;  // which blocks to run; empty: all
