@@ -1,0 +1,171 @@
+// The CUDA kernels of the depthwise convolution on the emulated device, against the reference.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "cuda_host/support/on_emulator.h"
+#include "kernels/cuda/window_plan.h"
+
+namespace vidrt::kernels::testing {
+namespace {
+
+constexpr std::array<std::int64_t, 3> kFilters[] = {{3, 3, 3}, {5, 5, 5}, {3, 1, 1}, {1, 3, 3}};
+
+TEST(DepthwiseCuda, EveryCaseIsAsTheReference) {
+  for (const ConvCase& conv : depthwise_cases()) {
+    expect_as_reference(conv, depthwise_on_emulator(conv.seed));
+    if (HasFailure()) return;
+  }
+}
+
+// Sizes at which words of 16 bytes can move, or just cannot, and at which clips are cut into tiles along every axis.
+ConvCase window_case(std::uint32_t seed) {
+  std::mt19937 generator(seed);
+  const auto pick = [&](const auto& choices) {
+    return choices[std::uniform_int_distribution<std::size_t>(0, std::size(choices) - 1)(generator)];
+  };
+  const auto chance = [&] { return std::uniform_int_distribution<int>(0, 1)(generator) == 1; };
+  const std::int64_t samples[] = {1, 1, 2};
+  const std::int64_t channels[] = {1, 2, 8, 16, 24, 36, 72};
+  const std::int64_t frames[] = {1, 2, 3, 5, 9};
+  const std::int64_t rows[] = {1, 3, 8, 33};
+  const std::int64_t columns[] = {4, 8, 24, 33, 104};
+  const ElementType types[] = {ElementType::kFloat32, ElementType::kFloat16, ElementType::kBFloat16};
+  ConvCase conv;
+  conv.seed = seed;
+  conv.kernel = kFilters[seed % 4];
+  conv.type = types[seed / 4 % 3];
+  DepthwiseConv3dAttributes& a = conv.attributes;
+  a.data_layout = seed / 12 % 2 == 0 ? DataLayout::kNCTHW : DataLayout::kNTHWC;
+  a.temporal_padding = chance()   ? TemporalPadding::kCausal
+                       : chance() ? TemporalPadding::kSame
+                                  : TemporalPadding::kValid;
+  a.temporal_pad_mode = chance() ? PadMode::kZeros : PadMode::kReplicate;
+  a.spatial_padding = chance() || chance() ? SpatialPadding::kSame : SpatialPadding::kValid;
+  a.spatial_pad_mode = chance() ? PadMode::kZeros : PadMode::kReplicate;
+  a.activation = chance() ? Activation::kSilu : Activation::kGeluTanh;
+  conv.x = {pick(samples), pick(channels), pick(frames), pick(rows), pick(columns)};
+  if (a.temporal_padding == TemporalPadding::kValid) conv.x.t = std::max(conv.x.t, conv.kernel[0]);
+  if (a.spatial_padding == SpatialPadding::kValid) {
+    conv.x.h = std::max(conv.x.h, conv.kernel[1]);
+    conv.x.w = std::max(conv.x.w, conv.kernel[2]);
+  }
+  conv.bias = chance();
+  conv.residual = chance();
+  if (a.temporal_padding == TemporalPadding::kCausal && conv.kernel[0] > 1) {
+    conv.cache_in = chance();
+    conv.cache_out = chance();
+  }
+  return conv;
+}
+
+TEST(DepthwiseCuda, WindowsOfEveryFilterAreAsTheReference) {
+  constexpr std::uint32_t kCases = 192;
+  int cut = 0;
+  for (std::uint32_t seed = 1; seed <= kCases; ++seed) {
+    const ConvCase conv = window_case(seed);
+    const auto plan = cuda::plan_window(make_problem(conv));
+    ASSERT_TRUE(plan) << to_string(conv);
+    if (plan->tiles.rows > 1 && plan->tiles.columns > 1 && plan->tiles.frames > 1) ++cut;
+    expect_as_reference(conv, depthwise_on_emulator(seed));
+    if (HasFailure()) return;
+  }
+  EXPECT_GE(cut, 5) << "clips that are cut along time, height and width";
+}
+
+ConvTensors on_device(const ConvCase& conv, std::uint64_t seed) {
+  ConvTensors tensors = make_tensors(conv);
+  depthwise_on_emulator(seed)(make_problem(conv), views(conv, tensors));
+  return tensors;
+}
+
+TEST(DepthwiseCuda, BlocksAndThreadsInAnyOrderGiveTheSameBits) {
+  for (std::uint32_t seed = 1; seed <= 24; ++seed) {
+    const ConvCase conv = window_case(seed);
+    SCOPED_TRACE(to_string(conv));
+    const ConvTensors expected = on_device(conv, 0);
+    for (std::uint64_t order = 1; order < 4; ++order) {
+      const ConvTensors got = on_device(conv, order);
+      EXPECT_EQ(got.y, expected.y);
+      EXPECT_EQ(got.cache_out, expected.cache_out);
+    }
+  }
+}
+
+// Frames `first` to `first + count` of a clip.
+Bytes frames_of(const ConvCase& conv, const Bytes& clip, ClipShape shape, std::int64_t first, std::int64_t count) {
+  const bool is_planar = conv.attributes.data_layout == DataLayout::kNCTHW;
+  const std::int64_t frame =
+      shape.h * shape.w * (is_planar ? 1 : shape.c) * static_cast<std::int64_t>(size_of(conv.type));
+  const std::int64_t clips = shape.n * (is_planar ? shape.c : 1);
+  Bytes part;
+  for (std::int64_t i = 0; i < clips; ++i) {
+    const auto begin = clip.begin() + (i * shape.t + first) * frame;
+    part.insert(part.end(), begin, begin + count * frame);
+  }
+  return part;
+}
+
+TEST(DepthwiseCuda, ACausalClipInAnyPartsGivesTheSameBits) {
+  for (std::uint32_t seed = 1; seed <= 96; ++seed) {
+    ConvCase whole = window_case(seed);
+    if (whole.attributes.temporal_padding != TemporalPadding::kCausal || whole.kernel[0] == 1) continue;
+    SCOPED_TRACE(to_string(whole));
+    whole.x.t = 7;
+    whole.x.h = std::min<std::int64_t>(whole.x.h, 8);
+    whole.cache_in = whole.cache_out = whole.residual = false;
+    ConvTensors expected = make_tensors(whole);
+    const ClipShape y_shape = make_problem(whole).y;
+    depthwise_on_emulator(1)(make_problem(whole), views(whole, expected));
+    Bytes cache;
+    const std::int64_t parts[] = {1, 2, 4};
+    std::int64_t first = 0;
+    for (const std::int64_t count : parts) {
+      ConvCase part = whole;
+      part.x.t = count;
+      part.cache_in = first > 0;
+      part.cache_out = true;
+      ConvTensors tensors = make_tensors(part);
+      tensors.weight = expected.weight;
+      tensors.bias = expected.bias;
+      tensors.x = frames_of(whole, expected.x, whole.x, first, count);
+      if (part.cache_in) tensors.cache_in = cache;
+      depthwise_on_emulator(1)(make_problem(part), views(part, tensors));
+      EXPECT_EQ(tensors.y, frames_of(whole, expected.y, y_shape, first, count)) << "frames from " << first;
+      cache = tensors.cache_out;
+      first += count;
+    }
+  }
+}
+
+// A tensor inside a buffer need not begin where a word of 16 bytes does.
+TEST(DepthwiseCuda, TensorsMayBeginAtAnyElement) {
+  for (std::uint32_t seed = 1; seed <= 48; ++seed) {
+    ConvCase conv = window_case(seed);
+    conv.x.h = std::min<std::int64_t>(conv.x.h, 8);
+    SCOPED_TRACE(to_string(conv));
+    ConvTensors expected = on_device(conv, 1);
+    ConvTensors tensors = make_tensors(conv);
+    const std::size_t element = size_of(conv.type);
+    for (Bytes* bytes : {&tensors.x, &tensors.residual, &tensors.cache_in, &tensors.y, &tensors.cache_out}) {
+      bytes->insert(bytes->begin(), element, 0);
+    }
+    DepthwiseConv3dTensors view = views(conv, tensors);
+    const auto skip = [&](const void* data) { return static_cast<const unsigned char*>(data) + element; };
+    view.x = skip(view.x);
+    if (conv.residual) view.residual = skip(view.residual);
+    if (conv.cache_in) view.cache_in = skip(view.cache_in);
+    view.y = tensors.y.data() + element;
+    if (conv.cache_out) view.cache_out = tensors.cache_out.data() + element;
+    depthwise_on_emulator(1)(make_problem(conv), view);
+    for (Bytes* bytes : {&tensors.y, &tensors.cache_out}) {
+      bytes->erase(bytes->begin(), bytes->begin() + static_cast<std::ptrdiff_t>(element));
+    }
+    EXPECT_EQ(tensors.y, expected.y);
+    EXPECT_EQ(tensors.cache_out, expected.cache_out);
+  }
+}
+
+}  // namespace
+}  // namespace vidrt::kernels::testing

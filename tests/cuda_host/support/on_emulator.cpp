@@ -1,0 +1,32 @@
+#include "cuda_host/support/on_emulator.h"
+
+#include <gtest/gtest.h>
+
+namespace vidrt::kernels::testing {
+
+using cuda_host::Rights;
+
+void declare(const DepthwiseConv3dProblem& problem, const DepthwiseConv3dTensors& tensors, CUstream_st* device) {
+  const auto declare_clip = [&](const char* name, const void* data, const ClipShape& shape, Rights rights) {
+    device->memory.declare(name, data, static_cast<std::size_t>(shape.elements()) * size_of(problem.type), rights);
+  };
+  const auto& [kt, kh, kw] = problem.kernel;
+  declare_clip("X", tensors.x, problem.x, Rights::kRead);
+  declare_clip("W", tensors.weight, {1, problem.x.c, kt, kh, kw}, Rights::kRead);
+  declare_clip("B", tensors.bias, {1, problem.x.c, 1, 1, 1}, Rights::kRead);
+  declare_clip("residual", tensors.residual, problem.y, Rights::kRead);
+  declare_clip("cache_in", tensors.cache_in, problem.cache(), Rights::kRead);
+  declare_clip("Y", tensors.y, problem.y, Rights::kReadWrite);
+  declare_clip("cache_out", tensors.cache_out, problem.cache(), Rights::kReadWrite);
+}
+
+Depthwise depthwise_on_emulator(std::uint64_t seed) {
+  return [seed](const DepthwiseConv3dProblem& problem, const DepthwiseConv3dTensors& tensors) {
+    CUstream_st device;
+    device.seed = seed;
+    declare(problem, tensors, &device);
+    EXPECT_EQ(depthwise_conv3d_cuda(problem, tensors, &device), cudaSuccess);
+  };
+}
+
+}  // namespace vidrt::kernels::testing
