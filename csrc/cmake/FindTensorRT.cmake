@@ -39,13 +39,16 @@ elseif(DEFINED ENV{XDG_CACHE_HOME})
 else()
   set(tensorrt_fetched "$ENV{HOME}/.cache/vidrt/tensorrt")
 endif()
-get_filename_component(tensorrt_nvcc_folder "${VIDRT_NVCC}" DIRECTORY)
+set(tensorrt_cuda_hints "")
+if(VIDRT_NVCC)
+  get_filename_component(tensorrt_cuda_hints "${VIDRT_NVCC}/../.." ABSOLUTE)
+endif()
 
 vidrt_forget_missing(TensorRT_INCLUDE_DIR TensorRT_CUDA_INCLUDE_DIR)
-find_path(TensorRT_INCLUDE_DIR NvInfer.h HINTS "${TENSORRT_ROOT}" ENV TENSORRT_ROOT
+find_path(TensorRT_INCLUDE_DIR NvInfer.h HINTS ${TENSORRT_ROOT} ENV TENSORRT_ROOT
   PATHS /usr/local/tensorrt /opt/tensorrt PATH_SUFFIXES include)
 # cuda_runtime_api.h includes this one, which PyPI has in another package.
-find_path(TensorRT_CUDA_INCLUDE_DIR crt/host_defines.h HINTS "${tensorrt_nvcc_folder}/.." ENV CUDA_HOME ENV CUDA_PATH
+find_path(TensorRT_CUDA_INCLUDE_DIR crt/host_defines.h HINTS ${tensorrt_cuda_hints} ENV CUDA_HOME ENV CUDA_PATH
   PATHS /usr/local/cuda "${tensorrt_fetched}/python/nvidia/cu13" PATH_SUFFIXES include)
 mark_as_advanced(TensorRT_INCLUDE_DIR TensorRT_CUDA_INCLUDE_DIR)
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
+
+onnx = pytest.importorskip("onnx", reason="onnx is not installed (`make setup` installs it)")
+helper, TensorProto = onnx.helper, onnx.TensorProto
 
 Probe = Callable[..., dict[str, Any]]
 Dims = list[int | str]
