@@ -30,7 +30,7 @@ PIP_BUILD := -m pip install --quiet --disable-pip-version-check --no-index --no-
 WITH_ORT = VIDRT_ONNXRUNTIME="$$($(RUN) tools/onnxruntime_library.py)"
 
 .PHONY: help setup setup-core deps build build-core demo test test-core test-all test-gpu test-cpp test-python asan tsan fuzz neon \
-  neon-build neon-instructions mutate coverage wheel bench lock lint typecheck format clean
+  neon-build neon-instructions mutate coverage tensorrt-libs wheel bench lock lint typecheck format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -66,6 +66,9 @@ test-core: build ## The tests that need no torch
 	@$(MAKE) lint TYPED="-p vidrt.engine"
 	@$(MAKE) test-cpp
 	@$(MAKE) test-python TESTS="tests --ignore=tests/export"
+
+tensorrt-libs: setup ## Fetch TensorRT's libraries (690 MB, x86-64) into a cache folder, for the tests of its plugins
+	@$(RUN) tools/tensorrt_libs.py
 
 test-cpp:
 	@$(WITH_ORT) ctest --test-dir $(BUILD)/dev --output-on-failure --no-tests=error --parallel $(JOBS)

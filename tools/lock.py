@@ -15,6 +15,7 @@ SETS = {
     "test": (["pyproject.toml", "requirements/build.in"], ["cpu", "video", "test", "export", "train"], None),
     "core": (["pyproject.toml", "requirements/build.in"], ["cpu", "video", "test"], "test"),
     "demo": (["pyproject.toml", "requirements/build.in"], ["cpu", "video"], "test"),
+    "tensorrt": (["requirements/tensorrt.in"], [], None),
 }
 
 

@@ -17,7 +17,7 @@ def test_the_version_is_the_same_in_python_and_cpp_and_pyproject(root: Path) -> 
     assert vidrt.__version__ == declared.group(1)
 
 
-@pytest.mark.parametrize("name", ["bootstrap", "demo", "core", "test"])
+@pytest.mark.parametrize("name", ["bootstrap", "demo", "core", "test", "tensorrt"])
 def test_every_locked_requirement_has_a_hash_and_none_names_an_index(name: str, root: Path) -> None:
     text = (root / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
     entries = re.split(r"\n(?=\S)", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).strip())
@@ -46,7 +46,7 @@ def test_every_cpp_dependency_is_pinned_by_hash_in_each_of_its_sources(root: Pat
 
 def test_every_test_that_coverage_names_is_there(root: Path) -> None:
     named = re.findall(
-        r"`((?:unit|export|packaging|cpp|fuzz)/[\w/]+\.\w+)(?:::(\w+))?`",
+        r"`((?:unit|export|packaging|cpp|fuzz|tensorrt)/[\w/]+\.\w+)(?:::(\w+))?`",
         (root / "tests/COVERAGE.md").read_text(encoding="utf-8"),
     )
     assert len(named) > 50
