@@ -61,7 +61,7 @@ void expect_last_sample_as_alone(const ConvCase& alone) {
   const std::vector<float> values = to_floats(conv.type, Bytes(got, got + small.y.size()));
   const std::vector<float> wanted = to_floats(conv.type, small.y);
   for (std::size_t i = 0; i < values.size(); ++i) {
-    ASSERT_NEAR(values[i], wanted[i], tolerance(conv.type) * std::max(1.0f, std::abs(wanted[i]))) << i;
+    ASSERT_NEAR(values[i], wanted[i], tolerance(conv) * std::max(1.0f, std::abs(wanted[i]))) << i;
   }
 }
 
