@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "onnxruntime/custom_ops/custom_ops.h"
+#include "onnxruntime/custom_ops/packed_weights.h"
 #include "support/conv_case.h"
 #include "support/conv_model.h"
 #include "support/ort_test.h"
@@ -563,6 +564,21 @@ TEST_F(OrtCustomOpsTest, TheLibraryAndTheCoreServeOneProcess) {
   EXPECT_EQ(first.values, second.values);
   node.model.attributes["activation"] = std::string("tanh");
   EXPECT_TRUE(names(message_of<BackendError>([&] { node.load({1, {}, VIDRT_ORT_OPS_LIBRARY}); }), {"'tanh'"}));
+}
+
+TEST(OrtCustomOps, NodesWithEqualWeightsShareOneCopyUntilTheLastIsGone) {
+  const std::vector<float> values = {1, 2, 3, 4, 5, 6};
+  const auto pack = [&](const float* bias) {
+    return custom_ops::share(kernels::pack_depthwise({3, 1, 1}, 2, ElementType::kFloat32, values.data(), bias));
+  };
+  const auto first = pack(nullptr);
+  EXPECT_EQ(pack(nullptr), first);
+  EXPECT_NE(pack(values.data()), first);
+  EXPECT_NE(custom_ops::share(kernels::pack_depthwise({1, 3, 1}, 2, ElementType::kFloat32, values.data(), nullptr)),
+            first);
+  const std::weak_ptr<const kernels::PackedPointwise> gone =
+      custom_ops::share(kernels::pack_pointwise(2, 3, ElementType::kFloat32, values.data(), nullptr));
+  EXPECT_TRUE(gone.expired());
 }
 
 TEST(OrtCustomOps, TheNamesAreKnown) {

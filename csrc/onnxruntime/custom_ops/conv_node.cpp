@@ -5,9 +5,9 @@
 #include <stdexcept>
 #include <utility>
 
-#include "kernels/depthwise_conv3d_cpu.h"
 #include "kernels/depthwise_separable_conv3d_cpu.h"
 #include "onnxruntime/custom_ops/attributes.h"
+#include "onnxruntime/custom_ops/packed_weights.h"
 
 namespace vidrt::custom_ops {
 namespace {
@@ -35,10 +35,10 @@ PackedPointwise pack_rows(ElementType type, const Arguments& arguments) {
                                  arguments.data(Role::kPointwiseBias));
 }
 
-// What stays the same in all runs, packed once.
+// What stays the same in all runs, packed once; null where a run has to do it.
 struct ConstantWeights {
-  std::optional<PackedDepthwise> depthwise;
-  std::optional<PackedPointwise> pointwise;
+  std::shared_ptr<const PackedDepthwise> depthwise;
+  std::shared_ptr<const PackedPointwise> pointwise;
 };
 
 // After check_what_is_known, which checks no weights where it does not know W's sizes.
@@ -47,10 +47,10 @@ ConstantWeights pack_constants(const Arguments& arguments) {
   if (!arguments[Role::kWeight]->has_dims()) return packed;
   const ElementType type = element_type(arguments);
   if (is_constant(arguments[Role::kWeight]) && never_changes(arguments[Role::kBias])) {
-    packed.depthwise = pack_filters(type, arguments);
+    packed.depthwise = share(pack_filters(type, arguments));
   }
   if (is_constant(arguments[Role::kPointwise]) && never_changes(arguments[Role::kPointwiseBias])) {
-    packed.pointwise = pack_rows(type, arguments);
+    packed.pointwise = share(pack_rows(type, arguments));
   }
   return packed;
 }
@@ -115,7 +115,7 @@ class DepthwiseNode : public ConvNode {
     const DepthwiseConv3dProblem problem =
         kernels::make_depthwise_conv3d_problem(facts().attributes, type, depthwise_inputs(facts(), arguments));
     std::optional<PackedDepthwise> packed;
-    if (!constants_.depthwise) packed = pack_filters(type, arguments);
+    if (constants_.depthwise == nullptr) packed = pack_filters(type, arguments);
     const DepthwiseConv3dTensors tensors = bind(facts(), problem, problem.y, arguments, run);
     kernels::depthwise_conv3d_cpu(problem, packed ? *packed : *constants_.depthwise, tensors, run.parallel());
   }
@@ -134,9 +134,9 @@ class SeparableNode : public ConvNode {
     const kernels::DepthwiseSeparableConv3dProblem problem = kernels::make_depthwise_separable_conv3d_problem(
         facts().attributes, facts().output_activation, type, separable_inputs(facts(), arguments));
     std::optional<PackedDepthwise> filters;
-    if (!constants_.depthwise) filters = pack_filters(type, arguments);
+    if (constants_.depthwise == nullptr) filters = pack_filters(type, arguments);
     std::optional<PackedPointwise> rows;
-    if (!constants_.pointwise) rows = pack_rows(type, arguments);
+    if (constants_.pointwise == nullptr) rows = pack_rows(type, arguments);
     kernels::DepthwiseSeparableConv3dTensors tensors;
     tensors.depthwise = bind(facts(), problem.depthwise, problem.y, arguments, run);
     kernels::depthwise_separable_conv3d_cpu(problem, filters ? *filters : *constants_.depthwise,
