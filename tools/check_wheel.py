@@ -20,6 +20,8 @@ from elftools.elf.sections import SymbolTableSection
 
 NEEDED_FILES = ("vidrt/__init__.py", "vidrt/py.typed", "vidrt/_core.pyi", "vidrt/engine/__init__.py",
                 "vidrt/export/__init__.py")  # fmt: skip
+# The libraries that it carries, and the one symbol that each exports.
+LIBRARIES = {"_core": "PyInit__core", "libvidrt_ort_ops": "RegisterCustomOps"}
 # Products bring these themselves; a copy in the wheel would be a second one in the process.
 FOREIGN = re.compile(r"onnxruntime|nvinfer|cudart|cudnn|sentencepiece|protobuf", re.IGNORECASE)
 
@@ -46,10 +48,11 @@ def wheel_faults(wheel: Path) -> list[str]:
         faults += [f"{name} does not belong in a wheel" for name in names if not belongs(name)]
         libraries = [name for name in names if ".so" in Path(name).name]
         faults += [f"{name} is a library of another project" for name in libraries if FOREIGN.search(Path(name).name)]
-        if [Path(name).name.split(".")[0] for name in libraries] != ["_core"]:
-            faults.append(f"the libraries are {libraries}, expected _core alone")
-        for name in libraries:
-            faults += elf_faults(name, archive.read(name))
+        stems = {Path(name).name.split(".")[0]: name for name in libraries}
+        if sorted(stems) != sorted(LIBRARIES) or len(libraries) != len(LIBRARIES):
+            faults.append(f"the libraries are {libraries}, expected {', '.join(LIBRARIES)}")
+        for stem, name in stems.items():
+            faults += elf_faults(name, archive.read(name), LIBRARIES.get(stem, "nothing"))
     return faults
 
 
@@ -59,8 +62,8 @@ def belongs(name: str) -> bool:
     return (top == "vidrt" or top.endswith(".dist-info")) and "__pycache__" not in name and "/tests/" not in name
 
 
-def elf_faults(name: str, content: bytes) -> list[str]:
-    """What is wrong with the extension module `name`."""
+def elf_faults(name: str, content: bytes, export: str) -> list[str]:
+    """What is wrong with the library `name`, which has to export the symbol `export` alone."""
     elf = ELFFile(io.BytesIO(content))
     faults: list[str] = []
     dynamic = elf.get_section_by_name(".dynamic")
@@ -76,8 +79,8 @@ def elf_faults(name: str, content: bytes) -> list[str]:
     faults += [f"{name} needs {library} at load time" for library in values["needed"] if FOREIGN.search(library)]
     exported = [symbol.name for symbol in symbols.iter_symbols()
                 if symbol["st_shndx"] != "SHN_UNDEF" and symbol["st_info"]["bind"] != "STB_LOCAL"]  # fmt: skip
-    if exported != ["PyInit__core"]:
-        faults.append(f"{name} exports {len(exported)} symbols ({', '.join(exported[:5])} ...), expected PyInit__core")
+    if exported != [export]:
+        faults.append(f"{name} exports {len(exported)} symbols ({', '.join(exported[:5])} ...), expected {export}")
     return faults
 
 

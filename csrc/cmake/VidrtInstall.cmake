@@ -1,8 +1,9 @@
-# Install rules of the C and C++ product: headers, libvidrt, the CMake package and the pkg-config file.
+# Install rules of the C and C++ product: headers, libvidrt, the library of operators for ONNX Runtime, the CMake package
+# and the pkg-config file.
 
 include(CMakePackageConfigHelpers)
 
-install(TARGETS vidrt EXPORT vidrtTargets
+install(TARGETS vidrt vidrt_ort_ops EXPORT vidrtTargets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT devel)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/csrc/include/vidrt" DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT devel
   FILES_MATCHING PATTERN "*.h")

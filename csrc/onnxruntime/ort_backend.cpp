@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "onnxruntime/custom_ops/custom_ops.h"
 #include "onnxruntime/ort_environment.h"
 #include "onnxruntime/ort_session.h"
 #include "onnxruntime/ort_weights.h"
@@ -34,7 +35,8 @@ class OrtBackend : public Backend {
 
   std::string name() const override { return name_; }
   std::string description() const override { return name_ + " " + library_.version; }
-  bool has_custom_op(const std::string&) const override { return false; }
+  // They run on the processor: between nodes on a GPU every one would copy its tensors to the host and back.
+  bool has_custom_op(const std::string& name) const override { return !cuda_ && custom_ops::exists(name); }
 
   std::unique_ptr<Session> load(const Bundle& bundle, const std::string& module, const Variant& variant,
                                 const SessionOptions& options) override {
@@ -75,7 +77,11 @@ class OrtBackend : public Backend {
         {"session.force_spinning_stop", "1"},
     };
     for (const auto& [key, value] : entries) check_ort(api, api.AddSessionConfigEntry(raw, key, value), what);
-    if (cuda_) append_cuda(raw);
+    if (cuda_) {
+      append_cuda(raw);
+    } else {
+      check_ort(api, custom_ops::add_to(raw, api, library_.version.c_str(), threads), what);
+    }
     return owned;
   }
 

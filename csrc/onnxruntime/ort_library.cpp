@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "onnxruntime/ort_api_version.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -18,7 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint32_t kApiVersion = 21;
 constexpr const char* kPrefix = "libonnxruntime.so";
 
 std::mutex& library_mutex() {
@@ -103,10 +103,10 @@ class Search {
       dlclose(handle);
       return std::nullopt;
     }
-    const OrtApi* api = get_base()->GetApi(kApiVersion);
+    const OrtApi* api = get_base()->GetApi(kOrtApiVersion);
     const std::string version = get_base()->GetVersionString();
     if (api == nullptr) {
-      tried_ += label + "is version " + version + ", 1." + std::to_string(kApiVersion) + " or later is needed";
+      tried_ += label + "is version " + version + ", 1." + std::to_string(kOrtApiVersion) + " or later is needed";
       dlclose(handle);
       return std::nullopt;
     }

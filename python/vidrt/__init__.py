@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vidrt._core import __version__ as __version__
     from vidrt.engine.bundle import Bundle as Bundle
+    from vidrt.engine.custom_ops import custom_ops_library as custom_ops_library
     from vidrt.engine.errors import BackendError as BackendError
     from vidrt.engine.errors import BundleError as BundleError
     from vidrt.engine.errors import Cancelled as Cancelled
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 _HOME = {
     "__version__": "vidrt._core",
     "Bundle": "vidrt.engine.bundle",
+    "custom_ops_library": "vidrt.engine.custom_ops",
     "BackendError": "vidrt.engine.errors",
     "BundleError": "vidrt.engine.errors",
     "Cancelled": "vidrt.engine.errors",

@@ -85,9 +85,37 @@ def test_the_library_exports_only_vidrt(run: Run, prefix: Path) -> None:
     assert not foreign
 
 
-def test_the_library_loads_without_onnxruntime_or_tensorrt(run: Run, prefix: Path) -> None:
-    library = next(prefix.rglob("libvidrt.so"))
+@pytest.mark.parametrize("name", ["libvidrt.so", "libvidrt_ort_ops.so"])
+def test_the_library_loads_without_onnxruntime_or_tensorrt(run: Run, prefix: Path, name: str) -> None:
+    library = next(prefix.rglob(name))
     needed = subprocess.run(["ldd", library], check=True, capture_output=True, text=True).stdout
     assert "libstdc++" in needed
     assert "onnxruntime" not in needed
     assert "nvinfer" not in needed
+
+
+def test_the_library_of_operators_exports_only_its_entry(run: Run, prefix: Path) -> None:
+    library = next(prefix.rglob("libvidrt_ort_ops.so"))
+    lines = run(["nm", "--dynamic", "--defined-only", library]).splitlines()
+    assert [line.split()[2] for line in lines] == ["RegisterCustomOps"]
+
+
+OPS_PROJECT = """
+cmake_minimum_required(VERSION 3.22)
+project(uses_operators LANGUAGES CXX)
+find_package(vidrt REQUIRED)
+file(WRITE "${CMAKE_BINARY_DIR}/variable" "${vidrt_ORT_OPS_LIBRARY}")
+file(GENERATE OUTPUT "${CMAKE_BINARY_DIR}/target" CONTENT "$<TARGET_FILE:vidrt::ort_ops>")
+"""
+
+
+def test_cmake_and_pkg_config_tell_where_the_library_of_operators_lies(run: Run, prefix: Path, tmp_path: Path) -> None:
+    (tmp_path / "CMakeLists.txt").write_text(OPS_PROJECT, encoding="utf-8")
+    build = tmp_path / "build"
+    run(["cmake", "-S", tmp_path, "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}"])
+    folder = next(prefix.glob("lib*/**/pkgconfig"))
+    pkgconf = Path(sys.executable).parent / "pkgconf"
+    told = [(build / "variable").read_text(), (build / "target").read_text()]
+    told.append(run([pkgconf, "--variable=ort_ops", "vidrt"], PKG_CONFIG_PATH=str(folder)).strip())
+    library = next(prefix.rglob("libvidrt_ort_ops.so"))
+    assert [Path(path).resolve() for path in told] == [library] * 3

@@ -51,3 +51,10 @@ def test_the_installed_command_lists_its_subcommands_without_torch(run: Run, env
     shown = run([environment / "bin" / "vidrt", "--help"], cwd=tmp_path)
     for command in ("generate", "inspect", "export", "doctor"):
         assert command in shown
+
+
+def test_the_installed_package_has_the_library_of_operators(run: Run, environment: Path, tmp_path: Path) -> None:
+    shown = run([environment / "bin" / "python", "-c", "import vidrt; print(vidrt.custom_ops_library())"], cwd=tmp_path)
+    library = Path(shown.strip())
+    assert library.is_file()
+    assert library.is_relative_to(environment)

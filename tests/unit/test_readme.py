@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 
@@ -23,9 +24,19 @@ def test_the_python_of_the_readme_runs(readme: str, tmp_path: Path, monkeypatch:
     pytest.importorskip("av", reason="the example saves an MP4, which the extra `video` writes")
     (tmp_path / "models").symlink_to(ROOT / "models")
     monkeypatch.chdir(tmp_path)
-    (code,) = blocks(readme, "python")
+    code, _ = blocks(readme, "python")
     exec(compile(code, readme, "exec"), {})
     assert (tmp_path / "circle.mp4").is_file()
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_operators_of_the_readme_run(readme: str) -> None:
+    pytest.importorskip("onnx", reason="the example makes its model with onnx, which the extra `export` brings")
+    pytest.importorskip("onnxruntime", reason="the example runs in ONNX Runtime's own Python package")
+    _, code = blocks(readme, "python")
+    names: dict[str, Any] = {}
+    exec(compile(code, readme, "exec"), names)
+    assert names["y"].shape == (1, 64, 9, 60, 104)
 
 
 @pytest.mark.parametrize("readme", READMES)
