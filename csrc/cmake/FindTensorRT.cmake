@@ -26,7 +26,7 @@ endfunction()
 
 # An interface target with the folder of TensorRT's headers and CUDA's, both as a system's: their warnings are not ours.
 function(tensorrt_add_headers target folder)
-  add_library(${target} INTERFACE IMPORTED)
+  add_library(${target} INTERFACE IMPORTED GLOBAL)
   target_include_directories(${target} SYSTEM INTERFACE "${folder}" "${TensorRT_CUDA_INCLUDE_DIR}")
 endfunction()
 
