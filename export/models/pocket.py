@@ -73,6 +73,7 @@ def bundle_spec(networks: Networks) -> BundleSpec:
             fps=8,
         ),
         zero_after_mask=True,
+        exclusive_words=captions.EXCLUSIVE_WORDS,
     )
 
 
