@@ -52,7 +52,9 @@ def test_both_orders_start_from_the_same_weights_and_keep_the_bundles_autoencode
         assert all(torch.equal(value, shipped[key]) for key, value in state.items()) == name.startswith("vae")
 
 
-def test_both_orders_are_trained_and_compared(toy_sizes: None, toy_bundle: Any, tmp_path: Path) -> None:
+def test_both_orders_are_trained_and_compared(
+    toy_sizes: None, toy_bundle: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for order in Order:
         done = train(tmp_path, order.value, toy_bundle.path)
         assert done.exit_code == 0, done.output
@@ -63,6 +65,8 @@ def test_both_orders_are_trained_and_compared(toy_sizes: None, toy_bundle: Any, 
     losses = [result.pop("loss of new clips") for result in results]
     assert results[0] == results[1] == {"steps": 2, "clips": 4, "seed": 0}
     assert losses[0] != losses[1]
+    # Exports are tested elsewhere and take most of a minute.
+    monkeypatch.setattr(block_order, "exported", lambda folder: toy_bundle.path)
     done = run("compare", str(tmp_path), "--prompts", "2", "--probe-steps", "1")
     assert done.exit_code == 0, done.output
     assert "| | norm-first (2) | depthwise-first (2) |" in done.output
