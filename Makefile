@@ -58,6 +58,10 @@ demo: ## Generate a video from a prompt with the shipped model (PROMPT="..." SEE
 	@$(DEMO_VENV)/bin/vidrt generate "$(PROMPT)" --seed $(SEED) --bundle models/pocket --output outputs/demo.mp4
 	@echo "demo: the video is $(CURDIR)/outputs/demo.mp4"
 
+.PHONY: images
+images: setup build ## Make the pictures of the READMEs with the shipped model
+	@$(RUN) tools/readme_images.py "$(PROMPT)" $(SEED)
+
 test: setup ## All C++ and Python tests, torch, export and parity included
 	@$(MAKE) build lint test-cpp
 	@$(MAKE) test-python TESTS="tests"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 PROMPT = "a large red circle moving left on a dark background"
+"""Of every benchmark, whatever the demo's is: figures of other prompts could not be compared."""
 MODULES = ("text_encoder", "denoiser", "vae_decoder_first", "vae_decoder_next")
 """What a generation with the pocket model runs."""
 

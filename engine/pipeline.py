@@ -202,8 +202,7 @@ class TextToVideoPipeline:
         if options.prompt_embeds is None:
             if not options.prompt.strip():
                 raise InvalidArgument("prompt is empty; say what the video shall show.")
-            tokens = self.bundle.tokenizer.encode(options.prompt)
-            _core.pad_tokens(tokens, self.bundle.manifest.tokenizer, options.truncate)
+            self.bundle.tokenizer.fit(options.prompt, self.bundle.manifest.tokenizer, options.truncate)
 
     def plan(self, options: GenerateOptions | None = None) -> GenerationPlan:
         """Say what a generation would do and need, without loading or running anything.

@@ -46,13 +46,21 @@ def manifest_of(spec: BundleSpec, weights: WeightFile, graphs: list[GraphRecord]
         "limits": {name: _limit(limit) for name, limit in spec.limits.items()},
         "vae": dataclasses.asdict(spec.vae),
         "guidance": {"off_at": spec.guidance_off_at, "batch_order": ["negative", "positive"]},
-        "text": {"length": spec.tokenizer.max_length, "zero_after_mask": spec.zero_after_mask},
+        "text": _text(spec),
         "image_conditioning": spec.image_conditioning,
         "defaults": dataclasses.asdict(spec.defaults),
         "data_files": {weights.path: {"bytes": weights.bytes, "sha256": weights.sha256}},
         "modules": {graph.module.name: {"variants": [_variant(graph, weights)]} for graph in graphs},
         "extra": {},
     }
+
+
+def _text(spec: BundleSpec) -> dict[str, Any]:
+    text: dict[str, Any] = {"length": spec.tokenizer.max_length, "zero_after_mask": spec.zero_after_mask}
+    if spec.exclusive_words:
+        groups = spec.exclusive_words.items()
+        text["exclusive_words"] = {name: [list(phrases) for phrases in values] for name, values in groups}
+    return text
 
 
 def _variant(graph: GraphRecord, weights: WeightFile) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -185,6 +185,7 @@ class BundleSpec:
         scheduler: A diffusers scheduler config, `_class_name` included.
         limits: By "height", "width" and "num_frames".
         zero_after_mask: Whether text_embeds rows after the mask are zero.
+        exclusive_words: What excludes each other in a prompt, by what it is: values, each the phrases that mean it.
         guidance_off_at: A guidance scale at or below it runs the positive prompt alone.
     """
 
@@ -200,6 +201,7 @@ class BundleSpec:
     vae: VaeSpec
     defaults: Defaults
     zero_after_mask: bool
+    exclusive_words: Mapping[str, Sequence[Sequence[str]]] = dataclasses.field(default_factory=dict)
     guidance_off_at: float = 1.0
     image_conditioning: Literal["none", "first_latent_frame"] = "none"
 

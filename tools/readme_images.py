@@ -1,10 +1,12 @@
-"""Make the pictures of the READMEs with the shipped model: `python tools/readme_images.py`. Nothing is chosen.
+"""Make the pictures of the READMEs with the shipped model: `make images`. Nothing is chosen.
 
-Prompts are fixed here, and the seed of each is its place in the list: what a new model gets wrong is seen.
+The first is the demo's, whose prompt and seed the Makefile gives. The other prompts are fixed here, and the seed of
+each is its place in the list: what a new model gets wrong is seen.
 """
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from pathlib import Path
 
@@ -16,7 +18,6 @@ import vidrt
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
-DEMO_PROMPT, DEMO_SEED = "a large red circle moving left on a dark background", 7  # the Makefile's
 PROMPTS = (
     "a small blue square moving up on a light background",
     "a large green triangle moving right slowly on a dark background",
@@ -58,11 +59,12 @@ def sheet(tiles: list[Image.Image]) -> Image.Image:
 
 
 def main() -> None:
-    """Generate every clip and write demo.gif and prompts.gif."""
+    """Generate every clip and write demo.gif and prompts.gif. Arguments: the demo's prompt and seed."""
+    prompt, seed = sys.argv[1:]
     pipe = vidrt.TextToVideoPipeline(ROOT / "models" / "pocket")
-    demo = pipe(DEMO_PROMPT, seed=DEMO_SEED)
+    demo = pipe(prompt, seed=int(seed))
     demo.save(IMAGES / "demo.gif")
-    clips = [captioned(pipe(prompt, seed=seed).frames, prompt) for seed, prompt in enumerate(PROMPTS)]
+    clips = [captioned(pipe(text, seed=number).frames, text) for number, text in enumerate(PROMPTS)]
     pages = np.stack([np.asarray(sheet(list(tiles))) for tiles in zip(*clips, strict=True)])
     vidrt.Video(pages, demo.fps).save(IMAGES / "prompts.gif")
     print(f"wrote {IMAGES / 'demo.gif'} and {IMAGES / 'prompts.gif'}")

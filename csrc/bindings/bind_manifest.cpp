@@ -86,6 +86,7 @@ void bind_manifest(py::module_& m) {
       .def_readonly("guidance_off_at", &Manifest::guidance_off_at)
       .def_readonly("text_length", &Manifest::text_length)
       .def_readonly("zero_after_mask", &Manifest::zero_after_mask)
+      .def_readonly("exclusive_words", &Manifest::exclusive_words)
       .def_readonly("image_conditioning", &Manifest::image_conditioning)
       .def_readonly("defaults", &Manifest::defaults)
       .def_readonly("data_files", &Manifest::data_files)

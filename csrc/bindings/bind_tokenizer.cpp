@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bindings/bindings.h"
+#include "runtime/prompt_length.h"
 #include "runtime/tokenizer.h"
 
 namespace py = pybind11;
@@ -33,6 +34,10 @@ std::unique_ptr<Tokenizer> load_from_folder(const std::filesystem::path& folder,
   return load_tokenizer(config, folder.string());
 }
 
+PaddedTokens fit(const Tokenizer& tokenizer, const std::string& prompt, const TokenizerConfig& config, bool truncate) {
+  return fit_prompt(tokenizer, config, prompt, truncate).padded;
+}
+
 }  // namespace
 
 void bind_tokenizer(py::module_& m) {
@@ -45,11 +50,11 @@ void bind_tokenizer(py::module_& m) {
       .def_readonly("truncated", &PaddedTokens::truncated);
   py::class_<Tokenizer>(m, "Tokenizer")
       .def(py::init(&make_tokenizer), py::arg("bundle"))
-      .def("encode", &Tokenizer::encode, py::arg("text"));
+      .def("encode", &Tokenizer::encode, py::arg("text"))
+      .def("fit", &fit, py::arg("prompt"), py::arg("config"), py::arg("truncate") = false);
   m.def("load_tokenizer", &load_from_folder, py::arg("folder"), py::arg("kind"), py::arg("files"), py::kw_only(),
         py::arg("max_length"), py::arg("pad_id"), py::arg("eos_id"), py::arg("unk_id") = py::none(),
         py::arg("added_tokens") = std::map<std::string, std::int64_t>{});
-  m.def("pad_tokens", &pad_tokens, py::arg("tokens"), py::arg("config"), py::arg("truncate") = false);
 }
 
 }  // namespace vidrt::bindings

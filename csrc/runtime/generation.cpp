@@ -124,7 +124,7 @@ Generation::Prompts Generation::prepare_prompts(const GenerateOptions& options, 
     prompts.positive = state_.prompts.prepare(options.prompt, options.truncate);
   }
   if (resolved.guided && options.negative_prompt_embeds == nullptr) {
-    prompts.negative = state_.prompts.prepare(resolved.negative_prompt, options.truncate);
+    prompts.negative = state_.prompts.prepare_negative(resolved.negative_prompt, options.truncate);
   }
   for (const auto* prompt : {&prompts.positive, &prompts.negative}) {
     if (!prompt->has_value()) continue;

@@ -6,6 +6,7 @@
 #include "runtime/json_object.h"
 #include "runtime/manifest_modules.h"
 #include "runtime/module_contract.h"
+#include "runtime/words.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -18,6 +19,9 @@ constexpr int kMaxFrames = 100000;
 constexpr int kMaxTokens = 4096;
 constexpr std::size_t kMaxAddedTokens = 10000;
 constexpr std::size_t kMaxFiles = 1000;
+constexpr std::size_t kMaxExclusiveGroups = 64;
+constexpr std::size_t kMaxExclusiveValues = 256;               // of a group
+constexpr std::size_t kMaxPhrases = 64;                        // of a value
 constexpr std::int64_t kMaxFileBytes = std::int64_t{1} << 50;  // 1 PiB: sums of file sizes stay far from overflow
 constexpr std::int64_t kMaxTokenId = std::numeric_limits<std::int32_t>::max();
 
@@ -103,9 +107,49 @@ double read_guidance(JsonObject object) {
   return off_at;
 }
 
+// A phrase as split_words() gives it back, so that it can be found in a prompt.
+std::string read_phrase(const json& value, const JsonPlace& place) {
+  const std::string phrase = read_text(value, place);
+  std::string words;
+  for (const std::string_view word : split_words(phrase)) words += (words.empty() ? "" : " ") + lower_ascii(word);
+  if (phrase != words) place.fail(describe(value), "words in lower case with one space between them");
+  return phrase;
+}
+
+ExclusiveGroup read_exclusive_group(const json& value, const JsonPlace& place) {
+  ExclusiveGroup group;
+  std::set<std::string> seen;
+  const json& values = read_array(value, place, 2, kMaxExclusiveValues);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const json& phrases = read_array(values[i], place.index(i), 1, kMaxPhrases);
+    group.emplace_back();
+    for (std::size_t j = 0; j < phrases.size(); ++j) {
+      const JsonPlace at = place.index(i).index(j);
+      group.back().push_back(read_phrase(phrases[j], at));
+      if (!seen.insert(group.back().back()).second) at.fail(describe(phrases[j]) + " again", "each phrase once");
+    }
+  }
+  return group;
+}
+
+std::map<std::string, ExclusiveGroup> read_exclusive_words(const json& value, const JsonPlace& place) {
+  if (!value.is_object() || value.size() > kMaxExclusiveGroups) {
+    place.fail(describe(value), "an object of at most " + std::to_string(kMaxExclusiveGroups) + " groups");
+  }
+  std::map<std::string, ExclusiveGroup> groups;
+  for (const auto& item : value.items()) {
+    const JsonPlace group = place.key(describe(item.key()));
+    groups[read_text(item.key(), group)] = read_exclusive_group(item.value(), group);
+  }
+  return groups;
+}
+
 void read_text_settings(JsonObject object, Manifest* manifest) {
   manifest->text_length = object.small_integer("length", 1, kMaxTokens);
   manifest->zero_after_mask = object.boolean("zero_after_mask");
+  if (const json* groups = object.optional("exclusive_words"); groups != nullptr) {
+    manifest->exclusive_words = read_exclusive_words(*groups, object.place().key("exclusive_words"));
+  }
   if (manifest->text_length != manifest->tokenizer.max_length) {
     object.place().key("length").fail(std::to_string(manifest->text_length),
                                       "tokenizer.max_length, " + std::to_string(manifest->tokenizer.max_length));

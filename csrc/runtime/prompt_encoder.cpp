@@ -5,6 +5,7 @@
 
 #include "runtime/encoder_id.h"
 #include "runtime/symbols.h"
+#include "runtime/words.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -13,25 +14,44 @@ namespace {
 constexpr std::size_t kRecentPrompts = 8;  // the negative prompt and a few of the last ones
 
 std::string unknown_words_warning(const std::vector<std::string>& words) {
-  std::string list;
-  for (const std::string& word : words) list += (list.empty() ? "'" : ", '") + word + "'";
-  return "the model does not know " + list + " and will not see " + (words.size() == 1 ? "it." : "them.");
+  return "the model does not know " + quoted_list(words) + " and will not see " + (words.size() == 1 ? "it." : "them.");
+}
+
+// A prompt that says something, but nothing that the model knows. The end marker is the last of its tokens.
+bool all_unknown(const std::string& prompt, const Tokens& tokens, const TokenizerConfig& config) {
+  const bool blank = prompt.find_first_not_of(" \t\r\n") == std::string::npos;
+  return !blank && std::all_of(tokens.ids.begin(), tokens.ids.end() - 1,
+                               [&](std::int64_t id) { return config.unk_id.has_value() && id == *config.unk_id; });
 }
 
 }  // namespace
 
 PromptEncoder::PromptEncoder(const Bundle& bundle)
-    : bundle_(bundle), tokenizer_(make_tokenizer(bundle)), encoder_id_(text_encoder_id(bundle)) {}
+    : bundle_(bundle),
+      tokenizer_(make_tokenizer(bundle)),
+      exclusive_words_(bundle.manifest().exclusive_words),
+      encoder_id_(text_encoder_id(bundle)) {}
 
 PreparedPrompt PromptEncoder::prepare(const std::string& prompt, bool truncate) const {
-  const Tokens tokens = tokenizer_->encode(prompt);
   const TokenizerConfig& config = bundle_.manifest().tokenizer;
-  PreparedPrompt prepared{prompt, pad_tokens(tokens, config, truncate), {}};
-  if (!tokens.unknown_words.empty()) prepared.warnings.push_back(unknown_words_warning(tokens.unknown_words));
-  if (prepared.tokens.truncated) {
-    prepared.warnings.push_back("the prompt has " + std::to_string(tokens.ids.size()) + " tokens and was cut to " +
-                                std::to_string(config.max_length) + ".");
+  const FittedPrompt fitted = fit_prompt(*tokenizer_, config, prompt, truncate);
+  PreparedPrompt prepared = prepare(fitted, prompt);
+  if (all_unknown(prompt, fitted.tokens, config)) {
+    prepared.warnings.emplace_back("the model knows no word of the prompt; what the video shows is left to chance.");
   }
+  for (std::string& warning : exclusive_words_.warnings(fitted.seen)) prepared.warnings.push_back(std::move(warning));
+  return prepared;
+}
+
+PreparedPrompt PromptEncoder::prepare_negative(const std::string& prompt, bool truncate) const {
+  return prepare(fit_prompt(*tokenizer_, bundle_.manifest().tokenizer, prompt, truncate), prompt);
+}
+
+PreparedPrompt PromptEncoder::prepare(const FittedPrompt& fitted, const std::string& prompt) const {
+  PreparedPrompt prepared{prompt, fitted.padded, {}};
+  const std::vector<std::string>& unknown = fitted.tokens.unknown_words;
+  if (!unknown.empty()) prepared.warnings.push_back(unknown_words_warning(unknown));
+  if (!fitted.warning.empty()) prepared.warnings.push_back(fitted.warning);
   return prepared;
 }
 

@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "runtime/exclusive_words.h"
 #include "runtime/module_set.h"
+#include "runtime/prompt_length.h"
 #include "runtime/tokenizer.h"
 #include "vidrt/prompt_embeds.h"
 
@@ -27,6 +29,8 @@ class PromptEncoder {
 
   /// Tokenise and check. Throws InvalidArgument for invalid UTF-8 and for more tokens than the model takes.
   PreparedPrompt prepare(const std::string& prompt, bool truncate) const;
+  /// The same for what the video shall not show, which may be nothing, or many things that exclude each other.
+  PreparedPrompt prepare_negative(const std::string& prompt, bool truncate) const;
   /// Whether encode() would need the text encoder.
   bool cached(const PreparedPrompt& prompt) const;
   /// Run the text encoder (it must be loaded unless cached). The same tokens always give the same bits: prompts are
@@ -41,8 +45,11 @@ class PromptEncoder {
     std::shared_ptr<const PromptEmbeds> embeds;
   };
 
+  PreparedPrompt prepare(const FittedPrompt& fitted, const std::string& prompt) const;
+
   const Bundle& bundle_;  // owned by the pipeline, which outlives this
   std::unique_ptr<Tokenizer> tokenizer_;
+  ExclusiveWords exclusive_words_;
   std::string encoder_id_;
   std::list<Entry> recent_;  // newest first
 };

@@ -31,15 +31,10 @@ std::unique_ptr<Tokenizer> make_tokenizer(const Bundle& bundle) {
   return load_tokenizer(bundle.manifest().tokenizer, bundle.path());
 }
 
-PaddedTokens pad_tokens(const Tokens& tokens, const TokenizerConfig& config, bool truncate) {
+PaddedTokens pad_tokens(const Tokens& tokens, const TokenizerConfig& config) {
   const auto max_length = static_cast<std::size_t>(config.max_length);
   PaddedTokens padded;
   padded.truncated = tokens.ids.size() > max_length;
-  if (padded.truncated && !truncate) {
-    throw InvalidArgument("the prompt has " + std::to_string(tokens.ids.size()) +
-                          " tokens, the end marker included, but this model takes " + std::to_string(max_length) +
-                          "; shorten it, or set truncate to cut it.");
-  }
   padded.input_ids.assign(max_length, config.pad_id);
   padded.attention_mask.assign(max_length, 0);
   const std::size_t kept = std::min(tokens.ids.size(), max_length);

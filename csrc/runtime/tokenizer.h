@@ -36,8 +36,7 @@ struct PaddedTokens {
   bool truncated = false;
 };
 
-/// Pad to config.max_length. Overlong tokens throw InvalidArgument that names both lengths, or, with `truncate`, are
-/// cut with the end marker kept as the last token.
-PaddedTokens pad_tokens(const Tokens& tokens, const TokenizerConfig& config, bool truncate);
+/// Pad to config.max_length. Overlong tokens are cut with the end marker kept as the last token (but see fit_prompt()).
+PaddedTokens pad_tokens(const Tokens& tokens, const TokenizerConfig& config);
 
 }  // namespace vidrt

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/utf8.h"
+#include "runtime/words.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -13,13 +14,6 @@ constexpr std::size_t kMaxWords = 1000000;
 [[noreturn]] void fail(const std::string& file, const std::string& what) {
   throw BundleError("'" + file + "' is no vocabulary: " + what +
                     "; expected one token a line in UTF-8, each once. Fetch or export the bundle again.");
-}
-
-char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool in_word(char c) {
-  const char lower = ascii_lower(c);
-  return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '\'' || static_cast<unsigned char>(c) >= 0x80;
 }
 
 void add_once(const std::string& word, std::vector<std::string>* words) {
@@ -53,15 +47,9 @@ WordlevelTokenizer::WordlevelTokenizer(const TokenizerConfig& config, const std:
 Tokens WordlevelTokenizer::encode(const std::string& text) const {
   require_utf8(text);
   Tokens tokens;
-  for (auto begin = text.begin(); begin != text.end();) {
-    const auto word_begin = std::find_if(begin, text.end(), in_word);
-    const auto word_end = std::find_if_not(word_begin, text.end(), in_word);
-    begin = word_end;
-    if (word_begin == word_end) break;
-    const std::string written(word_begin, word_end);
-    std::string word = written;
-    std::transform(word.begin(), word.end(), word.begin(), ascii_lower);
-    const auto found = ids_.find(word);
+  for (const std::string_view word : split_words(text)) {
+    const std::string written(word);
+    const auto found = ids_.find(lower_ascii(word));
     if (found != ids_.end()) {
       tokens.ids.push_back(found->second);
       continue;

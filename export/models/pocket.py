@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from vidrt.engine.errors import InvalidArgument
 from vidrt.export.pocket import captions
 from vidrt.export.pocket.checkpoint import Networks, load_networks, random_networks
 from vidrt.export.pocket.config import SPATIAL_RATIO, TEMPORAL_RATIO, PocketConfig
-from vidrt.export.pocket.trainer import CheckpointError
 from vidrt.export.pocket.vae import CacheSpec, FirstStep, ImageEncoder, NextStep
 from vidrt.export.registry import Family, ModelSource
 from vidrt.export.samples import mask, normal, token_ids, uniform
@@ -23,10 +21,7 @@ def load(source: ModelSource) -> BundleSpec:
     """The declaration for a checkpoint that pocket training wrote, or for random weights."""
     if source.checkpoint is None:
         return bundle_spec(random_networks(PocketConfig(), source.seed))
-    try:
-        return bundle_spec(load_networks(source.checkpoint))
-    except CheckpointError as error:
-        raise InvalidArgument(str(error)) from error
+    return bundle_spec(load_networks(source.checkpoint))
 
 
 def bundle_spec(networks: Networks) -> BundleSpec:
@@ -73,6 +68,7 @@ def bundle_spec(networks: Networks) -> BundleSpec:
             fps=8,
         ),
         zero_after_mask=True,
+        exclusive_words=captions.EXCLUSIVE_WORDS,
     )
 
 

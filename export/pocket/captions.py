@@ -32,6 +32,17 @@ MOTIONS = {
 }
 SPEEDS = {"slow": ["slowly"], "fast": ["quickly", "fast"]}
 BACKGROUNDS = {"dark": ["dark", "black"], "light": ["light", "white"]}
+EXCLUSIVE_WORDS: dict[str, list[list[str]]] = {
+    "shape": list(SHAPES.values()),
+    "colour": list(COLOURS.values()),
+    "size": list(SIZES.values()),
+    "motion": [["left"], ["right"], ["up", "upwards"], ["down", "downwards"], ["still", "not moving"],
+               ["circling", "circles"]],
+    "speed": [*SPEEDS.values(), ["still", "not moving"]],
+    "background": list(BACKGROUNDS.values()),
+}  # fmt: skip
+"""A clip shows one of each, so a prompt that names two of a kind contradicts itself. Motions stand here by the words
+that tell them apart; what stands still has no speed."""
 DROP_PROBABILITY = 0.15
 """How often size, speed and background are left out of a caption, so that short prompts work."""
 

@@ -11,10 +11,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from vidrt.export.errors import CheckpointError
+
 from .config import DenoiserConfig, PocketConfig, TextConfig, VaeConfig
 from .denoiser import Denoiser
 from .text_encoder import TextEncoder
-from .trainer import CheckpointError
 from .vae import VaeDecoder, VaeEncoder
 
 

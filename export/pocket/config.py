@@ -27,7 +27,10 @@ class VaeConfig:
 
 @dataclasses.dataclass(frozen=True)
 class DenoiserConfig:
-    """Text-conditioned 3D U-Net with one level below the latents' resolution."""
+    """Text-conditioned 3D U-Net with one level below the latents' resolution.
+
+    `norm_first` is the order in its blocks (layers.SeparableBlock); block_order.py compares it with the other.
+    """
 
     latent_channels: int = 8
     text_width: int = 128
@@ -37,6 +40,7 @@ class DenoiserConfig:
     outer_blocks: int = 2
     middle_blocks: int = 4
     heads: int = 4
+    norm_first: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from rich.progress import track
 from torch import Tensor
 
 from .captions import Attributes, training_attributes
@@ -72,7 +73,8 @@ def draw_clips(folder: Path, count: int, seed: int, size: ClipSize) -> None:
     frames = np.empty((count, size.num_frames, size.height, size.width, 3), np.uint8)
     masks = np.empty(frames.shape[:-1], np.uint8)
     drawn: list[list[str]] = []
-    for index, (attributes, clip, mask) in enumerate(draw(training_attributes(), count, seed, size)):
+    clips = track(draw(training_attributes(), count, seed, size), f"drawing {folder.name}", count)
+    for index, (attributes, clip, mask) in enumerate(clips):
         frames[index] = clip
         masks[index] = np.rint(mask * 255)
         drawn.append(list(vars(attributes).values()))

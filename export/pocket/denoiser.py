@@ -83,13 +83,18 @@ class CrossAttention(nn.Module):
         return x + self.out(mixed.transpose(-1, -2).reshape(b, c, t, h, w))
 
 
+def separable_block(config: DenoiserConfig, width: int) -> SeparableBlock:
+    """A block of the denoiser: not causal, conditioned."""
+    return SeparableBlock(width, causal=False, condition=config.condition_width, norm_first=config.norm_first)
+
+
 class MiddleBlock(nn.Module):
     """A separable block, then attention to the prompt and to the clip itself."""
 
     def __init__(self, config: DenoiserConfig) -> None:
         super().__init__()
         width = config.middle_width
-        self.block = SeparableBlock(width, causal=False, condition=config.condition_width)
+        self.block = separable_block(config, width)
         self.cross = CrossAttention(width, config.text_width, config.heads)
         self.attention = SelfAttention(width, config.heads)
 
@@ -109,12 +114,12 @@ class Denoiser(nn.Module):
         self.time_out = nn.Linear(condition, condition)
         self.text_pool = nn.Linear(config.text_width, condition)
         self.stem = Pointwise(config.latent_channels, width)
-        self.before = nn.ModuleList(SeparableBlock(width, False, condition) for _ in range(config.outer_blocks))
+        self.before = nn.ModuleList(separable_block(config, width) for _ in range(config.outer_blocks))
         self.down = Pointwise(4 * width, middle)
         self.middle = nn.ModuleList(MiddleBlock(config) for _ in range(config.middle_blocks))
         self.up = Pointwise(middle, 4 * width)
         self.merge = Pointwise(2 * width, width)
-        self.after = nn.ModuleList(SeparableBlock(width, False, condition) for _ in range(config.outer_blocks))
+        self.after = nn.ModuleList(separable_block(config, width) for _ in range(config.outer_blocks))
         self.norm = ChannelRmsNorm(width)
         self.film = Film(condition, width)
         self.head = Pointwise(width, config.latent_channels, std=1e-3)

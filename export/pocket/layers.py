@@ -88,10 +88,16 @@ class Film(nn.Module):
 
 
 class SeparableBlock(nn.Module):
-    """x + pw2(SiLU(pw1(dw(film(norm(x)))))): depthwise feeds pointwise directly, so the two can run as one operator."""
+    """x + pw2(SiLU(pw1(dw(film(norm(x)))))): depthwise feeds pointwise directly, so the two can run as one operator.
 
-    def __init__(self, channels: int, causal: bool, condition: int | None = None, expansion: int = 2) -> None:
+    With `norm_first` off, x + pw2(SiLU(pw1(film(norm(dw(x)))))): the same weights in another order (block_order.py).
+    """
+
+    def __init__(
+        self, channels: int, causal: bool, condition: int | None = None, expansion: int = 2, norm_first: bool = True
+    ) -> None:
         super().__init__()
+        self.norm_first = norm_first
         self.norm = ChannelRmsNorm(channels)
         self.film = None if condition is None else Film(condition, channels)
         self.depthwise = DepthwiseConv(channels, causal)
@@ -100,15 +106,24 @@ class SeparableBlock(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Process a whole clip; condition (B,T,D) where the block was made with one."""
-        y = self.norm(x)
-        if self.film is not None and condition is not None:
-            y = self.film(y, condition)
-        return x + self.project(F.silu(self.expand(self.depthwise(y))))
+        if self.norm_first:
+            y = self.depthwise(self._normed(x, condition))
+        else:
+            y = self._normed(self.depthwise(x), condition)
+        return x + self.project(F.silu(self.expand(y)))
 
     def step(self, x: Tensor, cache: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Process the next frames of a clip; see DepthwiseConv.step."""
-        y, cache = self.depthwise.step(self.norm(x), cache)
+        """Process the next frames of a clip, without a condition; see DepthwiseConv.step."""
+        if self.norm_first:
+            y, cache = self.depthwise.step(self._normed(x, None), cache)
+        else:
+            y, cache = self.depthwise.step(x, cache)
+            y = self._normed(y, None)
         return x + self.project(F.silu(self.expand(y))), cache
+
+    def _normed(self, x: Tensor, condition: Tensor | None) -> Tensor:
+        y = self.norm(x)
+        return y if self.film is None or condition is None else self.film(y, condition)
 
 
 def space_to_depth(x: Tensor, time: int, space: int) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import torch
 import typer
+from rich.progress import track
 from torch import Tensor
 
 from .captions import vocabulary
@@ -18,7 +19,8 @@ from .dataset import DrawnClips, draw_clips, has_latents, load_clips, load_frame
 from .loss_plot import plot_losses
 from .losses import Autoencoder, AutoencoderLoss, DecoderLoss, FlowLoss, TextToLatents, to_frames
 from .render import ClipSize
-from .trainer import CheckpointError, Trainer, TrainOptions
+from .told_errors import told_errors
+from .trainer import Trainer, TrainOptions
 
 ENCODE_FRAMES = 32 * 17
 """Frames encoded at once, about."""
@@ -80,7 +82,7 @@ def encode(clips: Path, networks: Networks) -> Tensor:
     frames = load_frames(clips)
     batch = max(1, ENCODE_FRAMES // frames.shape[1])
     means = []
-    for start in range(0, len(frames), batch):
+    for start in track(range(0, len(frames), batch), f"encoding {clips.name}"):
         with torch.autocast("cpu", torch.bfloat16):
             means.append(networks.vae_encoder(to_frames(frames[start : start + batch]))[0].float())
     return torch.cat(means)
@@ -160,14 +162,12 @@ def run(
         raise typer.BadParameter(f"{len(vocabulary())} words do not fit {config.text.vocab_size} embeddings.")
     plan = Plan(vae_steps, denoiser_steps, decoder_steps, vae_batch, denoiser_batch, learning_rate, seed)
     try:
-        networks = random_networks(config, seed) if start_from is None else bundle_networks(start_from, config)
-        out.mkdir(parents=True, exist_ok=True)
-        keep_freed_memory()
-        enable_training_kernel()
-        train(out, networks, plan, clips, autoencoder_is_trained=start_from is not None)
-    except (CheckpointError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
+        with told_errors():
+            networks = random_networks(config, seed) if start_from is None else bundle_networks(start_from, config)
+            out.mkdir(parents=True, exist_ok=True)
+            keep_freed_memory()
+            enable_training_kernel()
+            train(out, networks, plan, clips, autoencoder_is_trained=start_from is not None)
     except KeyboardInterrupt:
         plot_losses(out)
         typer.echo(f"stopped; run the same command again to go on from {out}.", err=True)

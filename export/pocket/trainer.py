@@ -17,9 +17,10 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from vidrt.export.errors import CheckpointError
 
-class CheckpointError(RuntimeError):
-    """A checkpoint that cannot be read or belongs to another run."""
+LOGGED_STEPS = 50
+"""Steps whose mean loss is a line of the log; fewer at the end of a stage."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,21 +39,27 @@ class TrainOptions:
 
 @contextlib.contextmanager
 def interrupt_flag() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets instead of breaking off what runs; the second breaks off as ever."""
+    """An event that the first Ctrl-C or SIGTERM sets instead of breaking off what runs; a second one breaks off."""
     flag = threading.Event()
     if threading.current_thread() is not threading.main_thread():  # which alone may have handlers
         yield flag
         return
 
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
     def set_flag(*_: object) -> None:
-        signal.signal(signal.SIGINT, before)
+        restore()
         flag.set()
 
-    before = signal.signal(signal.SIGINT, set_flag)
+    # A job that a script put in the background ignores SIGINT, and shall.
+    numbers = [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, set_flag) for number in numbers}
     try:
         yield flag
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()
 
 
 class Trainer:
@@ -147,27 +154,36 @@ class Trainer:
         """Train to the last step, saving now and then.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C; the step was ended and saved first. A second Ctrl-C does not wait.
+            KeyboardInterrupt: Ctrl-C or SIGTERM; the step was ended and saved first. A second one does not wait.
             CheckpointError: the loss is no number, or a checkpoint cannot be written.
         """
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        saved, window = time.monotonic(), []
+        begun, first_step = time.monotonic(), self.step
+        saved, window = begun, []
         with Progress(*columns) as progress, interrupt_flag() as interrupted:
             task = progress.add_task(self.name, total=self.options.steps, completed=self.step)
             while self.step < self.options.steps and not interrupted.is_set():
                 window.append(self.train_step(loss_of))
-                if len(window) == 50:
-                    self._log(sum(window) / len(window))
-                    progress.update(task, description=f"{self.name} loss {sum(window) / len(window):.4f}")
+                if len(window) == LOGGED_STEPS or self.step == self.options.steps or interrupted.is_set():
+                    loss = self._log(window)
+                    progress.update(task, description=f"{self.name} loss {loss:.4f}")
                     window.clear()
                 progress.update(task, completed=self.step)
                 if time.monotonic() - saved > self.options.save_seconds:
                     self.save()
                     saved = time.monotonic()
+                    if not progress.console.is_terminal:  # where no bar is drawn
+                        progress.console.print(self._progress_line(begun, first_step))
         self.save()
         if interrupted.is_set():
             raise KeyboardInterrupt
 
-    def _log(self, loss: float) -> None:
+    def _progress_line(self, begun: float, first_step: int) -> str:
+        left = (time.monotonic() - begun) / (self.step - first_step) * (self.options.steps - self.step)
+        return f"{self.name}: step {self.step} of {self.options.steps}, saved; {left / 60:.0f} minutes left"
+
+    def _log(self, losses: list[float]) -> float:
+        loss = sum(losses) / len(losses)
         with self.log_path.open("a") as file:
             file.write(json.dumps({"step": self.step, "loss": loss, "time": time.time()}) + "\n")
+        return loss

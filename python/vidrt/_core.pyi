@@ -97,6 +97,7 @@ class Manifest:
     guidance_off_at: Final[float]
     text_length: Final[int]
     zero_after_mask: Final[bool]
+    exclusive_words: Final[dict[str, list[list[str]]]]
     image_conditioning: Final[str]
     defaults: Final[Defaults]
     data_files: Final[dict[str, DataFile]]
@@ -124,6 +125,8 @@ class PaddedTokens:
 class Tokenizer:
     def __init__(self, bundle: Bundle) -> None: ...
     def encode(self, text: str) -> Tokens: ...
+    def fit(self, prompt: str, config: TokenizerConfig, truncate: bool = False) -> PaddedTokens:
+        """Tokenise a prompt and pad or cut it. Raises InvalidArgument for one that is too long and may not be cut."""
 
 def load_tokenizer(
     folder: str | os.PathLike[str],
@@ -137,8 +140,6 @@ def load_tokenizer(
     added_tokens: dict[str, int] = {},
 ) -> Tokenizer:
     """A tokenizer without a bundle around it."""
-
-def pad_tokens(tokens: Tokens, config: TokenizerConfig, truncate: bool = False) -> PaddedTokens: ...
 
 class PromptEmbeds:
     """The text encoder's output for one prompt.

@@ -105,6 +105,16 @@ TEST_F(CApi, VideoInformationSaysWhatMadeIt) {
   EXPECT_EQ(vidrt_video_warning(video.get(), -1), nullptr);
 }
 
+TEST_F(CApi, APromptThatContradictsItselfIsAWarning) {
+  c_client_log log{};
+  vidrt_video* raw = nullptr;
+  ASSERT_EQ(c_client_generate(pipeline.get(), "red blue circle", &log, &raw), VIDRT_OK) << vidrt_last_error();
+  const Owned<vidrt_video> video(raw);
+  EXPECT_EQ(log.warnings, 1);
+  ASSERT_EQ(info_of(video.get()).num_warnings, 1);
+  EXPECT_NE(std::strstr(vidrt_video_warning(video.get(), 0), "more than one colour: 'red', 'blue'"), nullptr);
+}
+
 TEST_F(CApi, FramesAreFoundByIndex) {
   const Owned<vidrt_video> video = generate(options());
   const vidrt_video_info info = info_of(video.get());

@@ -48,6 +48,8 @@ TEST(ManifestReader, ReadsEveryFieldOfAValidManifest) {
   EXPECT_EQ(manifest.guidance_off_at, 1.0);
   EXPECT_EQ(manifest.text_length, 16);
   EXPECT_TRUE(manifest.zero_after_mask);
+  ASSERT_EQ(manifest.exclusive_words.size(), 2U);
+  EXPECT_EQ(manifest.exclusive_words.at("colour"), (ExclusiveGroup{{"red"}, {"blue"}, {"green", "lime green"}}));
   EXPECT_EQ(manifest.image_conditioning, "none");
   EXPECT_EQ(manifest.defaults.num_frames, 9);
   EXPECT_EQ(manifest.defaults.fps, 8.0);
@@ -70,15 +72,18 @@ TEST(ManifestReader, WhatMayBeLeftOutMayBeLeftOut) {
   manifest.erase("created_by");
   manifest["tokenizer"].erase("unk_id");
   manifest["tokenizer"].erase("added_tokens");
+  manifest["text"].erase("exclusive_words");
   manifest["modules"]["denoiser"]["variants"][0]["parity"] = nullptr;
   const Manifest read = parse_manifest(manifest.dump(), "m.json");
   EXPECT_FALSE(read.tokenizer.unk_id.has_value());
+  EXPECT_TRUE(read.exclusive_words.empty());
   EXPECT_FALSE(read.modules.at("denoiser").variants[0].parity.has_value());
 }
 
 TEST(ManifestReader, EveryOtherKeyIsNeeded) {
   const json valid = make_toy_bundle().manifest;
-  const std::vector<std::string> optional{"/extra", "/created_by", "/tokenizer/unk_id", "/tokenizer/added_tokens"};
+  const std::vector<std::string> optional{"/extra", "/created_by", "/tokenizer/unk_id", "/tokenizer/added_tokens",
+                                          "/text/exclusive_words"};
   const json flat = valid.flatten();
   std::set<std::string> tried;
   for (const auto& item : flat.items()) {
@@ -86,9 +91,10 @@ TEST(ManifestReader, EveryOtherKeyIsNeeded) {
       const bool in_array = valid.at(pointer.parent_pointer()).is_array();
       const bool free_form = pointer.to_string().rfind("/created_by", 0) == 0;
       const bool scheduler = pointer.parent_pointer() == Pointer("/scheduler") && pointer.back() != "_class_name";
-      const bool data_file = pointer.parent_pointer() == Pointer("/data_files");
+      const bool named = pointer.parent_pointer() == Pointer("/data_files") ||
+                         pointer.parent_pointer() == Pointer("/text/exclusive_words");
       if (!tried.insert(pointer.to_string()).second) break;
-      if (in_array || free_form || scheduler || data_file) continue;
+      if (in_array || free_form || scheduler || named) continue;
       if (std::find(optional.begin(), optional.end(), pointer.to_string()) != optional.end()) continue;
       json manifest = valid;
       manifest.at(pointer.parent_pointer()).erase(pointer.back());
@@ -118,6 +124,23 @@ TEST(ManifestReader, NoValueMayBeOfAnotherType) {
     }
   }
   EXPECT_GT(tried, 300);
+}
+
+TEST(ManifestReader, ExclusiveWordsAreLimitedInNumber) {
+  json manifest = make_toy_bundle().manifest;
+  const auto words = [](std::size_t count) {
+    json values = json::array();
+    for (std::size_t i = 0; i < count; ++i) values.push_back({"w" + std::to_string(i)});
+    return values;
+  };
+  json& groups = manifest["text"]["exclusive_words"];
+  groups["shape"] = words(256);
+  EXPECT_NO_THROW(parse_manifest(manifest.dump(), "m.json"));
+  groups["shape"] = words(257);
+  EXPECT_TRUE(names(refused(manifest), {"text.exclusive_words.\"shape\": got an array of 257"}));
+  groups = json::object();
+  for (int i = 0; i < 65; ++i) groups["g" + std::to_string(i)] = words(2);
+  EXPECT_TRUE(names(refused(manifest), {"text.exclusive_words: got an object", "64 groups"}));
 }
 
 struct Fault {
@@ -171,6 +194,17 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"BatchOrder", "/guidance/batch_order", {"positive", "negative"}, "[\"negative\", \"positive\"]"},
         Fault{"NegativeOffAt", "/guidance/off_at", -0.5, "guidance.off_at: got -0.5"},
         Fault{"TextLengthUnlikeTokenizer", "/text/length", 15, "tokenizer.max_length, 16"},
+        Fault{"ExclusiveWordsAList", "/text/exclusive_words", json::array(), "an object of at most 64 groups"},
+        Fault{"ExclusiveGroupOfOne", "/text/exclusive_words/shape", {{"circle"}}, "an array of 2 to 256"},
+        Fault{"ExclusiveGroupWithEscapes", "/text/exclusive_words/\x1b[2J", {{"a"}, {"b"}}, "without control"},
+        Fault{"ExclusiveGroupWithoutName", "/text/exclusive_words/", {{"a"}, {"b"}}, "1 to 256 bytes"},
+        Fault{"ExclusiveValueWithoutWords", "/text/exclusive_words/colour/1", json::array(), "an array of 1 to 64"},
+        Fault{"EmptyPhrase", "/text/exclusive_words/colour/0/0", "", "1 to 256 bytes"},
+        Fault{"HugePhrase", "/text/exclusive_words/colour/0/0", std::string(1000, 'x'), "1 to 256 bytes"},
+        Fault{"PhraseInUpperCase", "/text/exclusive_words/colour/0/0", "Red", "words in lower case"},
+        Fault{"PhraseThatNoPromptHolds", "/text/exclusive_words/colour/0/0", "dark-red", "words in lower case"},
+        Fault{"PhraseWithTwoSpaces", "/text/exclusive_words/colour/0/0", "dark  red", "one space between"},
+        Fault{"PhraseOfTwoValues", "/text/exclusive_words/colour/0/0", "blue", "colour\"[1][0]: got \"blue\" again"},
         Fault{"UnknownConditioning", "/image_conditioning", "all", "one of: none, first_latent_frame"},
         Fault{"DefaultOffTheGrid", "/defaults/height", 9, "a value that limits.height allows"},
         Fault{"DefaultOutside", "/defaults/num_frames", 100001, "defaults.num_frames: got 100001"},

@@ -21,6 +21,13 @@ class BadOptionsTest : public PipelineFixture {
     EXPECT_NO_THROW(pipeline.generate(prompt_options()));
     return message;
   }
+
+  std::vector<std::string> warnings_of(const std::string& prompt, const std::string& negative_prompt = "") {
+    GenerateOptions options = prompt_options();
+    options.prompt = prompt;
+    options.negative_prompt = negative_prompt;
+    return open().generate(options).metadata.warnings;
+  }
 };
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
@@ -69,6 +76,43 @@ TEST_F(BadOptionsTest, WordsTheModelDoesNotKnowAreAWarningThatNamesThem) {
   ASSERT_FALSE(warnings.empty());
   EXPECT_TRUE(contains(warnings.front(), "'Hippopotamus'")) << warnings.front();
   EXPECT_EQ(video.metadata.warnings, warnings);
+}
+
+TEST_F(BadOptionsTest, APromptThatContradictsItselfIsAWarningThatNamesBoth) {
+  EXPECT_EQ(warnings_of("a red circle moves left"), std::vector<std::string>{});
+  const std::vector<std::string> warnings = warnings_of("a Red circle, BLUE circle moves");
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_TRUE(contains(warnings[0], "more than one colour: 'red', 'blue'; the model shows one")) << warnings[0];
+  EXPECT_EQ(warnings_of("a red circle blue square").size(), 2U);
+}
+
+TEST_F(BadOptionsTest, ANegativePromptMayNameThingsThatExcludeEachOther) {
+  EXPECT_EQ(warnings_of("red circle", "blue green square circle"), std::vector<std::string>{});
+  EXPECT_EQ(warnings_of("red circle", "zebra").size(), 1U);
+}
+
+TEST_F(BadOptionsTest, APromptOfWhichTheModelKnowsNothingIsAWarning) {
+  for (const char* prompt : {"\xe4\xb8\x80\xe4\xb8\xaa\xe7\xba\xa2", "Zebra? Yak!", "...", "-"}) {
+    const std::vector<std::string> warnings = warnings_of(prompt);
+    ASSERT_FALSE(warnings.empty()) << prompt;
+    EXPECT_TRUE(contains(warnings.back(), "knows no word of the prompt")) << warnings.back();
+  }
+  for (const std::string& warning : warnings_of("red zebra")) EXPECT_FALSE(contains(warning, "no word of"));
+  Callbacks callbacks;
+  callbacks.on_warning = [](const std::string& warning) { ADD_FAILURE() << warning; };
+  open().encode_prompt("", false, callbacks);  // a negative prompt may say nothing
+}
+
+TEST_F(BadOptionsTest, WhatIsCutIsNamedAndCannotContradict) {
+  GenerateOptions options = prompt_options();
+  options.prompt.clear();
+  for (int i = 0; i < 15; ++i) options.prompt += "red ";
+  options.prompt += "blue circle";
+  EXPECT_TRUE(contains(refused(options), "takes 16: 15 of its 17 words. It would not see 'blue circle'; shorten"));
+  options.truncate = true;
+  const std::vector<std::string> warnings = open().generate(options).metadata.warnings;
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_TRUE(contains(warnings[0], "15 of its 17 words. It does not see 'blue circle'.")) << warnings[0];
 }
 
 TEST_F(BadOptionsTest, GuidanceThatIsNotFiniteOrNegativeIsRefused) {

@@ -82,18 +82,15 @@ TEST(Wordlevel, TheLastLineNeedsNoEnd) {
 TEST(PadTokens, PadsToTheLengthAndMarksWhatIsReal) {
   TokenizerConfig padded = config();
   padded.pad_id = 7;
-  const PaddedTokens tokens = pad_tokens({{3, 2}, {}}, padded, false);
+  const PaddedTokens tokens = pad_tokens({{3, 2}, {}}, padded);
   EXPECT_EQ(tokens.input_ids, (Ids{3, 2, 7, 7}));
   EXPECT_EQ(tokens.attention_mask, (Ids{1, 1, 0, 0}));
   EXPECT_FALSE(tokens.truncated);
-  EXPECT_EQ(pad_tokens({{3, 4, 3, 2}, {}}, padded, false).attention_mask, (Ids{1, 1, 1, 1}));
+  EXPECT_EQ(pad_tokens({{3, 4, 3, 2}, {}}, padded).attention_mask, (Ids{1, 1, 1, 1}));
 }
 
-TEST(PadTokens, OverlongTokensNameBothLengthsOrAreCutWithTheEndMarkerKept) {
-  const Tokens tokens{{3, 4, 3, 4, 3, 2}, {}};
-  EXPECT_TRUE(
-      names(message_of<InvalidArgument>([&] { pad_tokens(tokens, config(), false); }), {"6 tokens", "takes 4"}));
-  const PaddedTokens cut = pad_tokens(tokens, config(), true);
+TEST(PadTokens, OverlongTokensAreCutWithTheEndMarkerKept) {
+  const PaddedTokens cut = pad_tokens({{3, 4, 3, 4, 3, 2}, {}}, config());
   EXPECT_EQ(cut.input_ids, (Ids{3, 4, 3, 2}));
   EXPECT_EQ(cut.attention_mask, (Ids{1, 1, 1, 1}));
   EXPECT_TRUE(cut.truncated);

@@ -77,6 +77,24 @@ def test_the_same_model_gives_the_same_bytes(miniature: BundleSpec, miniature_bu
     assert [graph.module for graph in summary.graphs] == ["text_encoder", "denoiser", "vae_decoder"]
 
 
+def test_words_that_exclude_each_other_reach_the_manifest_where_there_are_any(
+    miniature: BundleSpec, miniature_bundle: Path, tmp_path: Path
+) -> None:
+    words = {"colour": (("red",), ("blue", "sky blue"))}
+    export_bundle(dataclasses.replace(miniature, exclusive_words=words), tmp_path / "bundle", ExportOptions())
+    assert vidrt.Bundle(tmp_path / "bundle").manifest.exclusive_words == {"colour": [["red"], ["blue", "sky blue"]]}
+    assert "exclusive_words" not in json.loads((miniature_bundle / "manifest.json").read_text())["text"]
+
+
+def test_a_phrase_that_no_prompt_can_hold_fails_the_export(miniature: BundleSpec, tmp_path: Path) -> None:
+    words = {"colour": [["Red"], ["blue"]]}
+    with pytest.raises(
+        vidrt.BundleError, match=r'exclusive_words\."colour"\[0\]\[0\]: got "Red", expected words in lower'
+    ):
+        export_bundle(dataclasses.replace(miniature, exclusive_words=words), tmp_path / "bundle", ExportOptions())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_fp32_storage_keeps_every_bit_and_needs_no_casts_of_weights(miniature: BundleSpec, tmp_path: Path) -> None:
     before = {name: tensor.clone() for name, tensor in miniature.networks["denoiser"].state_dict().items()}
     export_bundle(miniature, tmp_path / "bundle", ExportOptions(storage="fp32"))

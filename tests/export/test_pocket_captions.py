@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import json
 import random
 from pathlib import Path
@@ -13,6 +15,7 @@ import vidrt
 from vidrt.export.pocket.captions import (
     BACKGROUNDS,
     COLOURS,
+    EXCLUSIVE_WORDS,
     MOTIONS,
     SHAPES,
     SIZES,
@@ -74,6 +77,31 @@ def test_the_cores_tokenizer_gives_the_ids_of_training(pocket_bundle: Path) -> N
     texts += [" ".join(rng.choices(alphabet, k=rng.randint(1, 12))) for _ in range(3000)]
     for text in texts:
         assert list(tokenizer.encode(text).ids) == tokenize(text, WORDS, 10**6), text
+
+
+def contradictions(text: str) -> dict[str, set[int]]:
+    """Of each kind of which a text names several values, their indices."""
+    named = {}
+    for kind, values in EXCLUSIVE_WORDS.items():
+        table = {str(index): phrases for index, phrases in enumerate(values)}
+        named[kind] = {int(index) for index in said(text, table)}
+    return {kind: values for kind, values in named.items() if len(values) > 1}
+
+
+def test_a_caption_names_one_of_each_kind_and_two_captions_together_contradict_each_other() -> None:
+    rng = random.Random(3)
+    for attributes in all_attributes():
+        for _ in range(4):
+            assert contradictions(caption(attributes, rng)) == {}
+    for name, table in {**TABLES, "background": BACKGROUNDS}.items():
+        for first, second in itertools.combinations(table, 2):
+            one = Attributes("circle", "red", "small", "left", "slow", "dark")
+            texts = [caption(dataclasses.replace(one, **{name: value}), rng, drop=0.0) for value in (first, second)]
+            assert name in contradictions(" ".join(texts)), texts
+
+
+def test_the_shipped_bundle_warns_of_what_captions_never_say(pocket_bundle: Path) -> None:
+    assert vidrt.Bundle(pocket_bundle).manifest.exclusive_words == EXCLUSIVE_WORDS
 
 
 def test_held_out_combinations_are_real_and_never_trained() -> None:

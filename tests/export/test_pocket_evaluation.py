@@ -19,8 +19,17 @@ from vidrt.export.pocket.captions import Attributes, all_attributes, held_out
 from vidrt.export.pocket.checkpoint import bundle_networks
 from vidrt.export.pocket.config import PocketConfig
 from vidrt.export.pocket.dataset import draw_clips, load_frames
+from vidrt.export.pocket.evaluation import few_steps
 from vidrt.export.pocket.evaluation.autoencoder import Reconstruction, reconstruct
-from vidrt.export.pocket.evaluation.evaluate import HELD_OUT_EVERY, Judged, Setting, ask, evaluate, judge_real
+from vidrt.export.pocket.evaluation.evaluate import (
+    HELD_OUT_EVERY,
+    Judged,
+    Setting,
+    ask,
+    evaluate,
+    judge_generated,
+    judge_real,
+)
 from vidrt.export.pocket.evaluation.measures import centres, count_objects, measure, object_mask
 from vidrt.export.pocket.evaluation.memorisation import coarse, draw_coarse, nearest, nearness
 from vidrt.export.pocket.evaluation.probe import VALUES, Probe, ProbeOptions, to_input, train_probe
@@ -157,13 +166,13 @@ def test_an_evaluation_of_the_shipped_model_writes_its_report(
     probe: Probe, pocket_bundle: Path, tmp_path: Path
 ) -> None:
     pipe = vidrt.TextToVideoPipeline(pocket_bundle, threads=1)
-    seen: list[int] = []
+    seen: list[np.ndarray] = []
     results = [evaluate(pipe, probe, setting, 5, seen.append) for setting in (Setting(9, 64, 10), Setting(9, 32, 1))]
-    assert seen == [*range(1, 11), 1]
+    assert [clip.shape for clip in seen] == [(9, 64, 64, 3)] * 10 + [(9, 32, 32, 3)]
     assert [len(result.judged) for result in results] == [10, 1]
     assert len(judge_real(Setting(9, 32, 3), 3, 1, probe)) == 3
     reconstructions = {"64x64, 9 frames": Reconstruction(8, 33.25, 29.5)}
-    near = nearness(results[0].coarse, results[0].setting.size, 5, 0)
+    near = nearness([coarse(clip) for clip in seen[:10]], results[0].setting.size, 5, 0)
     evaluation = Evaluation("pocket", "vidrt eval models/pocket", results, reconstructions, near)
     page = write_report(tmp_path / "report", evaluation).read_text(encoding="utf-8")
     assert "64x64, 9 frames: 33.2 dB, the worst of 8 clips 29.5 dB" in page
@@ -209,3 +218,28 @@ def test_the_command_refuses_another_family(
     done = run_vidrt("eval", str(other), "--prompts", "1")
     assert done.returncode == 2
     assert "only pocket can be evaluated" in done.stderr
+
+
+def test_few_steps_are_counted_with_every_scheduler(
+    pocket_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(few_steps, "STEPS", (1, 2))
+    threads = torch.get_num_threads()
+    few_steps.run(pocket_bundle, tmp_path, prompts=2, seed=3, probe_steps=1, threads=1)
+    torch.set_num_threads(threads)
+    page = (tmp_path / "STEPS.md").read_text(encoding="utf-8")
+    lines = [line.split(" | ") for line in page.splitlines() if line.startswith(("| 1 ", "| 2 "))]
+    assert [(line[0], line[1]) for line in lines] == [
+        (f"| {steps}", scheduler) for steps in (1, 2) for scheduler in ("euler", "unipc", "dpmpp_2m")
+    ]
+    assert "--prompts 2 --seed 3 --probe-steps 1" in page
+
+
+def test_steps_and_scheduler_of_a_setting_are_used(probe: Probe, pocket_bundle: Path) -> None:
+    pipe = vidrt.TextToVideoPipeline(pocket_bundle, threads=1)
+    clips = [
+        next(iter(judge_generated(pipe, Setting(9, 32, 1, steps, scheduler), 1, probe)))[1]
+        for steps, scheduler in ((2, None), (3, None), (3, "unipc"))
+    ]
+    assert not np.array_equal(clips[0], clips[1])
+    assert not np.array_equal(clips[1], clips[2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import pytest
@@ -15,7 +16,7 @@ from vidrt.export.pocket.checkpoint import Networks, random_networks
 from vidrt.export.pocket.config import TEMPORAL_RATIO, TOY
 from vidrt.export.pocket.convolutions import depthwise_conv3d, enable_training_kernel, pointwise_conv3d
 from vidrt.export.pocket.denoiser import rotary_angles, rotate
-from vidrt.export.pocket.layers import depth_to_space, space_to_depth
+from vidrt.export.pocket.layers import SeparableBlock, depth_to_space, space_to_depth
 from vidrt.export.pocket.vae import FRAMES_BEFORE_FIRST, ImageEncoder, VaeDecoder, VaeEncoder
 
 TOLERANCE = {torch.float32: 2e-5}
@@ -63,6 +64,30 @@ def test_any_chunking_gives_the_whole_decode(networks: Networks, cuts: set[int])
         whole = networks.vae_decoder(latents)
     stepped = decode_in_steps(networks.vae_decoder, latents, chunks)
     torch.testing.assert_close(stepped, whole, rtol=0, atol=TOLERANCE[torch.float32])
+
+
+@pytest.mark.parametrize("norm_first", [True, False], ids=["norm first", "depthwise first"])
+def test_a_block_of_either_order_gives_in_steps_what_it_gives_at_once(norm_first: bool) -> None:
+    torch.manual_seed(0)
+    block = SeparableBlock(32, causal=True, norm_first=norm_first).eval()
+    block.project.weight.data.normal_(generator=torch.Generator().manual_seed(1))
+    x = normal(2, 32, 5, 3, 4)
+    with torch.no_grad():
+        first, cache = block.step(x[:, :, :2], None)
+        second, _ = block.step(x[:, :, 2:], cache)
+        torch.testing.assert_close(torch.cat([first, second], dim=2), block(x), rtol=0, atol=TOLERANCE[torch.float32])
+
+
+def test_the_orders_of_a_block_share_their_weights_and_differ_in_what_they_compute() -> None:
+    other = dataclasses.replace(TOY, denoiser=dataclasses.replace(TOY.denoiser, norm_first=False))
+    first, second = (shaken(random_networks(config, seed=1)).denoiser for config in (TOY, other))
+    states = first.state_dict(), second.state_dict()
+    assert states[0].keys() == states[1].keys()
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+    inputs = (normal(1, TOY.denoiser.latent_channels, 2, 4, 4), torch.full((1, 2), 500.0), normal(1, 3, 32, seed=1),
+              torch.ones(1, 3, dtype=torch.int64))  # fmt: skip
+    with torch.no_grad():
+        assert (first(*inputs) - second(*inputs)).abs().max() > 1e-2
 
 
 def test_a_latent_frame_gives_four_frames_and_the_first_gives_one(networks: Networks) -> None:

@@ -7,6 +7,7 @@ import json
 import resource
 import signal
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +18,20 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
+from vidrt.export.errors import CheckpointError
 from vidrt.export.exporter import ExportOptions, export_bundle
 from vidrt.export.models.pocket import bundle_spec
-from vidrt.export.pocket import train
+from vidrt.export.pocket import loss_plot, train
 from vidrt.export.pocket.captions import training_attributes
 from vidrt.export.pocket.checkpoint import bundle_networks, load_networks, random_networks, save_networks
 from vidrt.export.pocket.config import TOY
 from vidrt.export.pocket.dataset import DrawnClips
 from vidrt.export.pocket.denoiser import Denoiser
-from vidrt.export.pocket.loss_plot import plot_losses, read_log, smooth
+from vidrt.export.pocket.loss_plot import loss_figure, plot_losses, read_log, smooth
 from vidrt.export.pocket.losses import Autoencoder, AutoencoderLoss, DecoderLoss, FlowLoss, TextToLatents, to_frames
 from vidrt.export.pocket.render import ClipSize, render
 from vidrt.export.pocket.text_encoder import TextEncoder
-from vidrt.export.pocket.trainer import CheckpointError, Trainer, TrainOptions
+from vidrt.export.pocket.trainer import LOGGED_STEPS, Trainer, TrainOptions
 from vidrt.export.pocket.vae import VaeDecoder, VaeEncoder
 
 OPTIONS = TrainOptions(steps=8, learning_rate=1e-2, warmup=2)
@@ -74,22 +76,60 @@ def test_a_run_that_was_cut_off_ends_as_one_that_was_not(tmp_path: Path) -> None
     assert states_equal(resumed.average, whole.average)
 
 
-def test_ctrl_c_ends_the_step_and_saves_it(tmp_path: Path) -> None:
+@pytest.fixture
+def terminal_signals() -> Iterator[None]:
+    """Handlers of SIGINT and SIGTERM as in a terminal, wherever the tests run."""
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, signal.SIG_DFL),
+    }
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_end_the_step_and_save_it(
+    tmp_path: Path, terminal_signals: None, number: signal.Signals
+) -> None:
     trainer = Trainer("line", line(), OPTIONS, tmp_path)
 
     def interrupted_loss(module: nn.Module, generator: torch.Generator) -> Tensor:
         if trainer.step == 2:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
         return line_loss(module, generator)
 
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, wherever the tests run
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            trainer.run(interrupted_loss)
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGINT, handler)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run(interrupted_loss)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     assert Trainer("line", line(), OPTIONS, tmp_path).step == 3
+
+
+def test_a_job_in_the_background_goes_on_ignoring_ctrl_c(tmp_path: Path, terminal_signals: None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def interrupted_loss(module: nn.Module, generator: torch.Generator) -> Tensor:
+        signal.raise_signal(signal.SIGINT)
+        return line_loss(module, generator)
+
+    trainer = Trainer("line", line(), OPTIONS, tmp_path)
+    trainer.run(interrupted_loss)
+    assert trainer.step == OPTIONS.steps
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+
+
+def test_where_no_bar_is_drawn_every_checkpoint_is_a_line_with_the_time_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Trainer("line", line(), dataclasses.replace(OPTIONS, save_seconds=0.0), tmp_path).run(line_loss)
+    assert "line: step 3 of 8, saved; 0 minutes left" in capsys.readouterr().out
+
+
+def test_a_stage_shorter_than_a_line_of_the_log_is_logged_all_the_same(tmp_path: Path) -> None:
+    trainer = Trainer("line", line(), TrainOptions(steps=LOGGED_STEPS + 3, learning_rate=1e-2), tmp_path)
+    trainer.run(line_loss)
+    assert read_log(tmp_path / "line.jsonl")[0] == [LOGGED_STEPS, LOGGED_STEPS + 3]
 
 
 def test_a_full_disk_is_said_and_the_checkpoint_before_stands(tmp_path: Path) -> None:
@@ -253,6 +293,18 @@ def test_losses_are_drawn_and_what_was_trained_again_counts_once(tmp_path: Path)
     plot_losses(tmp_path)
     assert (tmp_path / "losses.png").read_bytes().startswith(b"\x89PNG")
     assert {path.name for path in tmp_path.iterdir()} == {"vae.jsonl", "decoder.jsonl", "losses.png"}
+
+
+def test_stages_are_drawn_in_their_order_and_a_single_loss_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stage in ("decoder", "denoiser", "vae"):
+        (tmp_path / f"{stage}.jsonl").write_text('{"step": 3, "loss": 2.0}\n')
+    drawn: list[Any] = []
+    monkeypatch.setattr(loss_plot, "loss_figure", lambda logs: drawn.append(loss_figure(logs)) or drawn[-1])
+    plot_losses(tmp_path)
+    assert [axis.get_title() for axis in drawn[0].axes] == ["vae", "denoiser", "decoder"]
+    assert all(axis.lines[1].get_marker() == "." for axis in drawn[0].axes)
 
 
 def test_frames_become_numbers_from_minus_one_to_one() -> None:

@@ -32,6 +32,12 @@ def test_a_bundle_shows_its_manifest(pocket_bundle):
     assert "denoiser" in repr(bundle)
 
 
+def test_words_that_exclude_each_other_can_be_asked(pocket_bundle):
+    words = vidrt.Bundle(pocket_bundle).manifest.exclusive_words
+    assert ["purple", "violet"] in words["colour"]
+    assert set(words) == {"shape", "colour", "size", "motion", "speed", "background"}
+
+
 def test_the_tokenizer_can_be_asked(pocket_bundle):
     tokens = vidrt.Bundle(pocket_bundle).tokenizer.encode("a red quokka")
     assert tokens.unknown_words == ["quokka"]
@@ -79,11 +85,15 @@ def test_a_truncated_weight_file_is_refused(bundle_copy):
         (lambda manifest: manifest.pop("vae"), "vae"),
         (lambda manifest: manifest["limits"]["height"].update(step=0), "step"),
         (lambda manifest: manifest["vae"].update(latent_channels=10**12), "latent_channels"),
+        (
+            lambda manifest: manifest["text"].update(exclusive_words={"size": [["big"]]}),
+            r"exclusive_words.*an array of 2",
+        ),
         (lambda manifest: first_variant(manifest).update(file="../../secret.onnx"), r"secret\.onnx"),
         (lambda manifest: first_variant(manifest).update(file="/etc/passwd"), "passwd"),
         (lambda manifest: first_variant(manifest).update(sha256="0" * 64), "denoiser"),
     ],
-    ids=["future", "unknown-key", "missing-key", "zero-step", "absurd", "leaves", "absolute", "hash"],
+    ids=["future", "unknown-key", "missing-key", "zero-step", "absurd", "lone-word", "leaves", "absolute", "hash"],
 )
 def test_an_edited_manifest_is_refused_naming_the_place(bundle_copy, change, message):
     edit(bundle_copy, change)

@@ -92,6 +92,12 @@ def test_unknown_words_are_a_warning_that_names_them(run_vidrt):
     assert [line for line in result.stderr.splitlines() if line.startswith("warning: ") and "'quokka'" in line]
 
 
+def test_a_prompt_that_contradicts_itself_is_a_warning(run_vidrt):
+    result = run_vidrt("generate", "a red blue circle", "-o", "c.y4m", *TINY)
+    assert result.returncode == 0
+    assert "warning: the prompt names more than one colour: 'red', 'blue'; the model shows one at most" in result.stderr
+
+
 def test_progress_is_drawn_on_a_terminal(pocket_bundle, tmp_path):
     import os
     import pty

@@ -123,6 +123,55 @@ def test_words_the_model_does_not_know_are_a_warning_that_names_them(pipe, tiny)
     assert unknown[0] in video.metadata.warnings
 
 
+@pytest.mark.parametrize(
+    ("prompt", "kinds"),
+    [
+        ("a red blue circle moving left", {"colour": "'red', 'blue'"}),
+        ("a red circle and a blue square standing still", {"colour": "'red', 'blue'", "shape": "'circle', 'square'"}),
+        ("a red circle moving left right", {"motion": "'left', 'right'"}),
+        ("a red circle moving left, not moving", {"motion": "'left', 'not moving'"}),
+        ("a small LARGE red circle circling", {"size": "'small', 'large'"}),
+        ("a red ball moving up on a dark light background", {"background": "'dark', 'light'"}),
+        ("a red disc moving up slowly and fast", {"speed": "'slowly', 'fast'"}),
+        ("a red box standing still fast", {"speed": "'still', 'fast'"}),
+        ("a violet purple square box not moving on a black background", {}),
+    ],
+)
+def test_a_prompt_that_contradicts_itself_is_a_warning_that_names_both(pipe, prompt, kinds):
+    warnings = []
+    video = pipe(prompt, num_inference_steps=1, on_warning=warnings.append)  # at the default size: no other warning
+    contradictions = [warning for warning in warnings if "more than one" in warning]
+    assert len(contradictions) == len(kinds)
+    for kind, values in kinds.items():
+        assert any(f"more than one {kind}: {values}; the model shows one" in warning for warning in contradictions)
+    assert video.metadata.warnings == warnings
+
+
+def test_a_negative_prompt_may_name_several(pipe):
+    warnings = []
+    pipe("a red circle", negative_prompt="blue green", num_inference_steps=1, on_warning=warnings.append)
+    assert warnings == []
+
+
+@pytest.mark.parametrize("prompt", ["一个红色的圆", "ein grüner Kreis", "?!", "🔴"])
+def test_a_prompt_in_words_the_model_does_not_know_says_so(pipe, prompt):
+    warnings = []
+    pipe(prompt, num_inference_steps=1, on_warning=warnings.append)
+    assert warnings[-1] == "the model knows no word of the prompt; what the video shows is left to chance."
+
+
+def test_what_does_not_fit_is_named(pipe, tiny):
+    prompt = "a red circle " + "moving left " * 100
+    expected = "23 of its 203 words. It would not see 'moving left moving.*shorten it, or set truncate"
+    with pytest.raises(vidrt.InvalidArgument, match=expected):
+        pipe(prompt, **tiny)
+    with pytest.raises(vidrt.InvalidArgument, match=expected):
+        pipe(["a red circle", prompt], **tiny)
+    warnings = []
+    pipe(prompt, **tiny, truncate=True, on_warning=warnings.append)
+    assert any("23 of its 203 words. It does not see 'moving left" in warning for warning in warnings)
+
+
 def test_without_a_callback_warnings_point_at_the_callers_line(pipe):
     with pytest.warns(vidrt.VidrtWarning, match="quokka") as caught:
         pipe("a red quokka", num_inference_steps=1)  # at the default size, which warns of nothing else

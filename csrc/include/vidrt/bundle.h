@@ -91,6 +91,10 @@ struct Defaults {
   double fps = 0.0;
 };
 
+/// What excludes each other in a prompt. A value is the phrases that mean it, in lower case: [["red"], ["purple",
+/// "violet"]].
+using ExclusiveGroup = std::vector<std::vector<std::string>>;
+
 struct Manifest {
   int schema_version = 0;
   std::string name;
@@ -103,6 +107,7 @@ struct Manifest {
   double guidance_off_at = 1.0;  // guidance_scale <= this runs the positive prompt alone
   int text_length = 0;           // L of text_embeds
   bool zero_after_mask = false;
+  std::map<std::string, ExclusiveGroup> exclusive_words;  // "colour" -> ...; a prompt that names two values is warned of
   std::string image_conditioning;  // "none" | "first_latent_frame"
   Defaults defaults;
   std::map<std::string, DataFile> data_files;  // relative path -> size and hash

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +15,11 @@ import vidrt
 from vidrt.engine.errors import InvalidArgument
 from vidrt.export.pocket.checkpoint import bundle_networks
 from vidrt.export.pocket.config import PocketConfig
-from vidrt.export.pocket.trainer import CheckpointError
 
 from .autoencoder import reconstruct
 from .evaluate import Evaluated, Setting, evaluate
-from .memorisation import nearness
-from .probe import Probe, ProbeOptions, train_probe
+from .memorisation import Floats, coarse, nearness
+from .probe import Frames, Probe, ProbeOptions, train_probe
 from .report import Evaluation, rows, write_report
 
 OTHER_SETTINGS = ((33, 64), (65, 64), (17, 96))
@@ -56,31 +56,30 @@ def evaluate_bundle(
         raise InvalidArgument(
             f"{bundle} is of the family {family}; only pocket can be evaluated, whose clips can be drawn."
         )
-    try:
-        networks = bundle_networks(bundle, PocketConfig())
-    except CheckpointError as error:
-        raise InvalidArgument(str(error)) from error
+    networks = bundle_networks(bundle, PocketConfig())
     if threads is not None:
         torch.set_num_threads(threads)
     out.mkdir(parents=True, exist_ok=True)
     columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         probe = _trained(progress, ProbeOptions(steps=probe_steps))
-        results = [_evaluated(progress, pipe, probe, setting, seed) for setting in settings(prompts)]
-        main = results[0].setting
+        default, *rest = settings(prompts)
+        vectors: list[Floats] = []
+        results = [_evaluated(progress, pipe, probe, default, seed, lambda clip: vectors.append(coarse(clip)))]
+        results += [_evaluated(progress, pipe, probe, setting, seed) for setting in rest]
         others = progress.add_task("autoencoder and copies", total=len(results) + 1)
         reconstructions = {}
         for setting in (result.setting for result in results):
             reconstructions[setting.label] = reconstruct(networks, setting.size, RECONSTRUCTED_CLIPS, seed)
             progress.advance(others)
-        near = nearness(results[0].coarse, main.size, TRAINING_CLIPS, training_seed)
+        near = nearness(vectors, default.size, TRAINING_CLIPS, training_seed)
         progress.advance(others)
     command = f"vidrt eval {bundle} --prompts {prompts} --seed {seed} --probe-steps {probe_steps}"
     evaluation = Evaluation(pipe.bundle.manifest.name, command, results, reconstructions, near)
     page = write_report(out, evaluation)
     for name, value in rows(results[0].judged).items():
         typer.echo(f"{name:<20} {value}")
-    typer.echo(f"{'autoencoder':<20} {reconstructions[main.label]}")
+    typer.echo(f"{'autoencoder':<20} {reconstructions[default.label]}")
     typer.echo(f"wrote {page}")
 
 
@@ -90,10 +89,20 @@ def _trained(progress: Progress, options: ProbeOptions) -> Probe:
 
 
 def _evaluated(
-    progress: Progress, pipe: vidrt.TextToVideoPipeline, probe: Probe, setting: Setting, seed: int
+    progress: Progress,
+    pipe: vidrt.TextToVideoPipeline,
+    probe: Probe,
+    setting: Setting,
+    seed: int,
+    on_clip: Callable[[Frames], object] = lambda _: None,
 ) -> Evaluated:
     task = progress.add_task(setting.label, total=setting.prompts)
-    return evaluate(pipe, probe, setting, seed, lambda done: progress.update(task, completed=done))
+
+    def done(clip: Frames) -> None:
+        on_clip(clip)
+        progress.advance(task)
+
+    return evaluate(pipe, probe, setting, seed, done)
 
 
 def main(arguments: list[str]) -> int:

@@ -14,7 +14,6 @@ from vidrt.export.pocket.captions import Attributes, all_attributes, caption, he
 from vidrt.export.pocket.render import ClipSize, render
 
 from .measures import Measures, measure
-from .memorisation import Floats, coarse
 from .probe import VALUES, Frames, Probe
 
 HELD_OUT_EVERY = 10
@@ -25,11 +24,13 @@ WORST = 24
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """A length and a size (height = width, pixels), and how many prompts."""
+    """A length and a size (height = width, pixels), how many prompts, and steps and scheduler if not the bundle's."""
 
     num_frames: int
     side: int
     prompts: int
+    steps: int | None = None
+    scheduler: str | None = None
 
     @property
     def size(self) -> ClipSize:
@@ -94,13 +95,31 @@ def judge_real(setting: Setting, count: int, seed: int, probe: Probe) -> list[Ju
     return [judge(render(asked, size, rng)[0], prompt, -1, asked, probe) for _, prompt, asked in ask(count, seed)]
 
 
+def judge_generated(
+    pipe: vidrt.TextToVideoPipeline, setting: Setting, seed: int, probe: Probe
+) -> Iterator[tuple[Judged, Frames]]:
+    """Generate every prompt of a setting with the bundle's default guidance; each clip and what the probe sees."""
+    for own_seed, prompt, asked in ask(setting.prompts, seed):
+        video = pipe(
+            prompt,
+            seed=own_seed,
+            num_frames=setting.num_frames,
+            height=setting.side,
+            width=setting.side,
+            num_inference_steps=setting.steps,
+            scheduler=setting.scheduler,
+            on_warning=lambda _: None,
+        )
+        clip: npt.NDArray[np.uint8] = np.array(video.frames)
+        yield judge(clip, prompt, own_seed, asked, probe), clip
+
+
 @dataclasses.dataclass(frozen=True)
 class Evaluated:
-    """All clips of a setting, coarse as well, and the frames of those that failed worst and of the first."""
+    """All clips of a setting, and the frames of those that failed worst and of the first."""
 
     setting: Setting
     judged: list[Judged]
-    coarse: list[Floats]
     real: list[Judged]
     worst: list[tuple[Judged, Frames]]
     first: list[tuple[Judged, Frames]]
@@ -111,30 +130,18 @@ def evaluate(
     probe: Probe,
     setting: Setting,
     seed: int,
-    on_clip: Callable[[int], object] = lambda _: None,
+    on_clip: Callable[[Frames], object] = lambda _: None,
 ) -> Evaluated:
-    """Generate and judge every prompt of a setting with the bundle's default steps and guidance."""
+    """Look at every prompt of a setting, and at real clips; on_clip is given each generated one."""
     judged: list[Judged] = []
-    vectors: list[Floats] = []
     worst: list[tuple[Judged, Frames]] = []
     first: list[tuple[Judged, Frames]] = []
-    for own_seed, prompt, asked in ask(setting.prompts, seed):
-        video = pipe(
-            prompt,
-            seed=own_seed,
-            num_frames=setting.num_frames,
-            height=setting.side,
-            width=setting.side,
-            on_warning=lambda _: None,
-        )
-        clip: npt.NDArray[np.uint8] = np.array(video.frames)
-        one = judge(clip, prompt, own_seed, asked, probe)
+    for one, clip in judge_generated(pipe, setting, seed, probe):
         judged.append(one)
-        vectors.append(coarse(clip))
         if len(first) < WORST:
             first.append((one, clip))
         if not one.all_right:
             worst = sorted([*worst, (one, clip)], key=lambda pair: pair[0].confidence)[:WORST]
-        on_clip(len(judged))
+        on_clip(clip)
     real = judge_real(setting, min(300, setting.prompts), seed + 1, probe)
-    return Evaluated(setting, judged, vectors, real, worst, first)
+    return Evaluated(setting, judged, real, worst, first)
