@@ -1,5 +1,6 @@
 // The operators in ONNX Runtime: what the reference computes, whatever a node leaves out; and what a wrong node or a
 // wrong tensor is told.
+#include <dlfcn.h>
 #include <sys/mman.h>
 
 #include <cstring>
@@ -564,6 +565,16 @@ TEST_F(OrtCustomOpsTest, TheLibraryAndTheCoreServeOneProcess) {
   EXPECT_EQ(first.values, second.values);
   node.model.attributes["activation"] = std::string("tanh");
   EXPECT_TRUE(names(message_of<BackendError>([&] { node.load({1, {}, VIDRT_ORT_OPS_LIBRARY}); }), {"'tanh'"}));
+}
+
+TEST_F(OrtCustomOpsTest, TheLibraryStaysAfterItsLastSessionAndServesTheNext) {
+  Node node;
+  node.load({1, {}, VIDRT_ORT_OPS_LIBRARY});
+  // What it registered points into it, for as long as the process runs.
+  void* const library = dlopen(VIDRT_ORT_OPS_LIBRARY, RTLD_NOW | RTLD_NOLOAD);
+  ASSERT_NE(library, nullptr);
+  dlclose(library);
+  EXPECT_NO_THROW(node.load({1, {}, VIDRT_ORT_OPS_LIBRARY}));
 }
 
 TEST(OrtCustomOps, NodesWithEqualWeightsShareOneCopyUntilTheLastIsGone) {
