@@ -1,5 +1,6 @@
 // The operators in ONNX Runtime: what the reference computes, whatever a node leaves out; and what a wrong node or a
 // wrong tensor is told.
+#include <dlfcn.h>
 #include <sys/mman.h>
 
 #include <cstring>
@@ -294,24 +295,24 @@ TEST_F(OrtCustomOpsTest, OneSessionServesSeveralThreads) {
 TEST_F(OrtCustomOpsTest, MoreElementsThan31BitsCount) {
   Node node;
   node.model.output_type = 16;
-  node.model.attributes["strides"] = Dims{1, 65535, 1};
+  node.model.attributes["strides"] = Dims{65535, 1, 1};
   node.model.inputs = {{"X", 16, {"N", std::int64_t{1}, "T", "H", "W"}},
                        {"W",
                         16,
                         {std::int64_t{1}, std::int64_t{1}, std::int64_t{1}, std::int64_t{1}, std::int64_t{1}},
                         std::string("\x00\x40", 2)}};  // 2
-  // Memory that is not touched is not taken: all of it is the system's one page of zeros, but for the last row.
-  constexpr std::int64_t kRows = 65536;
+  // Memory that is not touched is not taken: all of it is the system's one page of zeros, but for the last frame.
+  constexpr std::int64_t kFrames = 65536;
   constexpr std::int64_t kColumns = 33000;
-  constexpr std::size_t kBytes = std::size_t{kRows} * kColumns * 2;
+  constexpr std::size_t kBytes = std::size_t{kFrames} * kColumns * 2;
   void* const memory =
       mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) GTEST_SKIP() << "the system does not give 4 GiB of address space";
   auto* const x = static_cast<std::uint16_t*>(memory);
-  x[std::size_t{kRows} * kColumns - 1] = 0x3f80;  // 1
+  x[std::size_t{kFrames} * kColumns - 1] = 0x3f80;  // 1
   std::vector<std::uint16_t> y(2 * kColumns, 0xffff);
-  node.load().run({{"X", 16, {1, 1, 1, kRows, kColumns}, memory, kBytes}},
-                  {{"Y", 16, {1, 1, 1, 2, kColumns}, y.data(), y.size() * 2}});
+  node.load().run({{"X", 16, {1, 1, kFrames, 1, kColumns}, memory, kBytes}},
+                  {{"Y", 16, {1, 1, 2, 1, kColumns}, y.data(), y.size() * 2}});
   munmap(memory, kBytes);
   EXPECT_EQ(y.front(), 0);
   EXPECT_EQ(y[y.size() - 2], 0);
@@ -564,6 +565,16 @@ TEST_F(OrtCustomOpsTest, TheLibraryAndTheCoreServeOneProcess) {
   EXPECT_EQ(first.values, second.values);
   node.model.attributes["activation"] = std::string("tanh");
   EXPECT_TRUE(names(message_of<BackendError>([&] { node.load({1, {}, VIDRT_ORT_OPS_LIBRARY}); }), {"'tanh'"}));
+}
+
+TEST_F(OrtCustomOpsTest, TheLibraryStaysAfterItsLastSessionAndServesTheNext) {
+  Node node;
+  node.load({1, {}, VIDRT_ORT_OPS_LIBRARY});
+  // What it registered points into it, for as long as the process runs.
+  void* const library = dlopen(VIDRT_ORT_OPS_LIBRARY, RTLD_NOW | RTLD_NOLOAD);
+  ASSERT_NE(library, nullptr);
+  dlclose(library);
+  EXPECT_NO_THROW(node.load({1, {}, VIDRT_ORT_OPS_LIBRARY}));
 }
 
 TEST(OrtCustomOps, NodesWithEqualWeightsShareOneCopyUntilTheLastIsGone) {

@@ -115,6 +115,31 @@ TEST_P(DepthwiseCpu, FiltersWithoutExtentInSpaceReadFramesWhereTheyLie) {
   }
 }
 
+// All that lies between the positions that are read would be hundreds of gigabytes here.
+TEST_P(DepthwiseCpu, StridesAndDilationsBeyondThePictureCostNothing) {
+  ConvCase conv;
+  conv.x = {1, 2, 3, 5, 9};
+  for (const DataLayout layout : {DataLayout::kNCTHW, DataLayout::kNTHWC}) {
+    conv.attributes.data_layout = layout;
+    for (const PadMode mode : {PadMode::kZeros, PadMode::kReplicate}) {
+      conv.attributes.spatial_pad_mode = mode;
+      for (const std::int64_t dilation : {4, 5, 8, 9, 10, 65536}) {
+        conv.attributes.dilations = {1, dilation, dilation};
+        for (const std::int64_t stride : {1, 2, 65536}) {
+          conv.attributes.strides = {1, stride, stride};
+          conv.kernel = {3, 3, 3};
+          expect_reference(conv);
+          conv.kernel = {1, 1, 7};
+          expect_reference(conv);
+          conv.outputs = 3;
+          expect_separable_reference(conv);
+          conv.outputs = 0;
+        }
+      }
+    }
+  }
+}
+
 TEST_P(DepthwiseCpu, EveryWidthUpToSeveralVectors) {
   ConvCase conv;
   for (std::int64_t width = 1; width <= 70; ++width) {

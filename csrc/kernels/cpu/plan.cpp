@@ -50,6 +50,19 @@ DepthwiseJob copy_of(const DepthwiseConv3dProblem& problem, const DepthwiseConv3
   return job;
 }
 
+// Frames are staged with what lies between the positions that are read, so these stay near the picture. A stride of its
+// size or more gives one result, whatever it is; and with such a dilation, 'same' reads the picture by the middle tap
+// alone.
+void stay_near(DepthwiseJob& job, const DepthwiseConv3dProblem& problem) {
+  const std::int64_t sizes[] = {job.in_t, job.in_h, job.in_w};
+  for (int axis = 1; axis < 3; ++axis) {
+    job.stride[axis] = std::min(job.stride[axis], sizes[axis]);
+    if (problem.attributes.spatial_padding != SpatialPadding::kSame) continue;
+    job.dilation[axis] = std::min(job.dilation[axis], sizes[axis]);
+    job.pad[axis] = (job.kernel[axis] - 1) / 2 * job.dilation[axis];
+  }
+}
+
 bool reads_one_position(const DepthwiseJob& job) {
   return job.kernel[1] == 1 && job.kernel[2] == 1 && job.stride[1] == 1 && job.stride[2] == 1;
 }
@@ -124,6 +137,7 @@ void lay_out(DepthwiseJob& job, std::int64_t rows, std::int64_t columns, int lan
 DepthwiseJob begin_job(const DepthwiseConv3dProblem& problem, const PackedDepthwise& packed,
                        const DepthwiseConv3dTensors& tensors, int lanes) {
   DepthwiseJob job = copy_of(problem, tensors);
+  stay_near(job, problem);
   choose_path(job, problem.attributes.data_layout, lanes);
   job.weight = vectors_of_channels(job) ? packed.by_tap.data() : packed.by_channel.data();
   job.weight_pitch = static_cast<std::int64_t>(packed.bias.size());
