@@ -41,5 +41,6 @@ def make_decode_bundle(source: Path, target: Path) -> Path:
         graph = idle_denoiser(variant)
         (target / variant["file"]).write_bytes(graph)
         variant |= {"bytes": len(graph), "sha256": hashlib.sha256(graph).hexdigest(), "data_files": [], "parity": None}
+        variant["custom_ops"] = []
     (target / "manifest.json").write_text(json.dumps(manifest))
     return target

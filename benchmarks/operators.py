@@ -47,6 +47,7 @@ def milliseconds(graph: Path, inputs: dict[str, Any], threads: int) -> Counter[s
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.enable_profiling = True
+    options.register_custom_ops_library(str(vidrt.custom_ops_library()))
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder) / "profile")
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -44,7 +44,7 @@ class TextToVideoPipeline:
         device: "cpu" or "cuda:N".
         threads: Compute threads; None takes one per physical core.
         memory_budget: Bytes for weights and arena together, as a number or "6GiB"; None sets no limit.
-        variant: Insist on this variant of every module; None takes the first that can run.
+        variant: Insist on this variant of every module that has it; None takes the first that can run.
 
     Raises:
         InvalidArgument: If an option is unknown or of the wrong type.

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from vidrt.engine.errors import InvalidArgument
+from vidrt.export.depthwise.report import Report
 from vidrt.export.exporter import ExportOptions, ExportSummary, export_bundle
 from vidrt.export.registry import ModelSource, family_names, find_family
 
@@ -35,13 +36,20 @@ def export(
     dtype: Annotated[_Dtype, typer.Option(help="What the graphs compute in.")] = _Dtype.FP32,
     storage: Annotated[_Dtype, typer.Option(help="What the weights are stored in.")] = _Dtype.FP16,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle that is there.")] = False,
+    custom_ops: Annotated[
+        bool, typer.Option("--custom-ops/--no-custom-ops", help="Also write variants with vidrt's own operators.")
+    ] = True,
+    separable: Annotated[
+        bool,
+        typer.Option("--separable/--no-separable", help="Join depthwise and 1x1x1 convolutions into one operator."),
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Export a PyTorch model to a bundle, compare every graph with PyTorch, and open the result."""
     if (checkpoint is None) == (seed is None):
         raise InvalidArgument("expected either --checkpoint FILE, or --seed N for random weights.")
     spec = find_family(family).load(ModelSource(checkpoint, seed or 0))
-    options = ExportOptions(dtype.value, storage.value, overwrite)
+    options = ExportOptions(dtype.value, storage.value, overwrite, custom_ops, separable)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description:<28}"), BarColumn(bar_width=30), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=as_json or not console.is_terminal) as progress:
@@ -58,20 +66,34 @@ def export(
 
 
 def _print_summary(summary: ExportSummary) -> None:
-    table = Table("module", "nodes", "graph", "difference from PyTorch", "allowed", "cases", box=None)
+    table = Table("module", "variant", "nodes", "graph", "difference from PyTorch", "allowed", "cases", box=None)
     for graph in summary.graphs:
         measured = graph.parity
         table.add_row(
             graph.module,
+            graph.variant,
             str(graph.nodes),
             f"{graph.bytes / 1e3:.0f} kB",
             f"{measured.max_abs:.2g}",
             f"{measured.tolerance:.2g}",
             str(measured.cases),
         )
-    console = Console()
+    console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(table)
+    for module, report in summary.rewrites.items():
+        _print_rewrites(console, module, report)
     console.print(f"{summary.path}: {summary.weight_bytes / 1e6:.1f} MB of weights")
+
+
+def _print_rewrites(console: Console, module: str, report: Report) -> None:
+    """How many convolutions became operators of vidrt, and why each of the others did not."""
+    total = len(report.rewritten) + len(report.skipped)
+    if total == 0:
+        return
+    made = ", ".join(f"{count} {operator}" for operator, count in report.counts().items()) or "none rewritten"
+    console.print(f"{module}: {made}, of {total} convolutions in groups")
+    for skipped in report.skipped:
+        console.print(f"  {skipped.node} stays: {skipped.reason}")
 
 
 def main(arguments: list[str]) -> int:

@@ -62,7 +62,7 @@ def refer_to(model: ir.Model, file: WeightFile) -> None:
         assert value.dtype is not None  # typed since the trace
         assert value.shape is not None
         compute[name] = value.dtype
-        value.dtype = _ONNX_DTYPES[stored.dtype]
+        value.type = ir.TensorType(_ONNX_DTYPES[stored.dtype])  # a new one: copies of a graph share the old one
         value.const_value = ir.ExternalTensor(
             file.path, stored.offset, stored.length, value.dtype, shape=value.shape, name=name
         )

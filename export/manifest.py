@@ -16,7 +16,6 @@ from vidrt.export.weights import WeightFile
 SCHEMA_VERSION = 1
 FILE_NAME = "manifest.json"
 
-_BACKENDS = ("onnxruntime", "onnxruntime-cuda", "tensorrt", "tensorrt-rtx")
 _TOOLS = ("torch", "onnx", "onnxscript")
 
 
@@ -25,6 +24,9 @@ class GraphRecord:
     """What the manifest says of one written graph."""
 
     module: ModuleSpec
+    id: str
+    custom_ops: tuple[str, ...]
+    backends: tuple[str, ...]
     file: str
     bytes: int
     sha256: str
@@ -34,7 +36,7 @@ class GraphRecord:
 
 
 def manifest_of(spec: BundleSpec, weights: WeightFile, graphs: list[GraphRecord]) -> dict[str, Any]:
-    """The manifest, as JSON values."""
+    """The manifest, as JSON values. A module's graphs are its variants, in the order in which they are given."""
     return {
         "schema_version": SCHEMA_VERSION,
         "name": spec.name,
@@ -50,7 +52,10 @@ def manifest_of(spec: BundleSpec, weights: WeightFile, graphs: list[GraphRecord]
         "image_conditioning": spec.image_conditioning,
         "defaults": dataclasses.asdict(spec.defaults),
         "data_files": {weights.path: {"bytes": weights.bytes, "sha256": weights.sha256}},
-        "modules": {graph.module.name: {"variants": [_variant(graph, weights)]} for graph in graphs},
+        "modules": {
+            module.name: {"variants": [_variant(graph, weights) for graph in graphs if graph.module is module]}
+            for module in spec.modules
+        },
         "extra": {},
     }
 
@@ -65,7 +70,7 @@ def _text(spec: BundleSpec) -> dict[str, Any]:
 
 def _variant(graph: GraphRecord, weights: WeightFile) -> dict[str, Any]:
     return {
-        "id": graph.precision,
+        "id": graph.id,
         "file": graph.file,
         "sha256": graph.sha256,
         "bytes": graph.bytes,
@@ -73,8 +78,8 @@ def _variant(graph: GraphRecord, weights: WeightFile) -> dict[str, Any]:
         "opset": OPSET,
         "precision": graph.precision,
         "storage": graph.storage,
-        "custom_ops": [],
-        "backends": list(_BACKENDS),
+        "custom_ops": list(graph.custom_ops),
+        "backends": list(graph.backends),
         "tensors": {"inputs": _tensors(graph.module.inputs), "outputs": _tensors(graph.module.outputs)},
         "parity": dataclasses.asdict(graph.parity),
     }

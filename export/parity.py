@@ -11,6 +11,7 @@ import onnxruntime
 import torch
 from torch import nn
 
+import vidrt
 from vidrt.export.errors import ExportError
 from vidrt.export.spec import ModuleSpec, Sizes
 
@@ -24,10 +25,17 @@ class Parity:
     cases: int
 
 
-def open_session(graph: Path) -> onnxruntime.InferenceSession:
-    """A CPU session of a graph. Raises ExportError when ONNX Runtime refuses it."""
+def open_session(graph: Path, *, custom_ops: bool = False) -> onnxruntime.InferenceSession:
+    """A CPU session of a graph, with vidrt's operators where asked for.
+
+    Raises:
+        ExportError: ONNX Runtime refuses the graph.
+        BackendError: The library with the operators is missing.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # the samples are small, and results do not depend on the machine's load
+    if custom_ops:
+        options.register_custom_ops_library(str(vidrt.custom_ops_library()))
     try:
         return onnxruntime.InferenceSession(str(graph), sess_options=options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions have no common base

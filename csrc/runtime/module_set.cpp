@@ -8,13 +8,28 @@
 #include "vidrt/errors.h"
 
 namespace vidrt {
+namespace {
+
+bool has_variant(const Module& module, const std::string& id) {
+  return std::any_of(module.variants.begin(), module.variants.end(),
+                     [&](const Variant& variant) { return variant.id == id; });
+}
+
+}  // namespace
 
 ModuleSet::ModuleSet(const Bundle& bundle, std::shared_ptr<Backend> backend, const std::string& wanted_variant,
                      SessionOptions session_options)
     : bundle_(bundle), backend_(std::move(backend)), session_options_(session_options) {
   const Manifest& manifest = bundle.manifest();
-  for (const std::string& name : generation_modules(manifest)) {
-    chosen_[name] = &choose_variant(manifest.modules.at(name), *backend_, wanted_variant);
+  const std::vector<std::string> names = generation_modules(manifest);
+  const bool known = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    return has_variant(manifest.modules.at(name), wanted_variant);
+  });
+  for (const std::string& name : names) {
+    const Module& module = manifest.modules.at(name);
+    // Not every module has every variant; a wish that none can grant is refused with all that there are.
+    const bool wanted = !known || has_variant(module, wanted_variant);
+    chosen_[name] = &choose_variant(module, *backend_, wanted ? wanted_variant : "");
   }
 }
 

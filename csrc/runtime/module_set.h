@@ -13,7 +13,8 @@ namespace vidrt {
 
 class ModuleSet {
  public:
-  /// Chooses a variant for every module of the bundle. Throws BackendError listing what was refused and why.
+  /// Chooses a variant for every module that a generation runs: the wanted one of those that have it (empty: no wish),
+  /// of the others the first that can run. Throws BackendError listing what was refused and why.
   ModuleSet(const Bundle& bundle, std::shared_ptr<Backend> backend, const std::string& wanted_variant,
             SessionOptions session_options);
 

@@ -39,7 +39,10 @@ MemoryBudget = Annotated[
     str | None,
     typer.Option(help="Limit for weights and tensors together, as 6GiB. (default: none)", rich_help_panel=_MODEL),
 ]
-VariantOption = Annotated[str | None, typer.Option("--variant", help="Insist on this variant.", rich_help_panel=_MODEL)]
+VariantOption = Annotated[
+    str | None,
+    typer.Option("--variant", help="Insist on this variant of every module that has it.", rich_help_panel=_MODEL),
+]
 
 NegativePrompt = Annotated[str | None, typer.Option(help="What the video shall not show.", rich_help_panel=_VIDEO)]
 Height = Annotated[int | None, typer.Option(help="Pixels.", rich_help_panel=_VIDEO)]

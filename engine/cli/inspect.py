@@ -70,6 +70,7 @@ def _module_table(bundle: Bundle) -> Table:
         "precision",
         "opset",
         "custom ops",
+        "backends",
         "parity",
         box=None,
         pad_edge=False,
@@ -87,6 +88,7 @@ def _module_table(bundle: Bundle) -> Table:
                 precision,
                 str(variant.opset),
                 ", ".join(variant.custom_ops) or "none",
+                ", ".join(variant.backends),
                 _parity(variant.parity),
             )
     return table

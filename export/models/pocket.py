@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vidrt.export.pocket import captions
-from vidrt.export.pocket.checkpoint import Networks, load_networks, random_networks
+from vidrt.export.pocket.checkpoint import Networks, bundle_networks, load_networks, random_networks
 from vidrt.export.pocket.config import SPATIAL_RATIO, TEMPORAL_RATIO, PocketConfig
 from vidrt.export.pocket.vae import CacheSpec, FirstStep, ImageEncoder, NextStep
 from vidrt.export.registry import Family, ModelSource
@@ -18,9 +18,11 @@ _TOLERANCE = {"fp32": 1e-4}
 
 
 def load(source: ModelSource) -> BundleSpec:
-    """The declaration for a checkpoint that pocket training wrote, or for random weights."""
+    """The declaration for a checkpoint that pocket training wrote, for a bundle's weights, or for random ones."""
     if source.checkpoint is None:
         return bundle_spec(random_networks(PocketConfig(), source.seed))
+    if source.checkpoint.is_dir():
+        return bundle_spec(bundle_networks(source.checkpoint, PocketConfig()))
     return bundle_spec(load_networks(source.checkpoint))
 
 
@@ -29,7 +31,8 @@ def bundle_spec(networks: Networks) -> BundleSpec:
     config = networks.config
     length = config.text.max_length
     words = captions.vocabulary()
-    side = Limit(_MIN_SIDE * SPATIAL_RATIO, _MAX_SIDE * SPATIAL_RATIO, 2 * SPATIAL_RATIO, (64, 64))
+    # Measured is what models/pocket/EVALUATION.md has.
+    side = Limit(_MIN_SIDE * SPATIAL_RATIO, _MAX_SIDE * SPATIAL_RATIO, 2 * SPATIAL_RATIO, (64, 96))
     return BundleSpec(
         name="pocket",
         family="pocket",
@@ -55,7 +58,7 @@ def bundle_spec(networks: Networks) -> BundleSpec:
         limits={
             "height": side,
             "width": side,
-            "num_frames": Limit(1, 1 + TEMPORAL_RATIO * (_MAX_LATENT_FRAMES - 1), TEMPORAL_RATIO, (17, 17)),
+            "num_frames": Limit(1, 1 + TEMPORAL_RATIO * (_MAX_LATENT_FRAMES - 1), TEMPORAL_RATIO, (17, 65)),
         },
         vae=VaeSpec("causal", TEMPORAL_RATIO, SPATIAL_RATIO, config.vae.latent_channels),
         defaults=Defaults(

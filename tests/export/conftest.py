@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -164,3 +165,16 @@ def miniature_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("miniature") / "bundle"
     export_bundle(make_miniature(), path, ExportOptions())
     return path
+
+
+@pytest.fixture(scope="session")
+def evaluate_depthwise() -> Callable[..., Any]:
+    """Run a graph with vidrt's operators by their definition (depthwise/reference.py)."""
+    path = Path(__file__).parent / "depthwise" / "reference.py"
+    spec = importlib.util.spec_from_file_location("depthwise_reference", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    evaluate: Callable[..., Any] = module.evaluate
+    return evaluate

@@ -8,14 +8,18 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from vidrt.export.models.pocket import bundle_spec
+from vidrt.export.parity import open_session
 
 MODULES = ("text_encoder", "denoiser", "vae_decoder_first", "vae_decoder_next")
+GRAPHS = [
+    *((module, "fp32") for module in MODULES),
+    *((module, variant) for module in MODULES[1:] for variant in ("vidrt", "plugin")),
+]
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +28,13 @@ def manifest(toy_bundle: Any) -> dict[str, Any]:
     return content
 
 
-def _variant(manifest: dict[str, Any], module: str) -> dict[str, Any]:
-    (variant,) = manifest["modules"][module]["variants"]
-    return dict(variant)
+def _variant(manifest: dict[str, Any], module: str, variant: str) -> dict[str, Any]:
+    (found,) = [item for item in manifest["modules"][module]["variants"] if item["id"] == variant]
+    return dict(found)
 
 
-def _graph(bundle: Path, manifest: dict[str, Any], module: str) -> onnx.ModelProto:
-    return onnx.load(bundle / _variant(manifest, module)["file"], load_external_data=False)
+def _graph(bundle: Path, manifest: dict[str, Any], module: str, variant: str) -> onnx.ModelProto:
+    return onnx.load(bundle / _variant(manifest, module, variant)["file"], load_external_data=False)
 
 
 def _external(graph: onnx.ModelProto) -> dict[str, dict[str, str]]:
@@ -55,9 +59,9 @@ def test_the_weights_file_reads_back_as_the_checkpoint(toy_bundle: Any, manifest
         assert torch.equal(read[name].float(), tensor), name
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_no_weight_lies_in_a_graph(toy_bundle: Any, manifest: dict[str, Any], module: str) -> None:
-    graph = _graph(toy_bundle.path, manifest, module)
+@pytest.mark.parametrize(("module", "variant"), GRAPHS)
+def test_no_weight_lies_in_a_graph(toy_bundle: Any, manifest: dict[str, Any], module: str, variant: str) -> None:
+    graph = _graph(toy_bundle.path, manifest, module, variant)
     inline = [tensor for tensor in graph.graph.initializer if tensor.data_location != onnx.TensorProto.EXTERNAL]
     assert all(len(tensor.raw_data) < 1024 for tensor in inline)
     prefixes = tuple(f"{prefix}." for prefix in toy_bundle.networks.named())
@@ -65,31 +69,37 @@ def test_no_weight_lies_in_a_graph(toy_bundle: Any, manifest: dict[str, Any], mo
     assert not [node.name for node in graph.graph.node if node.op_type == "Constant"]
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_every_weight_of_a_module_is_in_its_graph(toy_bundle: Any, manifest: dict[str, Any], module: str) -> None:
+@pytest.mark.parametrize(("module", "variant"), GRAPHS)
+def test_every_weight_of_a_module_is_in_its_graph(
+    toy_bundle: Any, manifest: dict[str, Any], module: str, variant: str
+) -> None:
     prefix = "vae_decoder" if module.startswith("vae") else module
     network = toy_bundle.networks.named()[prefix]
-    assert set(_external(_graph(toy_bundle.path, manifest, module))) == {
+    assert set(_external(_graph(toy_bundle.path, manifest, module, variant))) == {
         f"{prefix}.{name}" for name in network.state_dict()
     }
 
 
-def test_both_decoder_steps_refer_to_the_same_bytes(toy_bundle: Any, manifest: dict[str, Any]) -> None:
-    first, following = (
-        _external(_graph(toy_bundle.path, manifest, module)) for module in ("vae_decoder_first", "vae_decoder_next")
+def test_both_decoder_steps_and_all_variants_refer_to_the_same_bytes(toy_bundle: Any, manifest: dict[str, Any]) -> None:
+    stock, *others = (
+        _external(_graph(toy_bundle.path, manifest, module, variant))
+        for module in ("vae_decoder_first", "vae_decoder_next")
+        for variant in ("fp32", "vidrt", "plugin")
     )
-    assert first == following
+    assert others == [stock] * 5
     assert len(manifest["data_files"]) == 1
     assert len(list((toy_bundle.path / "weights").iterdir())) == 1
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize(("module", "variant_id"), GRAPHS)
 def test_a_graph_has_the_opset_inputs_and_outputs_that_the_manifest_declares(
-    toy_bundle: Any, manifest: dict[str, Any], module: str
+    toy_bundle: Any, manifest: dict[str, Any], module: str, variant_id: str
 ) -> None:
-    variant = _variant(manifest, module)
-    graph = _graph(toy_bundle.path, manifest, module)
-    assert {entry.domain: entry.version for entry in graph.opset_import} == {"": variant["opset"]} == {"": 22}
+    variant = _variant(manifest, module, variant_id)
+    graph = _graph(toy_bundle.path, manifest, module, variant_id)
+    opsets = {"": 22} | ({"vidrt": 1} if variant["custom_ops"] else {})
+    assert {entry.domain: entry.version for entry in graph.opset_import} == opsets
+    assert variant["opset"] == 22
     for values, declared in ((graph.graph.input, "inputs"), (graph.graph.output, "outputs")):
         shapes = [
             {"name": value.name, "shape": [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]}
@@ -98,20 +108,22 @@ def test_a_graph_has_the_opset_inputs_and_outputs_that_the_manifest_declares(
         assert shapes == [{key: spec[key] for key in ("name", "shape")} for spec in variant["tensors"][declared]]
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_parity_is_recorded_within_its_tolerance_over_several_shapes(manifest: dict[str, Any], module: str) -> None:
-    parity = _variant(manifest, module)["parity"]
+@pytest.mark.parametrize(("module", "variant"), GRAPHS)
+def test_parity_is_recorded_within_its_tolerance_over_several_shapes(
+    manifest: dict[str, Any], module: str, variant: str
+) -> None:
+    parity = _variant(manifest, module, variant)["parity"]
     assert 0.0 < parity["max_abs"] <= parity["tolerance"] <= 1e-4
     assert parity["cases"] >= 3
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize(("module", "variant_id"), [graph for graph in GRAPHS if graph[1] != "plugin"])
 def test_parity_holds_at_sizes_that_the_export_did_not_try(
-    toy_bundle: Any, manifest: dict[str, Any], module: str
+    toy_bundle: Any, manifest: dict[str, Any], module: str, variant_id: str
 ) -> None:
     spec = next(item for item in bundle_spec(toy_bundle.networks).modules if item.name == module)
-    variant = _variant(manifest, module)
-    session = onnxruntime.InferenceSession(str(toy_bundle.path / variant["file"]), providers=["CPUExecutionProvider"])
+    variant = _variant(manifest, module, variant_id)
+    session = open_session(toy_bundle.path / variant["file"], custom_ops=bool(variant["custom_ops"]))
     sizes = {"B": 4, "L": 9, "T": 3, "k": 3, "h": 10, "w": 6}
     assert sizes not in spec.cases
     inputs = spec.sample_inputs(sizes, seed=99)

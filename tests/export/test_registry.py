@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import vidrt
 from vidrt.export.registry import ModelSource, family_names, find_family
+from vidrt.export.weights import named_weights
 
 
 def test_pocket_is_a_family() -> None:
@@ -26,6 +28,20 @@ def test_random_weights_are_the_same_for_the_same_seed() -> None:
     first, again, other = (load(ModelSource(seed=seed)).networks["denoiser"] for seed in (5, 5, 6))
     assert torch.equal(first.get_parameter("stem.weight"), again.get_parameter("stem.weight"))
     assert not torch.equal(first.get_parameter("stem.weight"), other.get_parameter("stem.weight"))
+
+
+def test_a_bundles_weights_can_be_exported_again(pocket_bundle: Path) -> None:
+    spec = find_family("pocket").load(ModelSource(checkpoint=pocket_bundle))
+    weights = named_weights(spec.networks, "fp16")
+    (stored,) = (pocket_bundle / "weights").iterdir()
+    read = load_file(stored)
+    assert weights.keys() == read.keys()
+    assert all(torch.equal(weights[name].tensor.half(), tensor) for name, tensor in read.items())
+
+
+def test_a_folder_that_is_no_bundle_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(vidrt.InvalidArgument, match="is not a pocket bundle of this version"):
+        find_family("pocket").load(ModelSource(checkpoint=tmp_path))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a safetensors file"])

@@ -25,6 +25,8 @@ def test_inspect_shows_modules_shapes_sizes_parity_and_operators(run_vidrt, pock
         "in steps of",
         "quality measured",
         "tokenizer: wordlevel",
+        "backends",
+        "vidrt::DepthwiseSeparableConv3d",
         "Conv ",
     ):
         assert part in result.stdout

@@ -51,6 +51,18 @@ def test_json_is_one_object_and_progress_is_silent(run_vidrt):
     assert all(line.startswith("warning: ") for line in result.stderr.splitlines())
 
 
+@pytest.mark.parametrize("variant", ["fp32", "vidrt"])
+def test_a_variant_can_be_asked_for_and_counts_where_a_module_has_it(run_vidrt, variant):
+    result = run_vidrt("generate", PROMPT, "-o", "c.gif", *TINY, "--variant", variant, "--json")
+    assert result.returncode == 0, result.stderr
+    decoder = dict.fromkeys(("vae_decoder_first", "vae_decoder_next"), variant)
+    assert json.loads(result.stdout)["metadata"]["variants"] == {
+        "text_encoder": "fp32",
+        "denoiser": variant,
+        **decoder,
+    }
+
+
 @pytest.mark.parametrize("name", ["c.webm", "c.gif", "c.y4m", "c"])
 def test_every_format_can_be_asked_for(run_vidrt, tmp_path, name):
     assert run_vidrt("generate", PROMPT, "-o", name, *TINY, "-q").returncode == 0

@@ -16,7 +16,7 @@ struct PipelineOptions {
   std::string device = "cpu";    // cpu | cuda:N
   int threads = 0;               // compute threads; 0 = one per physical core
   std::uint64_t memory_budget = 0;  // bytes for weights and arena together; 0 = no limit
-  std::string variant;           // variant id to insist on; empty = the first that can run
+  std::string variant;           // variant id to insist on where a module has it; empty = the first that can run
 };
 
 /// What to generate. Unset values take the bundle's defaults. Names are those of diffusers.

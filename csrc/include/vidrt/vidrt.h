@@ -74,7 +74,7 @@ typedef struct vidrt_pipeline_options {
   size_t struct_size;
   const char* backend;    /* auto | onnxruntime | onnxruntime-cuda | tensorrt | tensorrt-rtx; NULL = auto */
   const char* device;     /* cpu | cuda:N; NULL = cpu */
-  const char* variant;    /* variant id to insist on; NULL = the first that can run */
+  const char* variant;    /* variant id to insist on where a module has it; NULL = the first that can run */
   uint64_t memory_budget; /* bytes for weights and tensors together; 0 = no limit */
   int32_t threads;        /* compute threads; 0 = one per physical core */
   int32_t reserved;       /* 0 */
