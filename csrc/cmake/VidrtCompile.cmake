@@ -2,12 +2,19 @@
 
 add_library(vidrt_compile_flags INTERFACE)
 target_compile_features(vidrt_compile_flags INTERFACE cxx_std_17)
-target_compile_options(vidrt_compile_flags INTERFACE -Wall -Wextra -Wpedantic $<$<BOOL:${VIDRT_WERROR}>:-Werror>)
+set(vidrt_not_cuda $<NOT:$<COMPILE_LANGUAGE:CUDA>>)
+target_compile_options(vidrt_compile_flags INTERFACE
+  $<${vidrt_not_cuda}:-Wall> $<${vidrt_not_cuda}:-Wextra> $<${vidrt_not_cuda}:-Wpedantic>
+  $<$<AND:${vidrt_not_cuda},$<BOOL:${VIDRT_WERROR}>>:-Werror>
+  # What nvcc makes of a kernel's source for the host compiler is not pedantic.
+  $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra>
+  $<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${VIDRT_WERROR}>>:-Werror=all-warnings>)
 
 if(VIDRT_SANITIZE)
   list(JOIN VIDRT_SANITIZE "," vidrt_sanitizers)
-  target_compile_options(vidrt_compile_flags INTERFACE
-    -fsanitize=${vidrt_sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+  foreach(option -fsanitize=${vidrt_sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+    target_compile_options(vidrt_compile_flags INTERFACE $<${vidrt_not_cuda}:${option}>)
+  endforeach()
   target_link_options(vidrt_compile_flags INTERFACE -fsanitize=${vidrt_sanitizers})
 endif()
 
@@ -23,6 +30,8 @@ function(vidrt_compile target)
     CXX_EXTENSIONS OFF
     POSITION_INDEPENDENT_CODE ON
     CXX_VISIBILITY_PRESET hidden
+    CUDA_VISIBILITY_PRESET hidden
+    CUDA_STANDARD 17
     C_VISIBILITY_PRESET hidden
     VISIBILITY_INLINES_HIDDEN ON)
 endfunction()

@@ -6,7 +6,7 @@ option(VIDRT_BUILD_PYTHON "Build the Python extension vidrt._core (needs pybind1
 option(VIDRT_INSTALL "Make install rules for the headers, libvidrt, the CMake package and the pkg-config file" ON)
 option(VIDRT_WERROR "Treat warnings in our own sources as errors" OFF)
 option(VIDRT_FETCH_DEPS "Fetch dependencies that neither the system nor VIDRT_DEPS_DIR has from their upstream releases" ON)
-option(VIDRT_CUDA "Look for a CUDA compiler and name the architectures it can build for" OFF)
+option(VIDRT_CUDA "Build the CUDA kernels (needs nvcc) for the architectures below" OFF)
 option(VIDRT_COVERAGE "Count the executed lines of the runtime (gcov)" OFF)
 
 set(VIDRT_SANITIZE "" CACHE STRING "Sanitizers for our own code: empty, address;undefined or thread")

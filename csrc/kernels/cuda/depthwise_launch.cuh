@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "kernels/cuda/alignment.h"
 #include "kernels/cuda/general_kernel.cuh"
 #include "kernels/cuda/window_kernel.cuh"
 #include "kernels/cuda/window_plan.h"
@@ -13,10 +14,6 @@ namespace vidrt::kernels::cuda {
 inline WindowTile window_size(const ClipShape& shape) {
   return {static_cast<std::int32_t>(shape.c), static_cast<std::int32_t>(shape.t), static_cast<std::int32_t>(shape.h),
           static_cast<std::int32_t>(shape.w)};
-}
-
-inline bool is_aligned(const void* pointer, std::size_t bytes) {
-  return reinterpret_cast<std::uintptr_t>(pointer) % bytes == 0;
 }
 
 template <typename T>

@@ -6,6 +6,7 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/cuda/launch_shape.h"
 #include "kernels/half_types.h"
@@ -97,6 +98,46 @@ __device__ __forceinline__ void wait_for_copies() {
 }
 
 __device__ __forceinline__ void wait_for_block() { __syncthreads(); }
+
+/// The value of the lane whose number differs in the bits of `lane_mask`. All lanes of the warp come here.
+template <typename V>
+__device__ __forceinline__ V shuffle_xor(V value, unsigned lane_mask) {
+  return __shfl_xor_sync(0xffffffffu, value, static_cast<int>(lane_mask));
+}
+
+/// d += a * b on the tensor cores: 16x16 by 16x8, sums in fp32.
+__device__ __forceinline__ void multiply_fragment(Float16, const std::uint32_t (&a)[4], const std::uint32_t (&b)[2],
+                                                  float* d) {
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
+      "%3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+__device__ __forceinline__ void multiply_fragment(BFloat16, const std::uint32_t (&a)[4], const std::uint32_t (&b)[2],
+                                                  float* d) {
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
+      "%3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+/// sums += rows * columns, all pairs of fragments (PTX ISA, "Matrix fragments for mma.m16n8k16"): the four sums of pair
+/// (i, j) are from 4 * (i * kColumns + j) on. All lanes of the warp come here.
+template <typename Pair, int kRows, int kColumns>
+__device__ __forceinline__ void multiply_fragments(const Pair (&rows)[kRows][4], const Pair (&columns)[kColumns][2],
+                                                   float (&sums)[kRows * kColumns * 4]) {
+  using Element = std::remove_cv_t<std::remove_reference_t<decltype(rows[0][0].values[0])>>;
+#pragma unroll
+  for (int i = 0; i < kRows; ++i) {
+    const std::uint32_t a[4] = {as_bits_of<std::uint32_t>(rows[i][0]), as_bits_of<std::uint32_t>(rows[i][1]),
+                                as_bits_of<std::uint32_t>(rows[i][2]), as_bits_of<std::uint32_t>(rows[i][3])};
+#pragma unroll
+    for (int j = 0; j < kColumns; ++j) {
+      const std::uint32_t b[2] = {as_bits_of<std::uint32_t>(columns[j][0]), as_bits_of<std::uint32_t>(columns[j][1])};
+      multiply_fragment(Element{}, a, b, sums + 4 * (i * kColumns + j));
+    }
+  }
+}
 
 __device__ __forceinline__ float widen(float value) { return value; }
 __device__ __forceinline__ float widen(Float16 value) { return __half2float(__ushort_as_half(value.bits)); }

@@ -69,12 +69,7 @@ void Block::run(std::uint32_t index) {
     fiber.state = State::kReady;
     fiber.group = 0;
     fiber.copies.clear();
-    getcontext(&fiber.context);
-    fiber.context.uc_stack.ss_sp = fiber.stack.get();
-    fiber.context.uc_stack.ss_size = kStackBytes;
-    fiber.context.uc_link = nullptr;
-    fiber.fake_stack = nullptr;
-    makecontext(&fiber.context, &Block::enter, 0);
+    if (!fiber.is_started) start(&fiber);
   }
   const auto done = [](const Fiber& fiber) { return fiber.state == State::kDone; };
   while (true) {
@@ -89,16 +84,29 @@ void Block::run(std::uint32_t index) {
   pass_barrier();
 }
 
+// Fibers are made once and run a thread of every block: making a stack is far slower than switching to it.
+void Block::start(Fiber* fiber) {
+  getcontext(&fiber->context);
+  fiber->context.uc_stack.ss_sp = fiber->stack.get();
+  fiber->context.uc_stack.ss_size = kStackBytes;
+  fiber->context.uc_link = nullptr;
+  fiber->fake_stack = nullptr;
+  fiber->is_started = true;
+  makecontext(&fiber->context, &Block::enter, 0);
+}
+
 void Block::enter() {
   Block& block = running();
   after_switch(nullptr, &block.scheduler_stack_, &block.scheduler_stack_bytes_);
-  try {
-    block.kernel_();
-  } catch (const std::exception& error) {
-    block.fault_ = error.what();
+  while (true) {
+    try {
+      block.kernel_();
+    } catch (const std::exception& error) {
+      block.fault_ = error.what();
+    }
+    block.fibers_[block.current_].state = State::kDone;
+    block.leave();
   }
-  block.fibers_[block.current_].state = State::kDone;
-  block.leave(true);
 }
 
 void Block::resume(unsigned thread) {
@@ -108,12 +116,17 @@ void Block::resume(unsigned thread) {
   before_switch(&scheduler_fake_stack_, fiber.stack.get(), kStackBytes);
   swapcontext(&scheduler_, &fiber.context);
   after_switch(scheduler_fake_stack_, nullptr, nullptr);
-  if (!fault_.empty()) throw Fault(fault_);
+  if (!fault_.empty()) fail(fault_);
 }
 
-void Block::leave(bool for_good) {
+void Block::fail(const std::string& message) {
+  for (Fiber& fiber : fibers_) fiber.is_started = false;  // some are in the middle of the kernel
+  throw Fault(message);
+}
+
+void Block::leave() {
   Fiber& fiber = fibers_[current_];
-  before_switch(for_good ? nullptr : &fiber.fake_stack, scheduler_stack_, scheduler_stack_bytes_);
+  before_switch(&fiber.fake_stack, scheduler_stack_, scheduler_stack_bytes_);
   swapcontext(&fiber.context, &scheduler_);
   after_switch(fiber.fake_stack, &scheduler_stack_, &scheduler_stack_bytes_);
 }
@@ -121,7 +134,7 @@ void Block::leave(bool for_good) {
 void Block::wait(State state, const Site& site) {
   fibers_[current_].state = state;
   fibers_[current_].site = site;
-  leave(false);
+  leave();
 }
 
 void Block::release() {
@@ -130,9 +143,9 @@ void Block::release() {
   for (unsigned thread = 0; thread < threads_; ++thread) {
     const Fiber& fiber = fibers_[thread];
     if (fiber.state != State::kAtBlockBarrier || !(fiber.site == site)) {
-      throw Fault("threads part at a barrier: thread " + std::to_string(order_[0]) + " came to " + to_string(site) +
-                  ", thread " + std::to_string(thread) +
-                  (fiber.state == State::kDone ? " has ended" : " came to " + to_string(fiber.site)));
+      fail("threads part at a barrier: thread " + std::to_string(order_[0]) + " came to " + to_string(site) +
+           ", thread " + std::to_string(thread) +
+           (fiber.state == State::kDone ? " has ended" : " came to " + to_string(fiber.site)));
     }
   }
   for (unsigned thread = 0; thread < threads_; ++thread) fibers_[thread].state = State::kReady;
@@ -148,7 +161,7 @@ bool Block::release_warps() {
     if (std::none_of(first, last, waits)) continue;
     const auto together = [&](const Fiber& fiber) { return waits(fiber) && fiber.site == first->site; };
     if (warp + kWarp > threads_ || !std::all_of(first, last, together)) {
-      throw Fault("the lanes of warp " + std::to_string(warp / kWarp) + " part at " + to_string(first->site));
+      fail("the lanes of warp " + std::to_string(warp / kWarp) + " part at " + to_string(first->site));
     }
     for (auto fiber = first; fiber != last; ++fiber) fiber->state = State::kReady;
     any = true;

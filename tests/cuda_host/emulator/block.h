@@ -52,30 +52,34 @@ class Block {
   void commit_copies();
   /// End all copies but those of the last `groups` groups.
   void wait_for_copies(unsigned groups);
-  /// Every lane of the warp gives 16 bytes or less and may read those of the others.
+  /// Every lane of the warp gives 64 bytes or less and may read those of the others.
   void exchange(const void* value, std::size_t bytes, const Site& site);
   const void* exchanged(unsigned lane) const { return &slots_[current_ / kWarp * kWarp + lane]; }
 
  private:
   static constexpr std::size_t kCopyBytes = 16;
+  static constexpr std::size_t kSlotBytes = 64;
 
   enum class State { kReady, kAtBlockBarrier, kAtWarpBarrier, kDone };
   struct Fiber {
     ucontext_t context;
     std::unique_ptr<unsigned char[]> stack;
     void* fake_stack = nullptr;  // AddressSanitizer's
+    bool is_started = false;
     State state = State::kReady;
     Site site{};
     unsigned group = 0;
     std::vector<PendingCopy> copies;
   };
   struct alignas(16) Slot {
-    unsigned char bytes[16];
+    unsigned char bytes[kSlotBytes];
   };
 
+  void start(Fiber* fiber);
   static void enter();
+  [[noreturn]] void fail(const std::string& message);
   void resume(unsigned thread);
-  void leave(bool for_good);
+  void leave();
   void wait(State state, const Site& site);
   /// Let those go on whom nothing keeps: throws Fault if that is nobody, because threads wait at different barriers.
   void release();

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cuda_host/emulator/stream.h"
-#include "kernels/depthwise_conv3d_cuda.h"
+#include "kernels/depthwise_separable_conv3d_cuda.h"
 #include "support/conv_case.h"
 
 namespace vidrt::kernels::testing {
@@ -10,7 +10,8 @@ namespace vidrt::kernels::testing {
 /// Tell the device of a convolution's tensors, which have the sizes that `problem` says.
 void declare(const DepthwiseConv3dProblem& problem, const DepthwiseConv3dTensors& tensors, CUstream_st* device);
 
-/// A kernel for expect_as_reference: runs on a new device whose orders come from `seed`.
+/// Kernels for expect_as_reference: run on a new device whose orders come from `seed`.
 Depthwise depthwise_on_emulator(std::uint64_t seed);
+Separable separable_on_emulator(std::uint64_t seed);
 
 }  // namespace vidrt::kernels::testing

@@ -1,0 +1,11 @@
+#include "kernels/cuda/separable_launch.cuh"
+#include "kernels/cuda/separable_types.h"
+
+namespace vidrt::kernels::cuda {
+
+CudaError separable_bf16(const DepthwiseSeparableConv3dProblem& problem, const DepthwiseSeparableConv3dTensors& tensors,
+                         void* workspace, CudaStream stream) {
+  return launch_separable<BFloat16>(problem, tensors, workspace, stream);
+}
+
+}  // namespace vidrt::kernels::cuda
