@@ -137,6 +137,36 @@ class GenerateOptions:
         return core
 
 
+@dataclass(frozen=True, eq=False)
+class DecodeOptions:
+    """What to decode, without a text encoder or a denoiser.
+
+    Attributes:
+        latents: (C,T,h,w) or (1,C,T,h,w) float32, in the space of the denoiser.
+        fps: Frames per second, written to the file only; None takes the bundle's.
+        decode_chunk: Latent frames a call of the decoder takes; None lets the plan choose.
+        keep_frames: False gives the frames to on_frames only, so that memory does not grow with the clip.
+    """
+
+    latents: npt.NDArray[np.float32]
+    fps: float | None = None
+    decode_chunk: int | None = None
+    keep_frames: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "latents", _latents(self.latents))
+
+    def to_core(self) -> _core.DecodeOptions:
+        """Build the core's options, the latents aside. Raises InvalidArgument for a wrong type or range."""
+        core = _core.DecodeOptions()
+        if self.fps is not None:
+            core.fps = _number("fps", self.fps)
+        if self.decode_chunk is not None:
+            core.decode_chunk = _integer("decode_chunk", self.decode_chunk, 1, _INT32_MAX)
+        core.keep_frames = bool(self.keep_frames)
+        return core
+
+
 class GenerateSettings(TypedDict, total=False):
     """GenerateOptions without the prompt, as the keyword arguments of a call."""
 

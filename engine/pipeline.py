@@ -14,7 +14,7 @@ from vidrt.engine.errors import InvalidArgument, VidrtWarning
 from vidrt.engine.events import Callbacks
 from vidrt.engine.frame_stream import FrameStream
 from vidrt.engine.onnxruntime_location import announce_onnxruntime
-from vidrt.engine.options import GenerateOptions, options_from_settings, pipeline_options
+from vidrt.engine.options import DecodeOptions, GenerateOptions, options_from_settings, pipeline_options
 from vidrt.engine.plan import GenerationPlan
 from vidrt.engine.prompt_embeds import PromptEmbeds
 from vidrt.engine.video import Video
@@ -33,7 +33,7 @@ _NO_CALLBACKS = Callbacks()
 
 
 class TextToVideoPipeline:
-    """Runs the text encoder, denoiser and decoder of one bundle.
+    """Runs the text encoder, denoiser and decoder of one bundle; of a bundle that has only a decoder, that.
 
     Calls from several threads are taken one after another; for parallel generation open one pipeline a thread. The GIL
     is released while the core works.
@@ -123,6 +123,7 @@ class TextToVideoPipeline:
 
         Raises:
             InvalidArgument: If an option cannot be used; raised for every prompt before anything is generated.
+            BundleError: If the bundle has only a decoder.
             OutOfMemory: If no plan fits the memory budget.
             BackendError: If the backend fails.
             Cancelled: If `cancel` asked for it.
@@ -195,6 +196,23 @@ class TextToVideoPipeline:
         """Run the text encoder alone. Raises InvalidArgument for an empty or overlong prompt."""
         GenerateOptions(prompt)  # checks that it is text
         return self._core.encode_prompt(prompt, truncate, callbacks.cancel, _with_warnings(callbacks).to_core())
+
+    def decode_latents(self, options: DecodeOptions, callbacks: Callbacks = _NO_CALLBACKS) -> Video:
+        """Turn latents into a video with the decoder alone, which is all that some bundles have.
+
+        Raises:
+            InvalidArgument: If the latents or an option cannot be used.
+            OutOfMemory: If it does not fit the memory budget.
+            BackendError: If the backend fails.
+            Cancelled: If `callbacks.cancel` asked for it.
+        """
+        core_callbacks = _with_warnings(callbacks).to_core()
+        video = self._core.decode_latents(options.to_core(), options.latents, callbacks.cancel, core_callbacks)
+        return Video.from_core(video)
+
+    def plan_decode(self, options: DecodeOptions) -> GenerationPlan:
+        """Say what decode_latents() would do and need, without loading or running anything. Raises what it raises."""
+        return GenerationPlan.from_core(self._core.plan_decode(options.to_core(), options.latents))
 
     def check(self, options: GenerateOptions) -> None:
         """Raise what generate() would raise for the prompt and the options, and load nothing."""

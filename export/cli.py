@@ -33,6 +33,9 @@ def export(
     folder: Annotated[Path, typer.Argument(help="The bundle's folder, made by the export.")],
     checkpoint: Annotated[Path | None, typer.Option(help="The trained weights, in the family's own format.")] = None,
     seed: Annotated[int | None, typer.Option(help="Make random weights from this seed instead.", min=0)] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="The family's configuration. (default: what the checkpoint fits, or the first)")
+    ] = None,
     dtype: Annotated[_Dtype, typer.Option(help="What the graphs compute in.")] = _Dtype.FP32,
     storage: Annotated[_Dtype, typer.Option(help="What the weights are stored in.")] = _Dtype.FP16,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle that is there.")] = False,
@@ -48,7 +51,9 @@ def export(
     """Export a PyTorch model to a bundle, compare every graph with PyTorch, and open the result."""
     if (checkpoint is None) == (seed is None):
         raise InvalidArgument("expected either --checkpoint FILE, or --seed N for random weights.")
-    spec = find_family(family).load(ModelSource(checkpoint, seed or 0))
+    found = find_family(family)
+    found.check_preset(preset)
+    spec = found.load(ModelSource(checkpoint, seed or 0, preset))
     options = ExportOptions(dtype.value, storage.value, overwrite, custom_ops, separable)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description:<28}"), BarColumn(bar_width=30), TimeElapsedColumn())

@@ -122,7 +122,7 @@ def export_bundle(
             for variant in graphs[item.spec.name].variants:
                 records.append(_finish(item, variant, file, root, options))
         parts.begin("opening the bundle")
-        for path, content in spec.tokenizer.files.items():
+        for path, content in ({} if spec.tokenizer is None else spec.tokenizer.files).items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(content)
         manifest = json.dumps(manifest_of(spec, file, records), indent=1, ensure_ascii=False)

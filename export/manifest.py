@@ -43,14 +43,10 @@ def manifest_of(spec: BundleSpec, weights: WeightFile, graphs: list[GraphRecord]
         "family": spec.family,
         "license": spec.license,
         "created_by": {"vidrt": vidrt.__version__, **{tool: metadata.version(tool) for tool in _TOOLS}},
-        "tokenizer": _tokenizer(spec.tokenizer),
-        "scheduler": dict(spec.scheduler),
+        **_generation(spec),
         "limits": {name: _limit(limit) for name, limit in spec.limits.items()},
-        "vae": dataclasses.asdict(spec.vae),
-        "guidance": {"off_at": spec.guidance_off_at, "batch_order": ["negative", "positive"]},
-        "text": _text(spec),
-        "image_conditioning": spec.image_conditioning,
-        "defaults": dataclasses.asdict(spec.defaults),
+        "vae": _without_none(dataclasses.asdict(spec.vae)),
+        "defaults": _without_none(dataclasses.asdict(spec.defaults)),
         "data_files": {weights.path: {"bytes": weights.bytes, "sha256": weights.sha256}},
         "modules": {
             module.name: {"variants": [_variant(graph, weights) for graph in graphs if graph.module is module]}
@@ -60,8 +56,25 @@ def manifest_of(spec: BundleSpec, weights: WeightFile, graphs: list[GraphRecord]
     }
 
 
-def _text(spec: BundleSpec) -> dict[str, Any]:
-    text: dict[str, Any] = {"length": spec.tokenizer.max_length, "zero_after_mask": spec.zero_after_mask}
+def _generation(spec: BundleSpec) -> dict[str, Any]:
+    """What only a generation needs; nothing for a decoder alone."""
+    if spec.tokenizer is None or spec.scheduler is None:
+        return {}
+    return {
+        "tokenizer": _tokenizer(spec.tokenizer),
+        "scheduler": dict(spec.scheduler),
+        "guidance": {"off_at": spec.guidance_off_at, "batch_order": ["negative", "positive"]},
+        "text": _text(spec, spec.tokenizer),
+        "image_conditioning": spec.image_conditioning,
+    }
+
+
+def _without_none(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if value is not None}
+
+
+def _text(spec: BundleSpec, tokenizer: TokenizerSpec) -> dict[str, Any]:
+    text: dict[str, Any] = {"length": tokenizer.max_length, "zero_after_mask": spec.zero_after_mask}
     if spec.exclusive_words:
         groups = spec.exclusive_words.items()
         text["exclusive_words"] = {name: [list(phrases) for phrases in values] for name, values in groups}
@@ -102,4 +115,5 @@ def _tokenizer(spec: TokenizerSpec) -> dict[str, Any]:
 
 
 def _limit(limit: Limit) -> Mapping[str, Any]:
-    return {"min": limit.min, "max": limit.max, "step": limit.step, "measured": list(limit.measured)}
+    measured = None if limit.measured is None else list(limit.measured)
+    return {"min": limit.min, "max": limit.max, "step": limit.step, "measured": measured}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from vidrt.engine.errors import InvalidArgument
@@ -18,10 +18,12 @@ class ModelSource:
     Args:
         checkpoint: A file or folder in the family's own format.
         seed: Of the random weights where there is no checkpoint.
+        preset: One of the family's configurations; None leaves the choice to the family.
     """
 
     checkpoint: Path | None = None
     seed: int = 0
+    preset: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,14 +34,22 @@ class Family:
         name: What the command line and the manifest call it.
         summary: One line for people.
         load: Makes the declaration of a bundle from a source of weights.
+        presets: Names of its configurations, where it has several.
     """
 
     name: str
     summary: str
     load: Callable[[ModelSource], BundleSpec]
+    presets: Collection[str] = ()
+
+    def check_preset(self, preset: str | None) -> None:
+        """Raise InvalidArgument when there is no such preset."""
+        if preset is not None and preset not in self.presets:
+            expected = f"expected one of: {', '.join(self.presets)}" if self.presets else "it has none"
+            raise InvalidArgument(f"the model family {self.name!r} has no preset {preset!r}; {expected}.")
 
 
-_MODULES = {"pocket": "vidrt.export.models.pocket"}
+_MODULES = {"pocket": "vidrt.export.models.pocket", "turbo_vaed": "vidrt.export.models.turbo_vaed"}
 """The module that defines each family, as FAMILY. Only the one asked for is imported: some need large libraries."""
 
 

@@ -143,34 +143,46 @@ class TokenizerSpec:
 
 @dataclasses.dataclass(frozen=True)
 class Limit:
-    """Valid values min, min + step, ... up to max, and the range in which quality was measured."""
+    """Valid values min, min + step, ... up to max, and the range in which quality was measured, if it was."""
 
     min: int
     max: int
     step: int
-    measured: tuple[int, int]
+    measured: tuple[int, int] | None
 
 
 @dataclasses.dataclass(frozen=True)
 class VaeSpec:
-    """How latents relate to frames."""
+    """How latents relate to frames.
+
+    Args:
+        form: How the decoder is cut into calls.
+        temporal_ratio: Frames of a latent frame.
+        spatial_ratio: Pixels of a latent's side.
+        latent_channels: C of the latents.
+        single_first_frame: Whether the first latent frame stands for one frame alone; None is what the form does.
+        receptive_field: Latent frames before and after a latent frame that its frames depend on, with which a decoder
+            of form whole can be run over parts of a clip.
+    """
 
     form: Literal["causal", "framewise", "whole"]
     temporal_ratio: int
     spatial_ratio: int
     latent_channels: int
+    single_first_frame: bool | None = None
+    receptive_field: tuple[int, int] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Defaults:
-    """What a generation uses where its caller says nothing."""
+    """What a generation uses where its caller says nothing. A decoder alone has no use for those that are None."""
 
     height: int
     width: int
     num_frames: int
-    num_inference_steps: int
-    guidance_scale: float
-    negative_prompt: str
+    num_inference_steps: int | None
+    guidance_scale: float | None
+    negative_prompt: str | None
     fps: float
 
 
@@ -180,9 +192,10 @@ class BundleSpec:
 
     Args:
         networks: The networks by the prefix of their weights in the data file.
-        modules: What is exported of them.
+        modules: What is exported of them: all that a generation needs, or the decoder alone.
         compute: Precisions that the networks may compute in.
-        scheduler: A diffusers scheduler config, `_class_name` included.
+        tokenizer: None for a decoder alone.
+        scheduler: A diffusers scheduler config, `_class_name` included; None for a decoder alone.
         limits: By "height", "width" and "num_frames".
         zero_after_mask: Whether text_embeds rows after the mask are zero.
         exclusive_words: What excludes each other in a prompt, by what it is: values, each the phrases that mean it.
@@ -195,12 +208,12 @@ class BundleSpec:
     networks: Mapping[str, nn.Module]
     modules: tuple[ModuleSpec, ...]
     compute: tuple[Precision, ...]
-    tokenizer: TokenizerSpec
-    scheduler: Mapping[str, Any]
+    tokenizer: TokenizerSpec | None
+    scheduler: Mapping[str, Any] | None
     limits: Mapping[str, Limit]
     vae: VaeSpec
     defaults: Defaults
-    zero_after_mask: bool
+    zero_after_mask: bool = False
     exclusive_words: Mapping[str, Sequence[Sequence[str]]] = dataclasses.field(default_factory=dict)
     guidance_off_at: float = 1.0
     image_conditioning: Literal["none", "first_latent_frame"] = "none"

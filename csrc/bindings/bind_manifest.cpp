@@ -1,6 +1,9 @@
 // The checked manifest as read-only Python objects.
 #include <pybind11/stl.h>
 
+#include <optional>
+#include <utility>
+
 #include "bindings/bindings.h"
 #include "vidrt/bundle.h"
 
@@ -8,6 +11,12 @@ namespace py = pybind11;
 
 namespace vidrt::bindings {
 namespace {
+
+// (before, after), or None.
+std::optional<std::pair<int, int>> receptive_field(const VaeConfig& vae) {
+  if (!vae.receptive_field) return std::nullopt;
+  return std::pair(vae.receptive_field->before, vae.receptive_field->after);
+}
 
 void bind_modules(py::module_& m) {
   py::class_<TensorSpec>(m, "TensorSpec")
@@ -56,7 +65,9 @@ void bind_settings(py::module_& m) {
       .def_readonly("form", &VaeConfig::form)
       .def_readonly("temporal_ratio", &VaeConfig::temporal_ratio)
       .def_readonly("spatial_ratio", &VaeConfig::spatial_ratio)
-      .def_readonly("latent_channels", &VaeConfig::latent_channels);
+      .def_readonly("latent_channels", &VaeConfig::latent_channels)
+      .def_readonly("single_first_frame", &VaeConfig::single_first_frame)
+      .def_property_readonly("receptive_field", &receptive_field);
   py::class_<Defaults>(m, "Defaults")
       .def_readonly("height", &Defaults::height)
       .def_readonly("width", &Defaults::width)
@@ -77,6 +88,7 @@ void bind_manifest(py::module_& m) {
       .def_readonly("name", &Manifest::name)
       .def_readonly("family", &Manifest::family)
       .def_readonly("license", &Manifest::license)
+      .def_readonly("decoder_only", &Manifest::decoder_only)
       .def_readonly("tokenizer", &Manifest::tokenizer)
       .def_readonly("scheduler_json", &Manifest::scheduler_json)
       .def_readonly("height", &Manifest::height)

@@ -32,6 +32,11 @@ void bind_options(py::module_& m) {
       .def_readwrite("truncate", &GenerateOptions::truncate)
       .def_readwrite("decode_chunk", &GenerateOptions::decode_chunk)
       .def_readwrite("keep_frames", &GenerateOptions::keep_frames);
+  py::class_<DecodeOptions>(m, "DecodeOptions")
+      .def(py::init<>())
+      .def_readwrite("fps", &DecodeOptions::fps)
+      .def_readwrite("decode_chunk", &DecodeOptions::decode_chunk)
+      .def_readwrite("keep_frames", &DecodeOptions::keep_frames);
 }
 
 }  // namespace vidrt::bindings

@@ -18,13 +18,15 @@ namespace {
 
 using Latents = py::array_t<float, py::array::c_style>;
 
+// The core only reads it; TensorView has no const form.
+TensorView view_of(const Latents& latents) {
+  return {const_cast<float*>(latents.data()), DType::kFloat32,
+          Shape(latents.shape(), latents.shape() + latents.ndim())};
+}
+
 GenerateOptions with_tensors(GenerateOptions options, const std::optional<Latents>& latents,
                              const PromptEmbeds* prompt_embeds, const PromptEmbeds* negative_prompt_embeds) {
-  if (latents) {
-    // The core only reads them; TensorView has no const form.
-    options.latents = TensorView{const_cast<float*>(latents->data()), DType::kFloat32,
-                                 Shape(latents->shape(), latents->shape() + latents->ndim())};
-  }
+  if (latents) options.latents = view_of(*latents);
   options.prompt_embeds = prompt_embeds;
   options.negative_prompt_embeds = negative_prompt_embeds;
   return options;
@@ -47,6 +49,20 @@ GenerationPlan plan(const Pipeline& pipeline, const GenerateOptions& options, co
   const GenerateOptions complete = with_tensors(options, latents, prompt_embeds, negative_prompt_embeds);
   const py::gil_scoped_release no_gil;
   return pipeline.plan(complete);
+}
+
+GenerationPlan plan_decode(const Pipeline& pipeline, DecodeOptions options, const Latents& latents) {
+  options.latents = view_of(latents);
+  const py::gil_scoped_release no_gil;
+  return pipeline.plan_decode(options);
+}
+
+Video decode_latents(Pipeline& pipeline, DecodeOptions options, const Latents& latents, const CancelToken* cancel,
+                     const PythonCallbacks& callbacks) {
+  options.latents = view_of(latents);
+  const Callbacks core_callbacks = callbacks.callbacks(cancel);
+  const py::gil_scoped_release no_gil;
+  return pipeline.decode_latents(options, core_callbacks);
 }
 
 Video generate(Pipeline& pipeline, const GenerateOptions& options, const std::optional<Latents>& latents,
@@ -77,6 +93,9 @@ void bind_pipeline(py::module_& m) {
            py::arg("callbacks"))
       .def("plan", &plan, py::arg("options"), py::arg("latents").noconvert(), py::arg("prompt_embeds"),
            py::arg("negative_prompt_embeds"))
+      .def("plan_decode", &plan_decode, py::arg("options"), py::arg("latents").noconvert())
+      .def("decode_latents", &decode_latents, py::arg("options"), py::arg("latents").noconvert(), py::arg("cancel"),
+           py::arg("callbacks"))
       .def("generate", &generate, py::arg("options"), py::arg("latents").noconvert(), py::arg("prompt_embeds"),
            py::arg("negative_prompt_embeds"), py::arg("cancel"), py::arg("callbacks"));
 }

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "runtime/arena.h"
-#include "runtime/generation_planner.h"
+#include "runtime/layout_builder.h"
 
 namespace vidrt {
 

@@ -95,6 +95,7 @@ void write_struct(const char* name, const Struct& value, Struct* target) {
 
 PipelineOptions pipeline_options(const vidrt_pipeline_options* given);
 GenerateOptions generate_options(const vidrt_generate_options* given);
+DecodeOptions decode_options(const vidrt_decode_options* given);
 /// `given` may be null. A callback that returns non-zero throws Cancelled.
 Callbacks callbacks(const vidrt_callbacks* given);
 

@@ -15,11 +15,10 @@ void stop_if_asked(int answer, const char* callback) {
   if (answer != 0) throw Cancelled(std::string("the generation was cancelled by ") + callback + ".");
 }
 
-TensorView latents_view(const vidrt_generate_options& given) {
+TensorView latents_view(const float* latents, const std::int64_t (&shape)[4]) {
   TensorView view;
-  // Read only: the pipeline copies it.
-  view.data = const_cast<float*>(given.latents);
-  view.shape.assign(given.latents_shape, given.latents_shape + 4);
+  view.data = const_cast<float*>(latents);  // read only: the pipeline copies it
+  view.shape.assign(shape, shape + 4);
   return view;
 }
 
@@ -59,7 +58,18 @@ GenerateOptions generate_options(const vidrt_generate_options* given) {
   options.scheduler = text_or(read.scheduler, "");
   if (read.prompt_embeds != nullptr) options.prompt_embeds = &read.prompt_embeds->embeds;
   if (read.negative_prompt_embeds != nullptr) options.negative_prompt_embeds = &read.negative_prompt_embeds->embeds;
-  if (read.latents != nullptr) options.latents = latents_view(read);
+  if (read.latents != nullptr) options.latents = latents_view(read.latents, read.latents_shape);
+  return options;
+}
+
+DecodeOptions decode_options(const vidrt_decode_options* given) {
+  const auto read = read_struct("options", given);
+  DecodeOptions options;
+  required(read.latents, "options->latents");
+  options.latents = latents_view(read.latents, read.latents_shape);
+  if (read.fps != 0.0) options.fps = read.fps;
+  options.decode_chunk = read.decode_chunk;
+  options.keep_frames = !flag("options->discard_frames", read.discard_frames);
   return options;
 }
 

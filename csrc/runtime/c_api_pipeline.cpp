@@ -17,6 +17,24 @@ const char* static_word(const std::string& word) {
   return "";
 }
 
+vidrt_plan c_plan(const GenerationPlan& made) {
+  vidrt_plan filled{};
+  filled.height = made.height;
+  filled.width = made.width;
+  filled.num_frames = made.num_frames;
+  filled.latent_frames = made.latent_frames;
+  filled.latent_height = made.latent_height;
+  filled.latent_width = made.latent_width;
+  filled.num_inference_steps = made.num_inference_steps;
+  filled.decode_chunk = made.decode_chunk;
+  filled.guidance = static_word(made.guidance);
+  filled.residency = static_word(made.residency);
+  filled.arena_bytes = made.arena_bytes;
+  filled.unshared_bytes = made.unshared_bytes;
+  filled.weight_bytes = made.weight_bytes;
+  return filled;
+}
+
 }  // namespace
 
 vidrt_pipeline* wrap(Pipeline pipeline) {
@@ -66,22 +84,7 @@ vidrt_status vidrt_pipeline_plan(const vidrt_pipeline* pipeline, const vidrt_gen
                                  vidrt_plan* plan) noexcept {
   return guarded([&] {
     required(plan, "plan");
-    const vidrt::GenerationPlan made = required(pipeline, "pipeline").pipeline.plan(generate_options(options));
-    vidrt_plan filled{};
-    filled.height = made.height;
-    filled.width = made.width;
-    filled.num_frames = made.num_frames;
-    filled.latent_frames = made.latent_frames;
-    filled.latent_height = made.latent_height;
-    filled.latent_width = made.latent_width;
-    filled.num_inference_steps = made.num_inference_steps;
-    filled.decode_chunk = made.decode_chunk;
-    filled.guidance = static_word(made.guidance);
-    filled.residency = static_word(made.residency);
-    filled.arena_bytes = made.arena_bytes;
-    filled.unshared_bytes = made.unshared_bytes;
-    filled.weight_bytes = made.weight_bytes;
-    write_struct("plan", filled, plan);
+    write_struct("plan", c_plan(required(pipeline, "pipeline").pipeline.plan(generate_options(options))), plan);
   });
 }
 
@@ -90,6 +93,22 @@ vidrt_status vidrt_pipeline_generate(vidrt_pipeline* pipeline, const vidrt_gener
   return give_handle(video, "video", [&] {
     vidrt::Pipeline& running = required(pipeline, "pipeline").pipeline;
     return new vidrt_video{running.generate(generate_options(options), vidrt::c_api::callbacks(callbacks))};
+  });
+}
+
+vidrt_status vidrt_pipeline_plan_decode(const vidrt_pipeline* pipeline, const vidrt_decode_options* options,
+                                        vidrt_plan* plan) noexcept {
+  return guarded([&] {
+    required(plan, "plan");
+    write_struct("plan", c_plan(required(pipeline, "pipeline").pipeline.plan_decode(decode_options(options))), plan);
+  });
+}
+
+vidrt_status vidrt_pipeline_decode_latents(vidrt_pipeline* pipeline, const vidrt_decode_options* options,
+                                           const vidrt_callbacks* callbacks, vidrt_video** video) noexcept {
+  return give_handle(video, "video", [&] {
+    vidrt::Pipeline& running = required(pipeline, "pipeline").pipeline;
+    return new vidrt_video{running.decode_latents(decode_options(options), vidrt::c_api::callbacks(callbacks))};
   });
 }
 

@@ -7,12 +7,11 @@
 #include <utility>
 
 #include "runtime/arena_tensors.h"
+#include "runtime/decode_planner.h"
 #include "runtime/denoise_loop.h"
-#include "runtime/frame_stream.h"
 #include "runtime/module_contract.h"
 #include "runtime/philox.h"
 #include "vidrt/errors.h"
-#include "vidrt/version.h"
 
 namespace vidrt {
 namespace {
@@ -36,7 +35,7 @@ PipelineState::PipelineState(Bundle opened, const PipelineOptions& pipeline_opti
     : bundle(std::move(opened)),
       options(pipeline_options),
       modules(bundle, std::move(backend), options.variant, SessionOptions{options.threads}),
-      prompts(bundle) {}
+      prompts(bundle.manifest().decoder_only ? std::nullopt : std::optional<PromptEncoder>(bundle)) {}
 
 void check_pipeline_options(const PipelineOptions& options) {
   constexpr int kMaxThreads = 1024;
@@ -46,7 +45,15 @@ void check_pipeline_options(const PipelineOptions& options) {
   }
 }
 
+void require_generation(const Bundle& bundle) {
+  if (!bundle.manifest().decoder_only) return;
+  throw BundleError("bundle '" + bundle.path() +
+                    "' has only a decoder: no text_encoder and no denoiser, which a generation needs. Decode latents " +
+                    "with it (decode_latents, `vidrt decode`), or open a bundle of a whole model.");
+}
+
 GenerationPlan plan_only(const PipelineState& state, const GenerateOptions& options) {
+  require_generation(state.bundle);
   const Manifest& manifest = state.bundle.manifest();
   const ResolvedOptions resolved = resolve_options(manifest, options);
   const SchedulerTable table =
@@ -57,6 +64,7 @@ GenerationPlan plan_only(const PipelineState& state, const GenerateOptions& opti
 
 Video Generation::run(const GenerateOptions& options) {
   // 1. Check everything before anything heavy starts.
+  require_generation(state_.bundle);
   const Manifest& manifest = state_.bundle.manifest();
   const ResolvedOptions resolved = resolve_options(manifest, options);
   const Prompts prompts = prepare_prompts(options, resolved);
@@ -74,7 +82,7 @@ Video Generation::run(const GenerateOptions& options) {
   // 2. Load: everything at once, or each stage in its turn.
   const bool stage_by_stage = plan_.residency == "stage_by_stage";
   const auto must_encode = [&](const std::optional<PreparedPrompt>& prompt) {
-    return prompt.has_value() && !state_.prompts.cached(*prompt);
+    return prompt.has_value() && !state_.prompts->cached(*prompt);
   };
   const bool needs_encoder = must_encode(prompts.positive) || must_encode(prompts.negative);
   const std::vector<std::string> decoders = decoder_modules(manifest.vae);
@@ -102,7 +110,7 @@ Video Generation::run(const GenerateOptions& options) {
 
   // 5. Decode, frame by frame.
   if (stage_by_stage) load(decoders, true);
-  decode(tensors, options.keep_frames);
+  decode(tensors, row(tensors["latents"], 0), options.keep_frames);
 
   video_.timings.total = since_start_.elapsed_ms();
   video_.timings.session = state_.modules.session_ms() - session_ms_before;
@@ -110,9 +118,10 @@ Video Generation::run(const GenerateOptions& options) {
 }
 
 PromptEmbeds Generation::encode_prompt(const std::string& prompt, bool truncate) {
-  const PreparedPrompt prepared = state_.prompts.prepare(prompt, truncate);
+  require_generation(state_.bundle);
+  const PreparedPrompt prepared = state_.prompts->prepare(prompt, truncate);
   for (const std::string& warning : prepared.warnings) warn(warning);
-  if (!state_.prompts.cached(prepared)) load({"text_encoder"}, false);
+  if (!state_.prompts->cached(prepared)) load({"text_encoder"}, false);
   return *encode(prepared, nullptr);
 }
 
@@ -121,10 +130,10 @@ Generation::Prompts Generation::prepare_prompts(const GenerateOptions& options, 
   if (options.prompt_embeds == nullptr) {
     const bool blank = options.prompt.find_first_not_of(" \t\r\n") == std::string::npos;
     if (blank) throw InvalidArgument("prompt is empty; say what the video shall show.");
-    prompts.positive = state_.prompts.prepare(options.prompt, options.truncate);
+    prompts.positive = state_.prompts->prepare(options.prompt, options.truncate);
   }
   if (resolved.guided && options.negative_prompt_embeds == nullptr) {
-    prompts.negative = state_.prompts.prepare_negative(resolved.negative_prompt, options.truncate);
+    prompts.negative = state_.prompts->prepare_negative(resolved.negative_prompt, options.truncate);
   }
   for (const auto* prompt : {&prompts.positive, &prompts.negative}) {
     if (!prompt->has_value()) continue;
@@ -135,9 +144,9 @@ Generation::Prompts Generation::prepare_prompts(const GenerateOptions& options, 
 
 Generation::SharedEmbeds Generation::given_embeds(const std::string& name, const PromptEmbeds* embeds) const {
   if (embeds == nullptr) return nullptr;
-  if (embeds->encoder_id != state_.prompts.encoder_id()) {
+  if (embeds->encoder_id != state_.prompts->encoder_id()) {
     throw InvalidArgument(name + " was made by another text encoder (" + embeds->encoder_id.substr(0, 12) +
-                          "...) than this bundle's (" + state_.prompts.encoder_id().substr(0, 12) +
+                          "...) than this bundle's (" + state_.prompts->encoder_id().substr(0, 12) +
                           "...); encode the prompt with this bundle.");
   }
   // The caller keeps it alive during generate(): no copy.
@@ -167,7 +176,7 @@ void Generation::load(const std::vector<std::string>& modules, bool only_these) 
 Generation::SharedEmbeds Generation::encode(const std::optional<PreparedPrompt>& prompt, const SharedEmbeds& given) {
   if (!prompt.has_value()) return given;
   announce(Stage::kEncode, 0, 1);
-  SharedEmbeds embeds = state_.prompts.encode(*prompt, state_.modules);
+  SharedEmbeds embeds = state_.prompts->encode(*prompt, state_.modules);
   announce(Stage::kEncode, 1, 1);
   check_cancelled("after the prompt was encoded");
   return embeds;
@@ -220,53 +229,10 @@ void Generation::denoise(const ArenaTensors& tensors, const SchedulerTable& tabl
   video_.timings.denoise = stopwatch.elapsed_ms();
 }
 
-void Generation::decode(const ArenaTensors& tensors, bool keep_frames) {
-  const Stopwatch stopwatch;
-  const Manifest& manifest = state_.bundle.manifest();
-  FrameStream stream(state_.modules, tensors, plan_, manifest.vae);
-  const std::size_t frame_bytes = static_cast<std::size_t>(plan_.height) * static_cast<std::size_t>(plan_.width) * 3;
-  // Kept frames lie one after another; else one chunk's room is used again and again.
-  std::vector<std::uint8_t> rgb;
-  if (keep_frames) rgb.reserve(frame_bytes * static_cast<std::size_t>(plan_.num_frames));
-  announce(Stage::kDecode, 0, plan_.num_frames);
-  int done = 0;
-  while (!stream.finished()) {
-    const int count = stream.next_frames();
-    if (!keep_frames) rgb.clear();
-    const std::size_t offset = rgb.size();
-    rgb.resize(offset + frame_bytes * static_cast<std::size_t>(count));
-    stream.decode_next(rgb.data() + offset);
-    if (done == 0) {
-      video_.timings.first_frame = since_start_.elapsed_ms();
-      video_.timings.last_step_to_first_frame = since_last_step_.elapsed_ms();
-    }
-    if (callbacks_.on_frames) {
-      callbacks_.on_frames({done, count, plan_.height, plan_.width, rgb.data() + offset});
-    }
-    done += count;
-    announce(Stage::kDecode, done, plan_.num_frames);
-    if (!stream.finished()) {
-      check_cancelled("after frame " + std::to_string(done) + " of " + std::to_string(plan_.num_frames));
-    }
-  }
-  if (keep_frames) video_.rgb = std::make_shared<const std::vector<std::uint8_t>>(std::move(rgb));
-  video_.timings.decode = stopwatch.elapsed_ms();
-}
-
 void Generation::describe(const GenerateOptions& options, const ResolvedOptions& resolved, const SchedulerTable& table,
                           const Prompts& prompts) {
-  video_.num_frames = resolved.num_frames;
-  video_.height = resolved.height;
-  video_.width = resolved.width;
-  video_.fps = resolved.fps;
+  describe_frames(resolved, generation_modules(state_.bundle.manifest()));
   VideoMetadata& metadata = video_.metadata;
-  metadata.bundle = state_.bundle.manifest().name;
-  metadata.vidrt_version = VIDRT_VERSION;
-  metadata.backend = state_.modules.backend().description();
-  metadata.device = state_.options.device;
-  for (const std::string& module : generation_modules(state_.bundle.manifest())) {
-    metadata.variants[module] = state_.modules.variant(module).id;
-  }
   metadata.prompt = prompts.positive ? prompts.positive->text : options.prompt_embeds->prompt;
   if (prompts.negative) metadata.negative_prompt = prompts.negative->text;
   if (options.negative_prompt_embeds != nullptr) metadata.negative_prompt = options.negative_prompt_embeds->prompt;
@@ -275,9 +241,6 @@ void Generation::describe(const GenerateOptions& options, const ResolvedOptions&
   metadata.guidance_scale = resolved.guidance_scale;
   metadata.scheduler = table.name;
   metadata.guidance = plan_.guidance;
-  metadata.residency = plan_.residency;
-  metadata.decode_chunk = plan_.decode_chunk;
-  metadata.arena_bytes = plan_.arena_bytes;
 }
 
 void Generation::warn(const std::string& message) {

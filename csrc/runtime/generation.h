@@ -1,4 +1,4 @@
-// One call of Pipeline::generate: the stages in order, with events, cancellation and timings.
+// One call of Pipeline::generate or ::decode_latents: the stages in order, with events, cancellation and timings.
 #pragma once
 
 #include <memory>
@@ -28,7 +28,7 @@ struct PipelineState {
   const Bundle bundle;
   const PipelineOptions options;
   ModuleSet modules;
-  PromptEncoder prompts;
+  std::optional<PromptEncoder> prompts;  // unset where the bundle has only a decoder
   Arena arena;
   bool weights_checked = false;
 };
@@ -38,12 +38,18 @@ void check_pipeline_options(const PipelineOptions& options);
 
 /// Pipeline::plan: everything that is decided before a module is loaded.
 GenerationPlan plan_only(const PipelineState& state, const GenerateOptions& options);
+/// Pipeline::plan_decode, likewise.
+GenerationPlan plan_decode_only(const PipelineState& state, const DecodeOptions& options);
+
+/// Throws BundleError when the bundle has only a decoder.
+void require_generation(const Bundle& bundle);
 
 class Generation {
  public:
   Generation(PipelineState& state, const Callbacks& callbacks) : state_(state), callbacks_(callbacks) {}
 
   Video run(const GenerateOptions& options);
+  Video decode_latents(const DecodeOptions& options);
   PromptEmbeds encode_prompt(const std::string& prompt, bool truncate);
 
  private:
@@ -60,7 +66,8 @@ class Generation {
   void fill_text(const ArenaTensors& tensors, const std::vector<SharedEmbeds>& embeds) const;
   void fill_latents(const ArenaTensors& tensors, const GenerateOptions& options, const SchedulerTable& table);
   void denoise(const ArenaTensors& tensors, const SchedulerTable& table, const ResolvedOptions& resolved);
-  void decode(const ArenaTensors& tensors, bool keep_frames);
+  void decode(const ArenaTensors& tensors, const TensorView& latents, bool keep_frames);
+  void describe_frames(const ResolvedOptions& resolved, const std::vector<std::string>& modules);
   void describe(const GenerateOptions& options, const ResolvedOptions& resolved, const SchedulerTable& table,
                 const Prompts& prompts);
 

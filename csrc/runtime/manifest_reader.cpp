@@ -74,6 +74,11 @@ Limit read_limit(JsonObject object, int max) {
   limit.max = object.small_integer("max", limit.min, max);
   limit.step = object.small_integer("step", 1, max);
   const JsonPlace place = object.place().key("measured");
+  if (object.required("measured").is_null()) {
+    limit.measured_min = limit.measured_max = 0;
+    object.finish();
+    return limit;
+  }
   const json& measured = read_array(object.required("measured"), place, 2, 2);
   limit.measured_min = static_cast<int>(read_integer(measured[0], place.index(0), {limit.min, limit.max}));
   limit.measured_max = static_cast<int>(read_integer(measured[1], place.index(1), {limit.measured_min, limit.max}));
@@ -94,6 +99,22 @@ VaeConfig read_vae(JsonObject object) {
   vae.temporal_ratio = object.small_integer("temporal_ratio", 1, 64);
   vae.spatial_ratio = object.small_integer("spatial_ratio", 1, 256);
   vae.latent_channels = object.small_integer("latent_channels", 1, 4096);
+  const bool whole = vae.form == "whole";
+  vae.single_first_frame = vae.form == "causal";
+  if (object.optional("single_first_frame") != nullptr) {
+    const bool single = object.boolean("single_first_frame");
+    if (!whole && single != vae.single_first_frame) {
+      object.place().key("single_first_frame").fail(single ? "true" : "false", "what the form " + vae.form + " does");
+    }
+    vae.single_first_frame = single;
+  }
+  if (object.optional("receptive_field") != nullptr) {
+    const JsonPlace place = object.place().key("receptive_field");
+    if (!whole) place.fail("a value", "nothing, as vae.form is " + vae.form);
+    const json& field = read_array(object.required("receptive_field"), place, 2, 2);
+    vae.receptive_field = ReceptiveField{static_cast<int>(read_integer(field[0], place.index(0), {0, kMaxFrames})),
+                                         static_cast<int>(read_integer(field[1], place.index(1), {0, kMaxFrames}))};
+  }
   object.finish();
   return vae;
 }
@@ -170,9 +191,11 @@ Defaults read_defaults(JsonObject object, const Manifest& manifest) {
   defaults.height = read_default_size(object, "height", manifest.height);
   defaults.width = read_default_size(object, "width", manifest.width);
   defaults.num_frames = read_default_size(object, "num_frames", manifest.num_frames);
-  defaults.num_inference_steps = object.small_integer("num_inference_steps", 1, 1000);
-  defaults.guidance_scale = object.number("guidance_scale", {0.0, 1000.0});
-  defaults.negative_prompt = object.text("negative_prompt", {0, 65536, false});
+  if (!manifest.decoder_only) {
+    defaults.num_inference_steps = object.small_integer("num_inference_steps", 1, 1000);
+    defaults.guidance_scale = object.number("guidance_scale", {0.0, 1000.0});
+    defaults.negative_prompt = object.text("negative_prompt", {0, 65536, false});
+  }
   defaults.fps = object.number("fps", {0.001, 1000.0});
   object.finish();
   return defaults;
@@ -196,6 +219,23 @@ std::map<std::string, DataFile> read_data_files(JsonObject& root) {
   return result;
 }
 
+// Everything that is said of a generation; of a decoder alone nothing of it may be.
+void read_generation(JsonObject& root, Manifest* manifest) {
+  if (manifest->decoder_only) {
+    for (const char* key : {"tokenizer", "scheduler", "guidance", "text", "image_conditioning"}) {
+      if (root.optional(key) == nullptr) continue;
+      root.place().key(key).fail("a value", "nothing, as modules has neither text_encoder nor denoiser");
+    }
+    manifest->image_conditioning = "none";
+    return;
+  }
+  manifest->tokenizer = read_tokenizer(root.object("tokenizer"));
+  manifest->scheduler_json = read_scheduler(root);
+  manifest->guidance_off_at = read_guidance(root.object("guidance"));
+  read_text_settings(root.object("text"), manifest);
+  manifest->image_conditioning = root.word("image_conditioning", {"none", "first_latent_frame"});
+}
+
 // Sizes in latents must come out whole for every value that a limit allows.
 void check_limit_fits(const JsonPlace& place, const Limit& limit, int ratio, int rest) {
   const bool one_value = limit.min + limit.step > limit.max;
@@ -217,16 +257,13 @@ Manifest parse_manifest(const std::string& text, const std::string& file) {
   manifest.name = root.text("name");
   manifest.family = root.text("family");
   manifest.license = root.text("license");
-  manifest.tokenizer = read_tokenizer(root.object("tokenizer"));
-  manifest.scheduler_json = read_scheduler(root);
-  read_limits(root.object("limits"), &manifest);
-  manifest.vae = read_vae(root.object("vae"));
-  manifest.guidance_off_at = read_guidance(root.object("guidance"));
-  read_text_settings(root.object("text"), &manifest);
-  manifest.image_conditioning = root.word("image_conditioning", {"none", "first_latent_frame"});
-  manifest.defaults = read_defaults(root.object("defaults"), manifest);
   manifest.data_files = read_data_files(root);
   manifest.modules = read_modules(root.object("modules"), manifest.data_files);
+  manifest.decoder_only = manifest.modules.count("text_encoder") == 0 && manifest.modules.count("denoiser") == 0;
+  read_generation(root, &manifest);
+  read_limits(root.object("limits"), &manifest);
+  manifest.vae = read_vae(root.object("vae"));
+  manifest.defaults = read_defaults(root.object("defaults"), manifest);
   for (const char* free_form : {"created_by", "extra"}) {
     if (root.optional(free_form) != nullptr) root.object(free_form);
   }
@@ -236,7 +273,7 @@ Manifest parse_manifest(const std::string& text, const std::string& file) {
   check_limit_fits(limits.key("height"), manifest.height, manifest.vae.spatial_ratio, 0);
   check_limit_fits(limits.key("width"), manifest.width, manifest.vae.spatial_ratio, 0);
   check_limit_fits(limits.key("num_frames"), manifest.num_frames, manifest.vae.temporal_ratio,
-                   manifest.vae.form == "causal" ? 1 : 0);
+                   manifest.vae.single_first_frame ? 1 : 0);
   check_module_contracts(manifest, root.place().key("modules"));
   return manifest;
 }

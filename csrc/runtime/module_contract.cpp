@@ -66,7 +66,8 @@ Contract decoder_contract(const Manifest& manifest, const std::string& time) {
     SymbolValues sample = latent_sizes(manifest, scale);
     const std::int64_t latent_frames = time == "1" ? 1 : 3 * scale + 1;
     if (time != "1") sample[time] = latent_frames;
-    sample["F"] = time == "1" ? 1 : latent_frames * manifest.vae.temporal_ratio;
+    const bool starts_clip = time != "k" && manifest.vae.single_first_frame;
+    sample["F"] = (latent_frames - (starts_clip ? 1 : 0)) * manifest.vae.temporal_ratio + (starts_clip ? 1 : 0);
     contract.samples.push_back(std::move(sample));
   }
   return contract;
@@ -146,7 +147,8 @@ Contract contract_of(const std::string& module, const Variant& variant, const Ma
 }  // namespace
 
 std::vector<std::string> generation_modules(const Manifest& manifest) {
-  std::vector<std::string> names{"text_encoder", "denoiser"};
+  std::vector<std::string> names;
+  if (!manifest.decoder_only) names = {"text_encoder", "denoiser"};
   if (manifest.vae.form == "causal") {
     names.insert(names.end(), {"vae_decoder_first", "vae_decoder_next"});
   } else {
@@ -170,7 +172,7 @@ void check_module_contracts(const Manifest& manifest, const JsonPlace& place) {
       place.key(name).fail("a module", "none of this name, as vae.form is " + manifest.vae.form);
     }
   }
-  const std::int64_t text_dim = declared_text_dim(manifest, place);
+  const std::int64_t text_dim = manifest.decoder_only ? 0 : declared_text_dim(manifest, place);
   for (const auto& [name, module] : manifest.modules) {
     const JsonPlace variants = place.key(name).key("variants");
     for (std::size_t i = 0; i < module.variants.size(); ++i) {

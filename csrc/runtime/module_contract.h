@@ -15,7 +15,8 @@ namespace vidrt {
 /// Throws BundleError.
 void check_module_contracts(const Manifest& manifest, const JsonPlace& place);
 
-/// The modules that a generation runs, which every bundle of this form has. It may have others: an image encoder.
+/// The modules that a generation runs, or decoding alone where the bundle has only a decoder: those that a bundle of
+/// its form must have. It may have others: an image encoder.
 std::vector<std::string> generation_modules(const Manifest& manifest);
 
 }  // namespace vidrt

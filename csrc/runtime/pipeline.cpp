@@ -44,6 +44,15 @@ GenerationPlan Pipeline::plan(const GenerateOptions& options) const {
   return plan_only(impl_->state, options);
 }
 
+GenerationPlan Pipeline::plan_decode(const DecodeOptions& options) const {
+  return plan_decode_only(impl_->state, options);
+}
+
+Video Pipeline::decode_latents(const DecodeOptions& options, const Callbacks& callbacks) {
+  const CallGuard::Scope scope(impl_->guard);
+  return Generation(impl_->state, callbacks).decode_latents(options);
+}
+
 Video Pipeline::generate(const GenerateOptions& options, const Callbacks& callbacks) {
   const CallGuard::Scope scope(impl_->guard);
   return Generation(impl_->state, callbacks).run(options);

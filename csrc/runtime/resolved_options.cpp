@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <sstream>
 
+#include "runtime/decode_planner.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
 namespace {
 
-constexpr int kMaxInferenceSteps = 1000;  // the finest schedule the models were trained on
+constexpr std::int64_t kMaxLatentSize = 100000;  // of any dimension; times a ratio it is still an int
+constexpr int kMaxInferenceSteps = 1000;         // the finest schedule the models were trained on
 
 std::string number(double value) {
   std::ostringstream text;
@@ -34,16 +36,30 @@ int check_limit(const std::string& name, const Limit& limit, int value, std::vec
                           " in steps of " + std::to_string(limit.step) + ", got " + std::to_string(value) +
                           "; nearest valid: " + nearest_valid(limit, value) + ".");
   }
-  if (value < limit.measured_min || value > limit.measured_max) {
-    warnings->push_back(name + " " + std::to_string(value) + " lies outside the range in which this model's quality was " +
-                        "measured (" + std::to_string(limit.measured_min) + " to " +
-                        std::to_string(limit.measured_max) + ").");
+  const bool measured = limit.measured_max > 0;
+  if (measured && (value < limit.measured_min || value > limit.measured_max)) {
+    warnings->push_back(name + " " + std::to_string(value) +
+                        " lies outside the range in which this model's quality was " + "measured (" +
+                        std::to_string(limit.measured_min) + " to " + std::to_string(limit.measured_max) + ").");
   }
   return value;
 }
 
-int latent_frames(const VaeConfig& vae, int num_frames) {
-  return vae.form == "causal" ? (num_frames - 1) / vae.temporal_ratio + 1 : num_frames / vae.temporal_ratio;
+double check_fps(double fps) {
+  if (std::isfinite(fps) && fps > 0.0 && fps <= 1000.0) return fps;
+  throw InvalidArgument("fps must be more than 0 and at most 1000, got " + number(fps) + ".");
+}
+
+void check_decode_chunk(int chunk) {
+  if (chunk >= 0) return;
+  throw InvalidArgument("decode_chunk must be 0 (chosen by the plan) or more latent frames, got " +
+                        std::to_string(chunk) + ".");
+}
+
+void check_finite(const TensorView& latents, const std::string& expected) {
+  const float* values = latents.as<float>();
+  if (std::all_of(values, values + latents.elements(), [](float value) { return std::isfinite(value); })) return;
+  throw InvalidArgument("latents hold values that are not finite; expected " + expected + ".");
 }
 
 void check_embeds(const std::string& name, const PromptEmbeds& embeds, const Manifest& manifest) {
@@ -84,10 +100,7 @@ void check_latents(const TensorView& latents, const ResolvedOptions& resolved, i
     throw InvalidArgument("latents must be float32 " + shape_string(expected) + " for this size, got " +
                           dtype_name(latents.dtype) + " " + shape_string(latents.shape) + ".");
   }
-  const float* values = latents.as<float>();
-  if (!std::all_of(values, values + latents.elements(), [](float value) { return std::isfinite(value); })) {
-    throw InvalidArgument("latents hold values that are not finite; expected samples of a normal distribution.");
-  }
+  check_finite(latents, "samples of a normal distribution");
 }
 
 }  // namespace
@@ -98,9 +111,9 @@ ResolvedOptions resolve_options(const Manifest& manifest, const GenerateOptions&
   resolved.height =
       check_limit("height", manifest.height, options.height.value_or(defaults.height), &resolved.warnings);
   resolved.width = check_limit("width", manifest.width, options.width.value_or(defaults.width), &resolved.warnings);
-  resolved.num_frames = check_limit("num_frames", manifest.num_frames,
-                                    options.num_frames.value_or(defaults.num_frames), &resolved.warnings);
-  resolved.latent_frames = latent_frames(manifest.vae, resolved.num_frames);
+  resolved.num_frames = check_limit("num_frames", manifest.num_frames, options.num_frames.value_or(defaults.num_frames),
+                                    &resolved.warnings);
+  resolved.latent_frames = latent_frames_of_clip(manifest.vae, resolved.num_frames);
   resolved.latent_height = resolved.height / manifest.vae.spatial_ratio;
   resolved.latent_width = resolved.width / manifest.vae.spatial_ratio;
 
@@ -115,14 +128,8 @@ ResolvedOptions resolve_options(const Manifest& manifest, const GenerateOptions&
                           number(resolved.guidance_scale) + ".");
   }
   resolved.guided = resolved.guidance_scale > manifest.guidance_off_at;
-  resolved.fps = options.fps.value_or(defaults.fps);
-  if (!std::isfinite(resolved.fps) || resolved.fps <= 0.0 || resolved.fps > 1000.0) {
-    throw InvalidArgument("fps must be more than 0 and at most 1000, got " + number(resolved.fps) + ".");
-  }
-  if (options.decode_chunk < 0) {
-    throw InvalidArgument("decode_chunk must be 0 (chosen by the plan) or more latent frames, got " +
-                          std::to_string(options.decode_chunk) + ".");
-  }
+  resolved.fps = check_fps(options.fps.value_or(defaults.fps));
+  check_decode_chunk(options.decode_chunk);
   resolved.negative_prompt = options.negative_prompt.value_or(defaults.negative_prompt);
   if (!resolved.guided && options.negative_prompt.has_value() && !options.negative_prompt->empty()) {
     throw InvalidArgument("negative_prompt has no effect at a guidance_scale of " + number(manifest.guidance_off_at) +
@@ -136,6 +143,35 @@ ResolvedOptions resolve_options(const Manifest& manifest, const GenerateOptions&
       throw InvalidArgument("got both seed and latents; expected one of them: the seed only makes latents.");
     }
   }
+  return resolved;
+}
+
+ResolvedOptions resolve_decode_options(const Manifest& manifest, const DecodeOptions& options) {
+  const VaeConfig& vae = manifest.vae;
+  const TensorView& latents = options.latents;
+  Shape shape = latents.shape;
+  if (shape.size() == 4) shape.insert(shape.begin(), 1);
+  const bool fits =
+      shape.size() == 5 && shape[0] == 1 && shape[1] == vae.latent_channels &&
+      std::all_of(shape.begin(), shape.end(), [](std::int64_t size) { return size > 0 && size <= kMaxLatentSize; });
+  if (latents.data == nullptr || latents.dtype != DType::kFloat32 || !fits) {
+    throw InvalidArgument("latents must be float32 (" + std::to_string(vae.latent_channels) +
+                          ", T, h, w), or the same behind a dimension of 1, got " + dtype_name(latents.dtype) + " " +
+                          shape_string(latents.shape) + ".");
+  }
+  ResolvedOptions resolved;
+  resolved.latent_frames = static_cast<int>(shape[2]);
+  resolved.latent_height = static_cast<int>(shape[3]);
+  resolved.latent_width = static_cast<int>(shape[4]);
+  const auto within = [&](const char* name, const Limit& limit, int value) {
+    return check_limit(std::string("the latents' ") + name, limit, value, &resolved.warnings);
+  };
+  resolved.height = within("height in pixels", manifest.height, resolved.latent_height * vae.spatial_ratio);
+  resolved.width = within("width in pixels", manifest.width, resolved.latent_width * vae.spatial_ratio);
+  resolved.num_frames = within("length in frames", manifest.num_frames, frames_of_clip(vae, resolved.latent_frames));
+  resolved.fps = check_fps(options.fps.value_or(manifest.defaults.fps));
+  check_decode_chunk(options.decode_chunk);
+  check_finite(latents, "latents as the model's encoder or denoiser gives them");
   return resolved;
 }
 

@@ -24,4 +24,7 @@ struct ResolvedOptions {
 /// Check everything that can be checked without loading anything. Throws InvalidArgument: what, got, expected, nearest.
 ResolvedOptions resolve_options(const Manifest& manifest, const GenerateOptions& options);
 
+/// The same for decoding alone: sizes follow from the latents. What belongs to sampling stays as it is.
+ResolvedOptions resolve_decode_options(const Manifest& manifest, const DecodeOptions& options);
+
 }  // namespace vidrt

@@ -28,6 +28,9 @@ std::unique_ptr<Tokenizer> load_tokenizer(const TokenizerConfig& config, const s
 }
 
 std::unique_ptr<Tokenizer> make_tokenizer(const Bundle& bundle) {
+  if (bundle.manifest().decoder_only) {
+    throw BundleError("bundle '" + bundle.path() + "' has only a decoder, and so no tokenizer.");
+  }
   return load_tokenizer(bundle.manifest().tokenizer, bundle.path());
 }
 

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from vidrt.engine.cli import exit_codes
+from vidrt.engine.cli.decode import decode
 from vidrt.engine.cli.doctor import doctor
 from vidrt.engine.cli.encode import encode
 from vidrt.engine.cli.generate import generate
@@ -57,6 +58,7 @@ def _root(
 
 app.command()(generate)
 app.command()(encode)
+app.command()(decode)
 app.command()(plan)
 app.command()(inspect)
 for _name, _command in (("export", export), ("eval", evaluate)):  # with options of their own

@@ -14,17 +14,13 @@ import typer
 
 from vidrt import _core
 from vidrt.engine.cli import arguments as arg
-from vidrt.engine.cli.exit_codes import CANCELLED
-from vidrt.engine.cli.interrupt import cancel_on_interrupt
-from vidrt.engine.cli.progress import StageProgress
+from vidrt.engine.cli.rendering import render
 from vidrt.engine.cli.text import human_bytes, human_ms, print_json
-from vidrt.engine.errors import Cancelled
-from vidrt.engine.events import Callbacks
 from vidrt.engine.options import GenerateOptions
 from vidrt.engine.pipeline import TextToVideoPipeline
 from vidrt.engine.plan import GenerationPlan
 from vidrt.engine.video import Video
-from vidrt.engine.writers import VideoWriter, open_writer, partial_path
+from vidrt.engine.writers import open_writer
 
 _SEED_BITS = 53  # survives JSON readers that keep numbers as doubles
 _NAME_LENGTH = 40
@@ -95,38 +91,11 @@ def generate(
         if not (json or quiet):
             size = f"{plan.num_frames} frames of {plan.width}x{plan.height}"
             print(f"seed {options.seed} · {size} · {pipe.backend}", file=sys.stderr)
-        video = _run(pipe, options, writer, silent=json or quiet)
-        if video is None:
-            _keep_partial(writer, target, plan)
-            raise typer.Exit(CANCELLED)
+        video = render(lambda callbacks: pipe.generate(options, callbacks), writer, plan, target, silent=json or quiet)
     if json:
         print_json(_summary(target, video, plan))
     else:
         _tell(target, video, plan)
-
-
-def _run(pipe: TextToVideoPipeline, options: GenerateOptions, writer: VideoWriter, *, silent: bool) -> Video | None:
-    """Generate into the writer; None when it was cancelled."""
-    with StageProgress(silent=silent) as progress, cancel_on_interrupt() as token:
-        callbacks = Callbacks(
-            on_stage=progress.on_stage,
-            on_frames=lambda event: writer.write(event.frames),
-            on_warning=lambda message: print(f"warning: {message}", file=sys.stderr),
-            cancel=token,
-        )
-        try:
-            return pipe.generate(options, callbacks)
-        except Cancelled:
-            return None
-
-
-def _keep_partial(writer: VideoWriter, target: Path, plan: GenerationPlan) -> None:
-    if writer.num_frames == 0:
-        writer.discard()
-        print("cancelled before the first frame; nothing was written.", file=sys.stderr)
-        return
-    kept = writer.close(partial_path(target))
-    print(f"cancelled; kept {writer.num_frames} of {plan.num_frames} frames in {kept}", file=sys.stderr)
 
 
 def _default_name(options: GenerateOptions) -> Path:

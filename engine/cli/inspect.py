@@ -50,14 +50,21 @@ def _print_summary(bundle: Bundle, *, verified: bool) -> None:
     print(f"weights {human_bytes(weights)}" + (", every hash checked" if verified else ""))
     for name, limit in (("height", manifest.height), ("width", manifest.width), ("num_frames", manifest.num_frames)):
         measured = f"quality measured {limit.measured_min} to {limit.measured_max}"
+        if not limit.measured_max:
+            measured = "quality not measured"
         print(f"{name}: {limit.min} to {limit.max} in steps of {limit.step}; {measured}")
-    print(
-        f"defaults: {default.num_frames} frames of {default.width}x{default.height} at {default.fps:g} fps, "
-        f"{default.num_inference_steps} steps, guidance {default.guidance_scale:g}"
+    sampling = (
+        "" if manifest.decoder_only else f", {default.num_inference_steps} steps, guidance {default.guidance_scale:g}"
     )
-    tokenizer, vae = manifest.tokenizer, manifest.vae
-    print(f"tokenizer: {tokenizer.kind}, at most {tokenizer.max_length} tokens")
+    print(f"defaults: {default.num_frames} frames of {default.width}x{default.height} at {default.fps:g} fps{sampling}")
+    if manifest.decoder_only:
+        print("no text encoder and no denoiser: for `vidrt decode`")
+    else:
+        print(f"tokenizer: {manifest.tokenizer.kind}, at most {manifest.tokenizer.max_length} tokens")
+    vae = manifest.vae
     print(f"decoder: {vae.form}, 1/{vae.temporal_ratio} of the frames, 1/{vae.spatial_ratio} of the size")
+    if vae.receptive_field is not None:
+        print("receptive field: {} latent frames before and {} after".format(*vae.receptive_field))
     print()
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vidrt.engine.events import FramesEvent as FramesEvent
     from vidrt.engine.events import StageEvent as StageEvent
     from vidrt.engine.events import StepEvent as StepEvent
+    from vidrt.engine.options import DecodeOptions as DecodeOptions
     from vidrt.engine.options import GenerateOptions as GenerateOptions
     from vidrt.engine.pipeline import TextToVideoPipeline as TextToVideoPipeline
     from vidrt.engine.plan import GenerationPlan as GenerationPlan
@@ -57,6 +58,7 @@ _HOME = {
     "FramesEvent": "vidrt.engine.events",
     "StageEvent": "vidrt.engine.events",
     "StepEvent": "vidrt.engine.events",
+    "DecodeOptions": "vidrt.engine.options",
     "GenerateOptions": "vidrt.engine.options",
     "TextToVideoPipeline": "vidrt.engine.pipeline",
     "GenerationPlan": "vidrt.engine.plan",

@@ -73,6 +73,8 @@ class VaeConfig:
     temporal_ratio: Final[int]
     spatial_ratio: Final[int]
     latent_channels: Final[int]
+    single_first_frame: Final[bool]
+    receptive_field: Final[tuple[int, int] | None]
 
 class Defaults:
     height: Final[int]
@@ -88,6 +90,7 @@ class Manifest:
     name: Final[str]
     family: Final[str]
     license: Final[str]
+    decoder_only: Final[bool]
     tokenizer: Final[TokenizerConfig]
     scheduler_json: Final[str]
     height: Final[Limit]
@@ -197,6 +200,11 @@ class GenerateOptions:
     decode_chunk: int
     keep_frames: bool
 
+class DecodeOptions:
+    fps: float | None
+    decode_chunk: int
+    keep_frames: bool
+
 class PlannedTensor:
     name: Final[str]
     bytes: Final[int]
@@ -293,6 +301,14 @@ class Pipeline:
         prompt_embeds: PromptEmbeds | None,
         negative_prompt_embeds: PromptEmbeds | None,
     ) -> GenerationPlan: ...
+    def plan_decode(self, options: DecodeOptions, latents: npt.NDArray[np.float32]) -> GenerationPlan: ...
+    def decode_latents(
+        self,
+        options: DecodeOptions,
+        latents: npt.NDArray[np.float32],
+        cancel: CancelToken | None,
+        callbacks: Callbacks,
+    ) -> Video: ...
     def generate(
         self,
         options: GenerateOptions,

@@ -1,4 +1,5 @@
 // The C interface: the same frames as from C++, and no fault of the caller does more than return a status.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -74,6 +75,34 @@ TEST_F(CApi, AClientInCGetsTheFramesOfTheCppInterface) {
   EXPECT_GE(log.stages, 3);
   EXPECT_EQ(log.warnings, vidrt_video_warning(video.get(), 0) == nullptr ? 0 : info_of(video.get()).num_warnings);
   EXPECT_EQ(log.event_size, sizeof(vidrt_stage_event));
+}
+
+TEST_F(CApi, LatentsDecodeToTheFramesOfTheCppInterface) {
+  std::vector<float> values(4 * 3 * 4 * 6, 0.25f);
+  values[5] = -0.5f;
+  vidrt_decode_options given{};
+  given.struct_size = sizeof given;
+  vidrt_video* raw = nullptr;
+  EXPECT_EQ(vidrt_pipeline_decode_latents(pipeline.get(), &given, nullptr, &raw), VIDRT_INVALID_ARGUMENT);
+  EXPECT_NE(std::string(vidrt_last_error()).find("options->latents is NULL"), std::string::npos) << vidrt_last_error();
+  given.latents = values.data();
+  const std::int64_t shape[4] = {4, 3, 4, 6};
+  std::copy(shape, shape + 4, given.latents_shape);
+  given.fps = 30.0;
+  given.decode_chunk = 2;
+  vidrt_plan plan;
+  plan.struct_size = sizeof plan;
+  ASSERT_EQ(vidrt_pipeline_plan_decode(pipeline.get(), &given, &plan), VIDRT_OK) << vidrt_last_error();
+  EXPECT_EQ(plan.num_frames, 9);
+  EXPECT_EQ(plan.decode_chunk, 2);
+  ASSERT_EQ(vidrt_pipeline_decode_latents(pipeline.get(), &given, nullptr, &raw), VIDRT_OK) << vidrt_last_error();
+  const Owned<vidrt_video> video(raw);
+  DecodeOptions options;
+  options.latents = TensorView{values.data(), DType::kFloat32, {4, 3, 4, 6}};
+  EXPECT_EQ(pixels_of(video.get()), pixels(open().decode_latents(options)));
+  EXPECT_EQ(info_of(video.get()).fps, 30.0);
+  given.discard_frames = 2;
+  EXPECT_EQ(vidrt_pipeline_decode_latents(pipeline.get(), &given, nullptr, &raw), VIDRT_INVALID_ARGUMENT);
 }
 
 TEST_F(CApi, VideoInformationSaysWhatMadeIt) {

@@ -188,6 +188,8 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"MeasuredBackwards", "/limits/height/measured", {16, 8}, "limits.height.measured[1]: got 8"},
         Fault{"SizeThatTheVaeCannotDo", "/vae/spatial_ratio", 4, "multiples of the VAE's ratio 4"},
         Fault{"FramesThatTheVaeCannotDo", "/vae/temporal_ratio", 8, "multiples of the VAE's ratio 8, plus 1"},
+        Fault{"CausalWithAWholeFirstLatent", "/vae/single_first_frame", false, "what the form causal does"},
+        Fault{"CausalWithAReceptiveField", "/vae/receptive_field", {1, 1}, "nothing, as vae.form is causal"},
         Fault{"UnknownForm", "/vae/form", "causl", "one of: causal, framewise, whole"},
         Fault{"ZeroRatio", "/vae/spatial_ratio", 0, "vae.spatial_ratio: got 0"},
         Fault{"HugeChannels", "/vae/latent_channels", 1000000, "vae.latent_channels"},
@@ -243,6 +245,24 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"HugeRank", "/modules/denoiser/variants/0/tensors/inputs/0/shape", std::vector<int>(100, 1), "1 to 8"},
         Fault{"UnknownDtype", "/modules/denoiser/variants/0/tensors/inputs/0/dtype", "float8", "one of: float32"}),
     [](const auto& info) { return std::string(info.param.name); });
+
+TEST(ManifestReader, QualityMayBeUnmeasured) {
+  json manifest = make_toy_bundle().manifest;
+  manifest["limits"]["height"]["measured"] = nullptr;
+  const Limit limit = parse_manifest(manifest.dump(), "m.json").height;
+  EXPECT_EQ(limit.measured_min, 0);
+  EXPECT_EQ(limit.measured_max, 0);
+}
+
+TEST(ManifestReader, AReceptiveFieldIsTwoNumbersOfLatentFrames) {
+  ToyBundleOptions options;
+  options.form = "whole";
+  json manifest = make_toy_bundle(options).manifest;
+  for (const json& wrong : {json({1}), json({1, 2, 3}), json({-1, 2}), json({1, 1.5}), json({1, 1 << 30}), json(7)}) {
+    manifest["vae"]["receptive_field"] = wrong;
+    EXPECT_TRUE(names(refused(manifest), {"vae.receptive_field", "expected "})) << wrong;
+  }
+}
 
 TEST(ManifestReader, ASchemaFromTheFutureSaysThatVidrtMustBeUpdated) {
   json manifest = make_toy_bundle().manifest;

@@ -39,6 +39,57 @@ TEST(ModuleContract, BundlesOfEveryFormWithAndWithoutImagesAreAccepted) {
   accepted(make_toy_bundle(plain).manifest);
 }
 
+TEST(ModuleContract, ABundleMayHoldADecoderAlone) {
+  for (const char* form : {"causal", "framewise", "whole"}) {
+    ToyBundleOptions options = of_form(form);
+    options.decoder_only = true;
+    const Manifest manifest = parse_manifest(make_toy_bundle(options).manifest.dump(), "m.json");
+    EXPECT_TRUE(manifest.decoder_only);
+    EXPECT_EQ(manifest.image_conditioning, "none");
+  }
+  EXPECT_FALSE(parse_manifest(make_toy_bundle().manifest.dump(), "m.json").decoder_only);
+  ToyBundleOptions decoder = of_form("whole");
+  decoder.decoder_only = true;
+  json manifest = make_toy_bundle(decoder).manifest;
+  manifest["modules"].erase("vae_decoder");
+  EXPECT_TRUE(names(refused(manifest), {"modules.vae_decoder: got nothing"}));
+}
+
+TEST(ModuleContract, ADecoderAloneSaysNothingOfGenerations) {
+  ToyBundleOptions decoder;
+  decoder.decoder_only = true;
+  const json whole_model = make_toy_bundle().manifest;
+  for (const char* key : {"tokenizer", "scheduler", "guidance", "text", "image_conditioning"}) {
+    json manifest = make_toy_bundle(decoder).manifest;
+    manifest[key] = whole_model[key];
+    EXPECT_TRUE(names(refused(manifest), {key, "got a value", "neither text_encoder nor denoiser"}));
+  }
+  json manifest = make_toy_bundle(decoder).manifest;
+  manifest["defaults"]["guidance_scale"] = 3.0;
+  EXPECT_TRUE(names(refused(manifest), {"guidance_scale"}));
+  manifest = whole_model;  // half of a generation is none
+  manifest["modules"].erase("text_encoder");
+  EXPECT_TRUE(names(refused(manifest), {"modules.text_encoder: got nothing"}));
+}
+
+TEST(ModuleContract, AWholeDecodersFirstLatentFrameMayStandForOneFrame) {
+  ToyBundleOptions options = of_form("whole");
+  options.single_first_frame = true;
+  options.receptive_field = ReceptiveField{3, 2};
+  json manifest = make_toy_bundle(options).manifest;
+  const VaeConfig vae = parse_manifest(manifest.dump(), "m.json").vae;
+  EXPECT_TRUE(vae.single_first_frame);
+  ASSERT_TRUE(vae.receptive_field.has_value());
+  EXPECT_EQ(vae.receptive_field->before, 3);
+  EXPECT_EQ(vae.receptive_field->after, 2);
+  tensors(manifest, "vae_decoder")["outputs"][0]["shape"][2] = "T*4";  // one frame too many
+  EXPECT_TRUE(names(refused(manifest), {"shape[2]: got \"T*4\", expected F"}));
+  manifest = make_toy_bundle(of_form("whole")).manifest;
+  tensors(manifest, "vae_decoder")["outputs"][0]["shape"][2] = "T*4";
+  accepted(manifest);
+  EXPECT_FALSE(parse_manifest(manifest.dump(), "m.json").vae.single_first_frame);
+}
+
 TEST(ModuleContract, AMissingModuleIsNamedWithTheReason) {
   for (const auto& [form, module] :
        std::map<std::string, std::string>{{"causal", "vae_decoder_next"}, {"framewise", "vae_decoder"}}) {

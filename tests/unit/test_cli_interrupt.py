@@ -13,7 +13,7 @@ PROMPT = "a small red circle moving left"
 # A program that runs the command line and, at a chosen event of the generation, sends itself what Ctrl-C sends.
 PROGRAM = """
 import os, signal, sys
-from vidrt.engine.cli import generate as module
+from vidrt.engine.cli import rendering as module
 stage, done, number = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 class Progress(module.StageProgress):
     def on_stage(self, event):

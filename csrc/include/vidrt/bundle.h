@@ -71,7 +71,13 @@ struct Limit {
   int max = 1;
   int step = 1;
   int measured_min = 1;  // the range in which quality was measured; outside it is a warning
-  int measured_max = 1;
+  int measured_max = 1;  // both 0 where nobody measured
+};
+
+/// Latent frames around one that the frames it becomes depend on, away from the clip's ends.
+struct ReceptiveField {
+  int before = 0;
+  int after = 0;
 };
 
 struct VaeConfig {
@@ -79,6 +85,8 @@ struct VaeConfig {
   int temporal_ratio = 1;
   int spatial_ratio = 1;
   int latent_channels = 1;
+  bool single_first_frame = false;  // the first latent frame becomes one frame, every other temporal_ratio
+  std::optional<ReceptiveField> receptive_field;  // of form "whole": with it the decoder can run over parts of a clip
 };
 
 struct Defaults {
@@ -100,6 +108,9 @@ struct Manifest {
   std::string name;
   std::string family;
   std::string license;
+  // Neither a text encoder nor a denoiser: tokenizer, scheduler, guidance, text, image conditioning and the defaults of
+  // prompts and sampling are then unset.
+  bool decoder_only = false;
   TokenizerConfig tokenizer;
   std::string scheduler_json;  // a diffusers scheduler config object, `_class_name` included
   Limit height, width, num_frames;

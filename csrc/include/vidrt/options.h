@@ -41,4 +41,12 @@ struct GenerateOptions {
   const PromptEmbeds* negative_prompt_embeds = nullptr;
 };
 
+/// What to decode, with a bundle of a decoder alone or with any other.
+struct DecodeOptions {
+  TensorView latents;         // (C,T,h,w) or (1,C,T,h,w) float32, in the space of the denoiser; read only, not kept
+  std::optional<double> fps;  // written to the video's metadata only
+  int decode_chunk = 0;       // latent frames a decode call takes; 0 = chosen by the plan
+  bool keep_frames = true;    // false: frames go to on_frames only
+};
+
 }  // namespace vidrt

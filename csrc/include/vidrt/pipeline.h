@@ -23,8 +23,9 @@ namespace vidrt {
 
 class Backend;  // csrc/runtime/session.h
 
-/// Runs the stages of one bundle. Movable. Calls from several threads are taken one after another; for parallel
-/// generation open one pipeline a thread (weights of one bundle are shared where the backend can).
+/// Runs the stages of one bundle; of a bundle that holds a decoder alone, the last. Movable. Calls from several threads
+/// are taken one after another; for parallel generation open one pipeline a thread (weights of one bundle are shared
+/// where the backend can).
 class VIDRT_API Pipeline {
  public:
   /// Check the bundle and choose backend and variants. Modules are loaded when first needed.
@@ -47,7 +48,14 @@ class VIDRT_API Pipeline {
   /// What generate() would do and need, without loading or running anything. Throws as generate() does for bad options.
   GenerationPlan plan(const GenerateOptions& options) const;
 
-  /// Generate one video. Throws InvalidArgument before anything is loaded; OutOfMemory, BackendError; Cancelled.
+  /// What decode_latents() would do and need, without loading or running anything. Throws as it does for bad options.
+  GenerationPlan plan_decode(const DecodeOptions& options) const;
+
+  /// Turn latents into a video, with the decoder alone. Throws as generate() does.
+  Video decode_latents(const DecodeOptions& options, const Callbacks& callbacks = {});
+
+  /// Generate one video. Throws InvalidArgument before anything is loaded, BundleError where the bundle has only a
+  /// decoder; OutOfMemory, BackendError; Cancelled.
   Video generate(const GenerateOptions& options, const Callbacks& callbacks = {});
 
  private:

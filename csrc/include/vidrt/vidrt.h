@@ -223,6 +223,25 @@ typedef struct vidrt_video vidrt_video;
 VIDRT_API vidrt_status vidrt_pipeline_generate(vidrt_pipeline* pipeline, const vidrt_generate_options* options,
                                                const vidrt_callbacks* callbacks, vidrt_video** video) VIDRT_NOEXCEPT;
 
+/* What to decode. Zero everywhere but struct_size and the latents means all defaults. */
+typedef struct vidrt_decode_options {
+  size_t struct_size;
+  const float* latents;     /* in the space of the denoiser */
+  int64_t latents_shape[4]; /* C, T, h, w */
+  double fps;               /* written to the video's information only; 0 = the bundle's */
+  int32_t decode_chunk;     /* latent frames a decode call takes; 0 = chosen by the plan */
+  int32_t discard_frames;   /* 1 = frames go to on_frames only */
+} vidrt_decode_options;
+
+/* What decoding will do and need. Loads and runs nothing. */
+VIDRT_API vidrt_status vidrt_pipeline_plan_decode(const vidrt_pipeline* pipeline, const vidrt_decode_options* options,
+                                                  vidrt_plan* plan) VIDRT_NOEXCEPT;
+
+/* Turn latents into a video with the decoder alone, which is all that some bundles have. callbacks may be NULL. */
+VIDRT_API vidrt_status vidrt_pipeline_decode_latents(vidrt_pipeline* pipeline, const vidrt_decode_options* options,
+                                                     const vidrt_callbacks* callbacks,
+                                                     vidrt_video** video) VIDRT_NOEXCEPT;
+
 /* truncate = 1 cuts an overlong prompt instead of refusing it; callbacks may be NULL. */
 VIDRT_API vidrt_status vidrt_pipeline_encode_prompt(vidrt_pipeline* pipeline, const char* prompt, int32_t truncate,
                                                     const vidrt_callbacks* callbacks,

@@ -21,6 +21,8 @@ class ReferenceBackend : public Backend {
 
   /// Called before each run with the module's name; may throw or cancel. Set before the pipeline is used.
   std::function<void(const std::string&)> before_run;
+  /// Latent frames around each that a decoder of form "whole" reads.
+  ReceptiveField reads;
   /// The denoiser's prediction holds one value that is not a number.
   bool poison_denoiser = false;
   /// Sessions alive at the moment, and the most there ever were.

@@ -47,10 +47,12 @@ std::vector<ToyModule> toy_modules(const ToyBundleOptions& options) {
   const TensorSpec embeds = floats("text_embeds", {"B", "L", std::to_string(options.text_dim)});
   const TensorSpec latents = floats("latents", {"B", channels, "T", "h", "w"});
   std::vector<ToyModule> modules;
-  modules.push_back({"text_encoder", {ints("input_ids"), ints("attention_mask")}, {embeds}});
-  modules.push_back(
-      {"denoiser", {latents, floats("timestep", {"B", "T"}), embeds}, {floats("prediction", latents.shape)}});
-  if (options.text_mask) modules.back().inputs.push_back(ints("text_mask"));
+  if (!options.decoder_only) {
+    modules.push_back({"text_encoder", {ints("input_ids"), ints("attention_mask")}, {embeds}});
+    modules.push_back(
+        {"denoiser", {latents, floats("timestep", {"B", "T"}), embeds}, {floats("prediction", latents.shape)}});
+    if (options.text_mask) modules.back().inputs.push_back(ints("text_mask"));
+  }
   if (options.form == "causal") {
     modules.push_back(decoder(options, "vae_decoder_first", "1"));
     modules.push_back(decoder(options, "vae_decoder_next", "k"));
@@ -93,15 +95,35 @@ json variant_json(const ToyModule& module, const std::string& weights, const std
           {"parity", {{"max_abs", 1e-6}, {"tolerance", 1e-4}, {"cases", 3}}}};
 }
 
+json vae_json(const ToyBundleOptions& options) {
+  json vae = {{"form", options.form},
+              {"temporal_ratio", options.temporal_ratio},
+              {"spatial_ratio", options.spatial_ratio},
+              {"latent_channels", options.latent_channels}};
+  if (options.single_first_frame) vae["single_first_frame"] = true;
+  if (options.receptive_field) {
+    vae["receptive_field"] = {options.receptive_field->before, options.receptive_field->after};
+  }
+  return vae;
+}
+
+// What only a generation needs.
+void erase_generation(json* manifest) {
+  for (const char* key : {"tokenizer", "scheduler", "guidance", "text", "image_conditioning"}) manifest->erase(key);
+  for (const char* key : {"num_inference_steps", "guidance_scale", "negative_prompt"}) {
+    (*manifest)["defaults"].erase(key);
+  }
+}
+
 json settings_json(const ToyBundleOptions& options) {
   const int ratio = options.spatial_ratio;
   const int frames = options.temporal_ratio;
-  const bool causal = options.form == "causal";
+  const bool single = options.form == "causal" || options.single_first_frame;
   const json side = {{"min", 2 * ratio}, {"max", 64 * ratio}, {"step", ratio}, {"measured", {4 * ratio, 8 * ratio}}};
-  const json clip = {{"min", causal ? 1 : frames},
-                     {"max", (causal ? 1 : 0) + 64 * frames},
+  const json clip = {{"min", single ? 1 : frames},
+                     {"max", (single ? 1 : 0) + 64 * frames},
                      {"step", frames},
-                     {"measured", {causal ? 1 : frames, (causal ? 1 : 0) + 8 * frames}}};
+                     {"measured", {single ? 1 : frames, (single ? 1 : 0) + 8 * frames}}};
   return {{"schema_version", 1},
           {"name", "toy"},
           {"family", "toy"},
@@ -118,11 +140,7 @@ json settings_json(const ToyBundleOptions& options) {
           {"scheduler",
            {{"_class_name", "FlowMatchEulerDiscreteScheduler"}, {"num_train_timesteps", 1000}, {"shift", 2.0}}},
           {"limits", {{"height", side}, {"width", side}, {"num_frames", clip}}},
-          {"vae",
-           {{"form", options.form},
-            {"temporal_ratio", frames},
-            {"spatial_ratio", ratio},
-            {"latent_channels", options.latent_channels}}},
+          {"vae", vae_json(options)},
           {"guidance", {{"off_at", 1.0}, {"batch_order", {"negative", "positive"}}}},
           {"text",
            {{"length", options.text_length},
@@ -133,7 +151,7 @@ json settings_json(const ToyBundleOptions& options) {
           {"defaults",
            {{"height", 4 * ratio},
             {"width", 4 * ratio},
-            {"num_frames", causal ? 1 + 2 * frames : 2 * frames},
+            {"num_frames", single ? 1 + 2 * frames : 2 * frames},
             {"num_inference_steps", 4},
             {"guidance_scale", 3.0},
             {"negative_prompt", ""},
@@ -145,9 +163,13 @@ json settings_json(const ToyBundleOptions& options) {
 
 ToyBundleFiles make_toy_bundle(const ToyBundleOptions& options) {
   ToyBundleFiles bundle{settings_json(options), {}};
-  std::string& vocabulary = bundle.files["tokenizer/vocab.txt"];
-  vocabulary = "<pad>\n<unk>\n<eos>\n";
-  for (const std::string& word : options.words) vocabulary += word + "\n";
+  if (options.decoder_only) {
+    erase_generation(&bundle.manifest);
+  } else {
+    std::string& vocabulary = bundle.files["tokenizer/vocab.txt"];
+    vocabulary = "<pad>\n<unk>\n<eos>\n";
+    for (const std::string& word : options.words) vocabulary += word + "\n";
+  }
 
   const std::vector<ToyModule> modules = toy_modules(options);
   std::string weights;

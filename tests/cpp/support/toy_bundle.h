@@ -5,10 +5,12 @@
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "support/temp_folder.h"
+#include "vidrt/bundle.h"
 
 namespace vidrt::testing {
 
@@ -22,6 +24,9 @@ struct ToyBundleOptions {
   int num_caches = 2;        // causal only
   bool text_mask = true;     // the denoiser has one
   bool vae_encoder = false;  // and image_conditioning first_latent_frame
+  bool decoder_only = false;
+  bool single_first_frame = false;                // of form "whole"; "causal" always has one
+  std::optional<ReceptiveField> receptive_field;  // of form "whole"
   std::vector<std::string> words = {"red", "blue", "green", "circle", "square", "a", "moves", "left", "right"};
 };
 

@@ -1,0 +1,59 @@
+// Latents to the calls of a decoder that turn them into frames, and what these calls need.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/layout_builder.h"
+#include "runtime/module_set.h"
+#include "runtime/resolved_options.h"
+#include "runtime/symbols.h"
+
+namespace vidrt {
+
+/// One run of a decoder. A decoder of form "whole" that is run over parts of a clip is given more than is asked of it,
+/// and what it makes of that is dropped.
+struct DecodeCall {
+  int latent = 0;  // the first latent frame whose frames are wanted
+  int count = 0;   // how many
+  int given = 0;   // the first latent frame that the decoder is given
+  int given_count = 0;
+  int frames = 0;   // that the decoder gives
+  int skipped = 0;  // of them, before the wanted ones
+  int wanted = 0;
+};
+
+/// Names of the modules that decode this bundle's latents, in the order in which they run.
+std::vector<std::string> decoder_modules(const VaeConfig& vae);
+
+/// The frames that a clip of `latent_frames` latent frames has, and the latent frames that `num_frames` frames have.
+int frames_of_clip(const VaeConfig& vae, int latent_frames);
+int latent_frames_of_clip(const VaeConfig& vae, int num_frames);
+
+/// The latent frames a call decodes: `asked`, or the least where it is 0; all of them where the decoder can do no less
+/// or need not. Throws InvalidArgument for a chunk that the decoder cannot do.
+int decode_chunk(const VaeConfig& vae, int latent_frames, int asked);
+
+/// The calls that decode a clip, each `chunk` latent frames (a causal decoder's first call: 1).
+std::vector<DecodeCall> decode_calls(const VaeConfig& vae, int latent_frames, int chunk);
+
+/// Bytes a variant's weights take when loaded, in the compute dtype.
+std::uint64_t loaded_weight_bytes(const Variant& variant);
+
+/// The weights of modules that are loaded together. Steps of a decoder share theirs, so the largest counts.
+std::uint64_t stage_weights(const ModuleSet& modules, const std::vector<std::string>& names);
+
+/// Sizes of a plan, latents included.
+GenerationPlan plan_of_sizes(const ResolvedOptions& resolved);
+
+/// Add what decoding plan.latent_frames in chunks of plan.decode_chunk needs, the latents themselves aside.
+void add_decode_tensors(LayoutBuilder& builder, const Manifest& manifest, const ModuleSet& modules,
+                        const GenerationPlan& plan);
+
+/// Plan the decoding of latents that a caller holds. Throws OutOfMemory when `memory_budget` (0 = no limit) is too
+/// small, and what decode_chunk() throws.
+GenerationLayout plan_decode(const Manifest& manifest, const ModuleSet& modules, const ResolvedOptions& resolved,
+                             int chunk, std::uint64_t memory_budget);
+
+}  // namespace vidrt

@@ -1,0 +1,93 @@
+// The last stage of a generation, and Pipeline::decode_latents, which has no other.
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/arena_tensors.h"
+#include "runtime/decode_planner.h"
+#include "runtime/frame_stream.h"
+#include "runtime/generation.h"
+#include "vidrt/version.h"
+
+namespace vidrt {
+
+GenerationPlan plan_decode_only(const PipelineState& state, const DecodeOptions& options) {
+  const Manifest& manifest = state.bundle.manifest();
+  const ResolvedOptions resolved = resolve_decode_options(manifest, options);
+  return plan_decode(manifest, state.modules, resolved, options.decode_chunk, state.options.memory_budget).plan;
+}
+
+Video Generation::decode_latents(const DecodeOptions& options) {
+  const Manifest& manifest = state_.bundle.manifest();
+  const ResolvedOptions resolved = resolve_decode_options(manifest, options);
+  const GenerationLayout layout =
+      plan_decode(manifest, state_.modules, resolved, options.decode_chunk, state_.options.memory_budget);
+  plan_ = layout.plan;
+  for (const std::string& warning : resolved.warnings) warn(warning);
+  const std::vector<std::string> decoders = decoder_modules(manifest.vae);
+  describe_frames(resolved, decoders);
+  const double session_ms_before = state_.modules.session_ms();
+
+  // What an earlier generation left loaded counts against the budget as well.
+  load(decoders, state_.options.memory_budget != 0);
+  state_.arena.reserve(static_cast<std::size_t>(plan_.arena_bytes));
+  since_last_step_ = Stopwatch();
+  TensorView latents = options.latents;
+  if (latents.shape.size() == 4) latents.shape.insert(latents.shape.begin(), 1);
+  decode(ArenaTensors(state_.arena, layout), latents, options.keep_frames);
+
+  video_.timings.total = since_start_.elapsed_ms();
+  video_.timings.session = state_.modules.session_ms() - session_ms_before;
+  return std::move(video_);
+}
+
+void Generation::decode(const ArenaTensors& tensors, const TensorView& latents, bool keep_frames) {
+  const Stopwatch stopwatch;
+  FrameStream stream(state_.modules, tensors, latents, plan_, state_.bundle.manifest().vae);
+  const std::size_t frame_bytes = static_cast<std::size_t>(plan_.height) * static_cast<std::size_t>(plan_.width) * 3;
+  // Kept frames lie one after another; else one chunk's room is used again and again.
+  std::vector<std::uint8_t> rgb;
+  if (keep_frames) rgb.reserve(frame_bytes * static_cast<std::size_t>(plan_.num_frames));
+  announce(Stage::kDecode, 0, plan_.num_frames);
+  int done = 0;
+  while (!stream.finished()) {
+    const int count = stream.next_frames();
+    if (!keep_frames) rgb.clear();
+    const std::size_t offset = rgb.size();
+    rgb.resize(offset + frame_bytes * static_cast<std::size_t>(count));
+    stream.decode_next(rgb.data() + offset);
+    if (done == 0) {
+      video_.timings.first_frame = since_start_.elapsed_ms();
+      video_.timings.last_step_to_first_frame = since_last_step_.elapsed_ms();
+    }
+    if (callbacks_.on_frames) {
+      callbacks_.on_frames({done, count, plan_.height, plan_.width, rgb.data() + offset});
+    }
+    done += count;
+    announce(Stage::kDecode, done, plan_.num_frames);
+    if (!stream.finished()) {
+      check_cancelled("after frame " + std::to_string(done) + " of " + std::to_string(plan_.num_frames));
+    }
+  }
+  if (keep_frames) video_.rgb = std::make_shared<const std::vector<std::uint8_t>>(std::move(rgb));
+  video_.timings.decode = stopwatch.elapsed_ms();
+}
+
+void Generation::describe_frames(const ResolvedOptions& resolved, const std::vector<std::string>& modules) {
+  video_.num_frames = resolved.num_frames;
+  video_.height = resolved.height;
+  video_.width = resolved.width;
+  video_.fps = resolved.fps;
+  VideoMetadata& metadata = video_.metadata;
+  metadata.bundle = state_.bundle.manifest().name;
+  metadata.vidrt_version = VIDRT_VERSION;
+  metadata.backend = state_.modules.backend().description();
+  metadata.device = state_.options.device;
+  for (const std::string& module : modules) metadata.variants[module] = state_.modules.variant(module).id;
+  metadata.residency = plan_.residency;
+  metadata.decode_chunk = plan_.decode_chunk;
+  metadata.arena_bytes = plan_.arena_bytes;
+}
+
+}  // namespace vidrt

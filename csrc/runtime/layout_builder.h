@@ -1,0 +1,47 @@
+// Tensors with lifetimes to a GenerationLayout: where each lies in the arena.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/memory_plan.h"
+#include "vidrt/plan.h"
+#include "vidrt/tensor.h"
+
+namespace vidrt {
+
+/// The steps of the plan at which tensors begin and end to live.
+enum PlanStage : int { kPlanDenoise = 0, kPlanDecodeFirst = 1, kPlanDecodeNext = 2 };
+
+/// A tensor of the arena: its place in GenerationPlan::tensors together with its type.
+struct ArenaTensor {
+  PlannedTensor place;
+  DType dtype;
+  Shape shape;
+};
+
+struct GenerationLayout {
+  GenerationPlan plan;
+  std::vector<ArenaTensor> tensors;  // the same order as plan.tensors
+};
+
+/// Collects the tensors of a layout, then places them.
+class LayoutBuilder {
+ public:
+  /// A tensor that lives from stage `first` to stage `last`, both inclusive.
+  void add(std::string name, DType dtype, Shape shape, int first, int last);
+
+  /// Give the layout of `plan`, whose stages, tensors and bytes of the arena are filled in.
+  GenerationLayout finish(GenerationPlan plan);
+
+ private:
+  std::vector<PlanTensor> wanted_;
+  GenerationLayout layout_;
+};
+
+/// Throws OutOfMemory: `what` needs `smallest` bytes, the budget is `memory_budget`, and `remedy` is what to do.
+[[noreturn]] void fail_over_budget(const std::string& what, std::uint64_t smallest, std::uint64_t memory_budget,
+                                   const std::string& remedy);
+
+}  // namespace vidrt
