@@ -22,6 +22,10 @@ HERE = Path(__file__).resolve().parent
 RESULT = HERE / "results" / "kernels" / "depthwise.json"
 THREADS = 2
 ROUNDS, WARMUP = 21, 3
+CALLS = 3
+"""In each turn; the last is measured, with caches and threads as in a loop."""
+SETTLE_S = 0.01
+"""Waited before every turn: threads of the contender before spin for a while, on processors that the next one needs."""
 SHAPES = ((64, 9, 60, 104), (256, 5, 30, 52), (320, 16, 32, 32), (128, 17, 64, 64))
 """C, T, H, W: layers of Wan's and Turbo-VAED's decoders at 480p, and of U-Nets."""
 KERNELS = ((3, 3, 3), (5, 5, 5), (1, 3, 3), (3, 1, 1))
@@ -103,8 +107,6 @@ def onnxruntime_contender(serialised: bytes, x: Any, y: Any) -> Callable[[], Non
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
-    # As in vidrt's own sessions: an idle one leaves the processor to the next contender.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
     options.register_custom_ops_library(str(vidrt.custom_ops_library()))
     session = onnxruntime.InferenceSession(serialised, options, providers=["CPUExecutionProvider"])
     binding = session.io_binding()
@@ -143,6 +145,9 @@ def measure(form: str, kernel: tuple[int, int, int], shape: tuple[int, int, int,
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for index in range(WARMUP + ROUNDS):
         for name, run in contenders.items():
+            time.sleep(SETTLE_S)
+            for _ in range(CALLS - 1):
+                run()
             start = time.perf_counter()
             run()
             if index >= WARMUP:
