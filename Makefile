@@ -92,7 +92,7 @@ neon-build:
 	@mkdir -p $(BUILD)
 	@CMAKE_TOOLCHAIN_FILE=$(CURDIR)/csrc/cmake/aarch64-linux-gnu.cmake $(RUN) tools/deps.py --dir .deps-aarch64
 	@cmake --preset aarch64 >$(BUILD)/aarch64.log || { cat $(BUILD)/aarch64.log; exit 1; }
-	@cmake --build --preset aarch64 --target vidrt_tests vidrt_kernel_tests vidrt_kernel_once
+	@cmake --build --preset aarch64 --target test_programs vidrt_kernel_once
 
 neon-instructions: setup-core neon-build ## Count the instructions of the NEON kernels beside plain loops; writes benchmarks/NEON.md
 	@$(RUN) benchmarks/neon_instructions.py
@@ -106,7 +106,7 @@ asan tsan: deps
 	@mkdir -p $(BUILD)
 	@echo "build: $(BUILD)/$@"
 	@cmake --preset $@ >$(BUILD)/$@.log || { cat $(BUILD)/$@.log; exit 1; }
-	@cmake --build --preset $@ --target vidrt_tests
+	@cmake --build --preset $@ --target test_programs
 	@$(WITH_ORT) ctest --preset $@ --parallel $(JOBS)
 
 fuzz: deps ## Fuzz the readers of untrusted files under AddressSanitizer (FUZZ_RUNS=20000 inputs each)
