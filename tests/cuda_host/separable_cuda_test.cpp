@@ -8,9 +8,6 @@ namespace vidrt::kernels::testing {
 namespace {
 
 TEST(SeparableCuda, EveryCaseIsAsTheReference) {
-#if defined(__SANITIZE_ADDRESS__)
-  GTEST_SKIP() << "AddressSanitizer reports a use after free in Block::leave() of the emulator, not understood yet";
-#endif
   for (const ConvCase& conv : separable_cases()) {
     expect_as_rounded_reference(conv, separable_on_emulator(conv.seed));
     if (HasFailure()) return;
@@ -19,9 +16,6 @@ TEST(SeparableCuda, EveryCaseIsAsTheReference) {
 
 // More channels, outputs and positions than a block takes, at sizes whose words can move whole and at odd ones.
 TEST(SeparableCuda, ProductsCutIntoTilesAreAsTheReference) {
-#if defined(__SANITIZE_ADDRESS__)
-  GTEST_SKIP() << "AddressSanitizer reports a use after free in Block::leave() of the emulator, not understood yet";
-#endif
   std::uint32_t seed = 1;
   for (const DataLayout layout : {DataLayout::kNCTHW, DataLayout::kNTHWC}) {
     for (const ElementType type : {ElementType::kFloat16, ElementType::kBFloat16, ElementType::kFloat32}) {

@@ -4,6 +4,7 @@
 #include <ucontext.h>
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <random>
@@ -93,7 +94,7 @@ class Block {
   Traffic* traffic_ = nullptr;
   std::mt19937_64 generator_;
 
-  std::vector<Fiber> fibers_;
+  std::deque<Fiber> fibers_;  // grows without moving those that are suspended, whose contexts point into themselves
   std::vector<unsigned> order_;
   std::vector<Slot> slots_;
   std::vector<WarpRequests> requests_;
