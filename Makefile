@@ -133,10 +133,11 @@ wheel: deps ## Build the wheel into dist/, check it, and test it and an install 
 	@$(RUN) tools/check_wheel.py dist
 	@$(RUN) -m pytest tests/packaging
 
-bench: setup build ## Run all benchmarks on a machine that does nothing else (BENCH="NAME ..." for some); writes benchmarks/RESULTS.md
+bench: setup build ## Run all benchmarks on a machine that does nothing else (BENCH="NAME ..." for some scenarios)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check "openvino>=2025"
 	@$(RUN) benchmarks/run.py $(BENCH)
 	@$(RUN) benchmarks/operators.py
+	@$(RUN) benchmarks/depthwise.py
 
 lock: setup ## Resolve requirements/*.txt anew
 	@$(RUN) tools/lock.py --upgrade

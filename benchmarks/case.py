@@ -5,28 +5,26 @@ Started by run.py, so that allocators start cold and the peak memory is this cas
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from measuring import PROMPT, measure_and_print, peak_rss_mib
 
 import vidrt
-from vidrt import _core
+from vidrt import Callbacks, _core
 from vidrt.engine.onnxruntime_location import announce_onnxruntime
 
 
-def measure(pipe: vidrt.TextToVideoPipeline, options: dict[str, Any]) -> tuple[vidrt.Video, dict[str, Any]]:
-    """Generate once; milliseconds per stage and per decoded chunk."""
+def measure(generate: Callable[[Callbacks], vidrt.Video]) -> tuple[vidrt.Video, dict[str, Any]]:
+    """Make one video; milliseconds per stage and per decoded chunk."""
     arrivals: list[float] = []
-
-    def on_frames(*_: Any) -> None:
-        arrivals.append(time.perf_counter())
-
-    video = pipe(PROMPT, on_frames=on_frames, **options)
+    video = generate(Callbacks(on_frames=lambda _: arrivals.append(time.perf_counter()), on_warning=lambda _: None))
     timings = video.timings
     chunks = [1000 * (later - earlier) for earlier, later in itertools.pairwise(arrivals)]
     return video, {
@@ -46,17 +44,31 @@ def main() -> None:
     announce_onnxruntime()
     _core.onnxruntime_facts()  # loads the library, as the peers' imports load theirs
     imports_mib = peak_rss_mib()
-    options = request["options"] | {"on_warning": lambda _: None}
-    options |= {"latents": np.load(request["latents"])} if request["latents"] else {"seed": 0}
-    threads = options.pop("threads", None)
-    pipes = [vidrt.TextToVideoPipeline(request["bundle"], threads=threads) for _ in range(request["pipelines"])]
+    settings = request["options"]
+    threads = settings.pop("threads", None)
+    latents = np.load(request["latents"]) if request["latents"] else None
+    if request["decode"]:
+        decode_options = vidrt.DecodeOptions(latents, **settings)
+    else:
+        settings |= {"seed": 0} if latents is None else {"latents": latents}
+        options = vidrt.GenerateOptions(PROMPT, **settings)
+
+    def generate(pipe: vidrt.TextToVideoPipeline, callbacks: Callbacks) -> vidrt.Video:
+        if request["decode"]:
+            return pipe.decode_latents(decode_options, callbacks)
+        return pipe.generate(options, callbacks)
+
+    pipes = [
+        vidrt.TextToVideoPipeline(request["bundle"], threads=threads, variant=request["variant"])
+        for _ in range(request["pipelines"])
+    ]
     for pipe in pipes[:-1]:
         for _ in range(request["warmup"]):
-            measure(pipe, options)
-    pipe = pipes[-1]
+            generate(pipe, Callbacks(on_warning=lambda _: None))
+    run = functools.partial(measure, functools.partial(generate, pipes[-1]))
     if request["frames"]:
-        np.save(request["frames"], measure(pipe, options)[0].frames)
-    measure_and_print(pipe.backend, imports_mib, request, lambda: measure(pipe, options)[1])
+        np.save(request["frames"], run()[0].frames)
+    measure_and_print(pipes[-1].backend, imports_mib, request, lambda: run()[1])
 
 
 if __name__ == "__main__":

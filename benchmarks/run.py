@@ -41,9 +41,22 @@ def machine() -> dict[str, Any]:
 def initial_latents(bundle: Path, case: Case, path: Path) -> None:
     """Write normal noise (C,T,h,w) float32 for a case's size."""
     pipe = vidrt.TextToVideoPipeline(bundle)
-    plan = pipe.plan(vidrt.GenerateOptions(num_frames=case.num_frames, height=case.height, width=case.width))
-    shape = (pipe.bundle.manifest.vae.latent_channels, plan.latent_frames, plan.latent_height, plan.latent_width)
+    size = case.latents
+    if size is None:
+        plan = pipe.plan(vidrt.GenerateOptions(num_frames=case.num_frames, height=case.height, width=case.width))
+        size = (plan.latent_frames, plan.latent_height, plan.latent_width)
+    shape = (pipe.bundle.manifest.vae.latent_channels, *size)
     np.save(path, np.random.default_rng(0).standard_normal(shape, dtype=np.float32))
+
+
+def make_turbo_vaed_bundle(preset: str, target: Path) -> Path:
+    """Export Turbo-VAED's decoder with random weights; returns target."""
+    from vidrt.export.exporter import ExportOptions, export_bundle
+    from vidrt.export.models.turbo_vaed import load
+    from vidrt.export.registry import ModelSource
+
+    export_bundle(load(ModelSource(preset=preset)), target, ExportOptions())
+    return target
 
 
 def run_case(scenario: Scenario, case: Case, bundle: Path, scratch: Path) -> dict[str, Any]:
@@ -60,7 +73,7 @@ def run_case(scenario: Scenario, case: Case, bundle: Path, scratch: Path) -> dic
         decode_bundle = scratch / "decode_only"
         bundle = decode_bundle if decode_bundle.exists() else make_decode_bundle(bundle, decode_bundle)
         settings["keep_frames"] = False
-    latents = scratch / "latents.npy" if scenario.compares else None
+    latents = scratch / "latents.npy" if scenario.compares or case.latents is not None else None
     if latents is not None:
         initial_latents(bundle, case, latents)
     request = {
@@ -68,10 +81,12 @@ def run_case(scenario: Scenario, case: Case, bundle: Path, scratch: Path) -> dic
         "pipelines": settings.pop("pipelines", 1),
         "warmup": scenario.warmup,
         "repetitions": scenario.repetitions,
+        "decode": settings.pop("latents", None) is not None,
+        "variant": settings.pop("variant", None),
         "options": settings,
         "form": form,
         "latents": latents and str(latents),
-        "frames": latents and str(frames_of(case, scratch)),
+        "frames": str(frames_of(case, scratch)) if scenario.compares else None,
     }
     script = HERE / "case.py" if peer is None else HERE / "peers" / f"with_{peer}.py"
     done = subprocess.run(
@@ -99,7 +114,9 @@ def psnr_db(path: Path, reference: Path) -> float:
 
 def run_scenario(scenario: Scenario, bundle: Path, remark: str, scratch: Path) -> None:
     """Run all cases and write the result; an earlier one stays until this one is whole."""
-    print(f"{scenario.name}: {scenario.question}")
+    print(f"{scenario.name}: {scenario.question}", flush=True)
+    if scenario.turbo_vaed is not None:
+        bundle = make_turbo_vaed_bundle(scenario.turbo_vaed, scratch / f"turbo-vaed-{scenario.turbo_vaed}")
     cases = []
     for case in scenario.cases:
         print(f"  {case.label} ...", flush=True)

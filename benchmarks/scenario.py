@@ -10,6 +10,8 @@ from typing import Any
 
 PEER_PACKAGES = {"pytorch": ("torch", "diffusers"), "openvino": ("openvino",)}
 """What each peer imports."""
+EXPORT_PACKAGES = ("torch", "onnxscript")
+"""What an export imports."""
 
 FOLDER = Path(__file__).parent / "scenarios"
 
@@ -30,6 +32,10 @@ class Case:
     """Open so many at once, each of which generates; the last is measured."""
     decode_only: bool | None = None
     """Take a denoiser that costs nothing, and let the frames go as they come."""
+    latents: tuple[int, int, int] | None = None
+    """Decode random latents of this size (T,h,w) instead of generating."""
+    variant: str | None = None
+    """Insist on this variant of every graph; unset, the first that can run is taken."""
     peer: str | None = None
     """Run by peers/with_<peer>.py instead of vidrt, with the same weights and initial latents; needs every setting."""
     form: str | None = None
@@ -45,15 +51,18 @@ class Scenario:
     repetitions: int
     warmup: int
     cases: tuple[Case, ...]
+    turbo_vaed: str | None = None
+    """Run Turbo-VAED's decoder at this preset, exported with random weights, in place of the bundle."""
 
     @property
     def compares(self) -> bool:
-        """Whether others are measured beside vidrt: then all cases start from the same latents, and frames are kept."""
-        return any(case.peer is not None for case in self.cases)
+        """Whether peers or other variants are measured: then cases start from the same latents, and frames are kept."""
+        return any(case.peer is not None or case.variant is not None for case in self.cases)
 
     def missing_packages(self) -> list[str]:
         """What the peers need and this environment lacks."""
         needed = [name for case in self.cases if case.peer is not None for name in PEER_PACKAGES[case.peer]]
+        needed += [] if self.turbo_vaed is None else EXPORT_PACKAGES
         return [name for name in dict.fromkeys(needed) if importlib.util.find_spec(name) is None]
 
 

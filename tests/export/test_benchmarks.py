@@ -1,0 +1,67 @@
+"""Benchmarks compare like with like: what their contenders compute is the same, and their counts are right."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+import vidrt
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))
+
+from depthwise import KERNELS  # noqa: E402
+from depthwise_graphs import FORMS, graphs  # noqa: E402
+from depthwise_report import Row, report  # noqa: E402
+from scenario import load_scenario, scenario_names  # noqa: E402
+
+CHANNELS = 6
+
+
+@pytest.mark.parametrize("kernel", [(3, 3, 3), (5, 5, 5), (1, 3, 3), (3, 1, 1)])
+@pytest.mark.parametrize("form", FORMS)
+def test_contenders_compute_the_same(form: str, kernel: tuple[int, int, int]) -> None:
+    x = np.random.default_rng(1).standard_normal((1, CHANNELS, 4, 9, 11), np.float32)
+    options = onnxruntime.SessionOptions()
+    options.register_custom_ops_library(str(vidrt.custom_ops_library()))
+    results = {
+        name: onnxruntime.InferenceSession(model, options).run(None, {"x": x})[0]
+        for name, model in graphs(form, kernel, CHANNELS).items()
+    }
+    assert next(iter(results)) == "vidrt"
+    assert len(results) > 1
+    for result in results.values():
+        np.testing.assert_allclose(result, results["vidrt"], atol=1e-5)
+
+
+@pytest.mark.parametrize(("form", "frames"), [("plain", 3 + 2 * 2), ("causal", 3 + 2 + 1)])
+def test_products_outside_the_clip_are_not_counted(form: str, frames: int) -> None:
+    row = Row(form, (3, 5, 5), (2, 3, 7, 8), {"vidrt": [1.0], "matmul": [2.0]})
+    assert row.products() == 2 * 7 * 8 * frames * 25
+
+
+def test_the_report_has_a_table_for_each_form_with_the_goals_and_medians_of_ratios() -> None:
+    times = {"vidrt": [1.0, 2.0, 4.0], "onnxruntime": [3.0, 8.0, 20.0], "copy": [1.0] * 3, "matmul": [1.0] * 3}
+    rows = [
+        {"form": form, "kernel": list(kernels[0]), "shape": [2, 3, 7, 8], "times": times}
+        for form, kernels in KERNELS.items()
+    ]
+    record = {"machine": {"processor": "a processor"}, "remark": "a remark", "rows": {"avx2": rows}}
+    text = report(json.loads(json.dumps(record)), threads=2, rounds=3)
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [
+        f"## avx2, {FORMS[form]}" for form in FORMS
+    ]
+    assert "| 3x3x3 | 2x3x7x8 | 2.00 |" in text
+    assert "**4.00** (goal 8)" in text
+    assert "**4.00** (goal 10)" in text
+    assert "**a remark**" in text
+
+
+@pytest.mark.parametrize("name", scenario_names())
+def test_scenarios_are_read(name: str) -> None:
+    assert load_scenario(name).name == name
