@@ -30,10 +30,10 @@ PIP_BUILD := -m pip install --quiet --disable-pip-version-check --no-index --no-
 WITH_ORT = VIDRT_ONNXRUNTIME="$$($(RUN) tools/onnxruntime_library.py)"
 
 .PHONY: help setup setup-core deps build build-core demo test test-core test-all test-gpu test-cpp test-python asan tsan fuzz neon \
-  neon-build neon-instructions mutate coverage tensorrt-libs wheel bench lock lint typecheck format clean
+  neon-build neon-instructions cuda mutate coverage tensorrt-libs wheel bench lock lint typecheck format clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
 
 setup: ## Make .venv with everything (torch included), by the hashed lock
 	@$(SETUP) --venv $(VENV) --set test
@@ -80,7 +80,7 @@ test-cpp:
 test-python:
 	@$(RUN) -m pytest $(TESTS) -m "not slow and not gpu"
 
-test-all: test asan tsan fuzz mutate neon wheel ## Everything: adds sanitizers, fuzzing, seeded faults, long cycles, the wheel
+test-all: test cuda asan tsan fuzz mutate neon wheel ## Everything: adds nvcc, sanitizers, fuzzing, seeded faults, long cycles, the wheel
 	@$(RUN) -m pytest tests -m "slow or gpu"
 
 neon: setup-core ## The kernel and runtime tests for 64-bit Arm, cross-compiled, under qemu; skips where those are missing
@@ -97,7 +97,14 @@ neon-build:
 neon-instructions: setup-core neon-build ## Count the instructions of the NEON kernels beside plain loops; writes benchmarks/NEON.md
 	@$(RUN) benchmarks/neon_instructions.py
 
-test-gpu: build ## The tests that need a GPU; they skip with the reason where there is none
+cuda: setup deps ## Compile the CUDA kernels and their GPU tests (no GPU needed); a spilled register is an error
+	@mkdir -p $(BUILD)
+	@echo "build: $(BUILD)/cuda"
+	@cmake --preset cuda >$(BUILD)/cuda.log || { cat $(BUILD)/cuda.log; exit 1; }
+	@cmake --build --preset cuda --target vidrt_gpu_tests
+
+test-gpu: build cuda ## The tests that need a GPU; they skip with the reason where there is none
+	@ctest --test-dir $(BUILD)/cuda --label-regex '^gpu$$' --no-tests=error --verbose
 	@$(RUN) -m pytest tests -m gpu
 
 asan: ## The C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
