@@ -30,7 +30,7 @@ PIP_BUILD := -m pip install --quiet --disable-pip-version-check --no-index --no-
 WITH_ORT = VIDRT_ONNXRUNTIME="$$($(RUN) tools/onnxruntime_library.py)"
 
 .PHONY: help setup setup-core deps build build-core demo test test-core test-all test-gpu test-cpp test-python asan tsan fuzz neon \
-  neon-build neon-instructions cuda mutate coverage tensorrt-libs wheel bench lock lint typecheck format clean
+  neon-build neon-instructions cuda cuda-resources mutate coverage tensorrt-libs wheel bench lock lint typecheck format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -102,6 +102,9 @@ cuda: setup deps ## Compile the CUDA kernels and their GPU tests (no GPU needed)
 	@echo "build: $(BUILD)/cuda"
 	@cmake --preset cuda >$(BUILD)/cuda.log || { cat $(BUILD)/cuda.log; exit 1; }
 	@cmake --build --preset cuda --target vidrt_gpu_tests
+
+cuda-resources: setup ## Count what each CUDA kernel takes (registers, spills; no GPU); writes benchmarks/CUDA_RESOURCES.md
+	@$(RUN) tools/cuda_resources.py --write
 
 test-gpu: build cuda ## The tests that need a GPU; they skip with the reason where there is none
 	@ctest --test-dir $(BUILD)/cuda --label-regex '^gpu$$' --no-tests=error --verbose
