@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "cuda_host/support/clip_parts.h"
+#include "cuda_host/support/product_cases.h"
 #include "cuda_host/support/rounded_reference.h"
 #include "cuda_host/support/window_cases.h"
 #include "gpu/support/on_gpu.h"
@@ -79,6 +80,12 @@ TEST_F(OnGpu, EverySeparableCaseIsAsTheReference) {
   for (const ConvCase& conv : separable_cases()) {
     expect_as_rounded_reference(conv, separable_on_gpu());
     if (HasFailure()) return;
+  }
+}
+
+TEST_F(OnGpu, ProductsCutIntoTilesAreAsTheReference) {
+  for (const auto& cases : {product_cases(), wide_product_cases()}) {
+    for (const ConvCase& conv : cases) expect_as_rounded_reference(conv, separable_on_gpu());
   }
 }
 
