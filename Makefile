@@ -8,6 +8,7 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PROMPT ?= a large red circle moving left on a dark background
 SEED ?= 7
 TYPED ?= -p vidrt
+CUDA_TARGET ?= vidrt_gpu_tests
 FUZZ_RUNS ?= 20000
 FUZZ_SEED ?= 1
 SHELL := /bin/bash
@@ -30,7 +31,7 @@ PIP_BUILD := -m pip install --quiet --disable-pip-version-check --no-index --no-
 WITH_ORT = VIDRT_ONNXRUNTIME="$$($(RUN) tools/onnxruntime_library.py)"
 
 .PHONY: help setup setup-core deps build build-core demo test test-core test-all test-gpu test-cpp test-python asan tsan fuzz neon \
-  neon-build neon-instructions cuda cuda-resources mutate coverage tensorrt-libs wheel bench lock lint typecheck format clean
+  neon-build neon-instructions cuda cuda-resources mutate coverage tensorrt-libs wheel bench bench-gpu lock lint typecheck format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -101,7 +102,7 @@ cuda: setup deps ## Compile the CUDA kernels and their GPU tests (no GPU needed)
 	@mkdir -p $(BUILD)
 	@echo "build: $(BUILD)/cuda"
 	@cmake --preset cuda >$(BUILD)/cuda.log || { cat $(BUILD)/cuda.log; exit 1; }
-	@cmake --build --preset cuda --target vidrt_gpu_tests
+	@cmake --build --preset cuda --target $(CUDA_TARGET)
 
 cuda-resources: setup ## Count what each CUDA kernel takes (registers, spills; no GPU); writes benchmarks/CUDA_RESOURCES.md
 	@$(RUN) tools/cuda_resources.py --write
@@ -148,6 +149,11 @@ bench: setup build ## Run all benchmarks on a machine that does nothing else (BE
 	@$(RUN) benchmarks/run.py $(BENCH)
 	@$(RUN) benchmarks/operators.py
 	@$(RUN) benchmarks/depthwise.py
+
+bench-gpu: setup ## Time the CUDA kernels beside PyTorch, cuDNN and TensorRT on this machine's GPU; fails without one
+	@$(RUN) benchmarks/gpu_depthwise.py --check
+	@$(MAKE) cuda CUDA_TARGET=vidrt_gpu_bench
+	@$(RUN) benchmarks/gpu_depthwise.py --library $(BUILD)/cuda/tests/gpu/libvidrt_gpu_bench.so
 
 lock: setup ## Resolve requirements/*.txt anew
 	@$(RUN) tools/lock.py --upgrade
