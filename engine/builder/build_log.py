@@ -18,7 +18,7 @@ _FATAL = re.compile(r"Profile k\w+ values are not self-consistent.*")
 _HARMLESS = re.compile(
     r"HardwareCompatibilityLevel\(\) is unsupported|Thread context has not been set|input \S+ has Int64 binding"
 )
-_SOURCE = re.compile(r" In \S+ at /\S+")
+_SOURCE = re.compile(r" In \S+ at /[^\s)]+")
 
 
 @dataclass(frozen=True)

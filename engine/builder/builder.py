@@ -18,7 +18,7 @@ from vidrt.engine.builder.flavour import Flavour, load_flavour, load_plugins
 from vidrt.engine.builder.options import BuildOptions
 from vidrt.engine.builder.profile import VideoSizes, module_profile, video_sizes
 from vidrt.engine.builder.sidecar import Engine, Outcome, Sidecar, Source, Target, sha256_of
-from vidrt.engine.builder.source import check_plugins, choose_variant, chosen_modules, graph_path, source_of
+from vidrt.engine.builder.source import check_plugins, check_wish, choose_variant, chosen_modules, graph_path, source_of
 from vidrt.engine.builder.targets import PORTABLE, check_precision, local_compute_capability
 from vidrt.engine.builder.timing import keep_timing_cache, read_timing_cache
 from vidrt.engine.bundle import Bundle
@@ -102,6 +102,7 @@ def build_engines(
     cache = cache or EngineCache()
     tell = on_event or (lambda event: None)
     modules = chosen_modules(bundle, options.modules)
+    check_wish(bundle, options)
     check_plugins(options)
     variants = {module.name: choose_variant(module, options) for module in modules}
     sizes = video_sizes(bundle.manifest, options)

@@ -146,7 +146,8 @@ def _configure(flavour: Flavour, builder: Any, options: BuildOptions) -> Any:
         "REFIT": options.refit,
         "VERSION_COMPATIBLE": options.version_compatible,
         # Activation memory will come from the core's arena: an engine must not take more of its own while it runs.
-        "REQUIRE_USER_ALLOCATION": flavour.backend == "tensorrt-rtx",
+        # One that streams its weights has to.
+        "REQUIRE_USER_ALLOCATION": flavour.backend == "tensorrt-rtx" and not options.weight_streaming,
     }
     for name, wanted in flags.items():
         if wanted:

@@ -22,6 +22,13 @@ def chosen_modules(bundle: Bundle, names: tuple[str, ...]) -> list[_core.Module]
     return [module for name, module in bundle.modules.items() if not names or name in names]
 
 
+def check_wish(bundle: Bundle, options: BuildOptions) -> None:
+    """Raises BackendError where no module has the variant that is insisted on."""
+    known = sorted({variant.id for module in bundle.modules.values() for variant in module.variants})
+    if options.variant is not None and options.variant not in known:
+        raise BackendError(f"no module of {bundle.name} has a variant {options.variant!r}; it has {', '.join(known)}.")
+
+
 def check_plugins(options: BuildOptions) -> None:
     """Raises BackendError for a plugin library that is not there."""
     for path in options.plugins:
