@@ -179,6 +179,24 @@ def test_an_exception_of_the_caller_ends_the_build_and_leaves_nothing(bundle: Bu
     assert not build(bundle, cache).reused  # TensorRT still works
 
 
+@pytest.mark.parametrize("ends_by", [Cancelled, KeyError])
+def test_tensorrt_stops_in_the_middle(
+    flavour: Flavour, bundle: Bundle, pocket: list[BuiltEngine], ends_by: type[Exception]
+) -> None:
+    def watch(phase: str, done: float) -> bool:
+        if phase and ends_by is KeyError:
+            raise KeyError("mine")
+        return bool(phase)
+
+    profile = next(one.engine.sidecar.target.profile for one in pocket if one.module == "denoiser")
+    job = Job("denoiser", bundle.resolve("denoiser.fp32.onnx"), profile)
+    log = BuildLog()
+    with pytest.raises(ends_by):
+        compile_plan(flavour, job, BuildOptions("tensorrt-rtx"), log, watch)
+    assert any("BuildCanceled" in error for error in log.errors)
+    assert log.figure("weight_bytes") is None
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
