@@ -13,8 +13,9 @@ from typing import Any
 from vidrt import _core
 from vidrt.engine.builder.build_log import BuildLog
 from vidrt.engine.builder.cache import EngineCache, engine_stem
-from vidrt.engine.builder.compile import Compiled, Job, compile_plan
+from vidrt.engine.builder.compile import Compiled, compile_plan
 from vidrt.engine.builder.flavour import Flavour, load_flavour, load_plugins
+from vidrt.engine.builder.network import Job
 from vidrt.engine.builder.options import BuildOptions
 from vidrt.engine.builder.profile import VideoSizes, module_profile, video_sizes
 from vidrt.engine.builder.sidecar import Engine, Outcome, Sidecar, Source, Target, sha256_of

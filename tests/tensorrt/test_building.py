@@ -17,8 +17,9 @@ import pytest
 
 from vidrt.engine.builder import BuildEvent, BuildOptions, BuiltEngine, EngineCache, Range, build_engines
 from vidrt.engine.builder.build_log import BuildLog
-from vidrt.engine.builder.compile import Job, compile_plan
+from vidrt.engine.builder.compile import compile_plan
 from vidrt.engine.builder.flavour import Flavour, load_flavour
+from vidrt.engine.builder.network import Job
 from vidrt.engine.builder.profile import TensorProfile
 from vidrt.engine.builder.targets import local_compute_capability
 from vidrt.engine.bundle import Bundle
