@@ -17,7 +17,7 @@ from vidrt.engine.builder.compile import Compiled, compile_plan
 from vidrt.engine.builder.flavour import Flavour, load_flavour, load_plugins
 from vidrt.engine.builder.network import Job
 from vidrt.engine.builder.options import BuildOptions
-from vidrt.engine.builder.profile import VideoSizes, module_profile, video_sizes
+from vidrt.engine.builder.profile import VideoSizes, module_profile, module_sizes, video_sizes
 from vidrt.engine.builder.sidecar import Engine, Outcome, Sidecar, Source, Target, sha256_of
 from vidrt.engine.builder.source import check_plugins, check_wish, choose_variant, chosen_modules, graph_path, source_of
 from vidrt.engine.builder.targets import PORTABLE, check_precision, local_compute_capability
@@ -208,7 +208,7 @@ def _plan(
         version=flavour.version,
         compute_capabilities=capabilities,
         machine=platform.machine(),
-        sizes=sizes.as_text(),
+        sizes={name: str(size) for name, size in module_sizes(module.name, variant.inputs, sizes).items()},
         profile=module_profile(bundle.manifest, module.name, variant.inputs, sizes),
         options={name: value for name, value in asdict(options).items() if name not in _NOT_OPTIONS},
         plugins=_plugin_hashes(options.plugins) if variant.custom_ops else {},
@@ -225,7 +225,7 @@ def _target_capabilities(options: BuildOptions) -> tuple[str, ...]:
             "backend tensorrt builds engines on the GPU that runs them, and this machine has no CUDA device. Build on "
             "the device; or take backend tensorrt-rtx, which builds here for RTX GPUs."
         )
-    return (here,)
+    return ("8.0+",) if options.hardware_compatibility == "ampere_plus" else (here,)
 
 
 def _check_capabilities(flavour: Flavour, options: BuildOptions) -> None:

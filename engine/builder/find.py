@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping
 
 from vidrt import _core
@@ -85,7 +86,10 @@ def _other_version(engine: Engine, version: str | None) -> list[str]:
 
 
 def _other_device(engine: Engine, capability: str | None) -> list[str]:
-    targets = engine.sidecar.target.compute_capabilities
+    target = engine.sidecar.target
+    targets = target.compute_capabilities
+    if target.machine != platform.machine():
+        return [f"built for {target.machine}, this machine is {platform.machine()}"]
     if capability is None or runs_on(targets, capability):
         return []
     return [f"built for compute capability {', '.join(targets)}, the device has {capability}"]

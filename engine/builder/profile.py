@@ -41,11 +41,6 @@ class VideoSizes:
     batch: Range | None
     decode_chunk: Range | None
 
-    def as_text(self) -> dict[str, str]:
-        """The ranges that are set, as the command line writes them."""
-        named = vars(self).items()
-        return {name: str(value) for name, value in named if value is not None}
-
 
 def video_sizes(manifest: _core.Manifest, options: BuildOptions) -> VideoSizes:
     """The ranges of a build: those asked for, else the bundle's limits with its defaults as the usual sizes.
@@ -93,17 +88,34 @@ def module_profile(
     }
 
 
+def module_sizes(module: str, inputs: list[_core.TensorSpec], sizes: VideoSizes) -> dict[str, Range]:
+    """The ranges, by the names of VideoSizes, that the shapes of a module's inputs depend on."""
+    symbols = {entry.partition("*")[0] for spec in inputs for entry in spec.shape}
+    chunk = sizes.decode_chunk if module != "denoiser" else None
+    time = ("num_frames", sizes.num_frames) if chunk is None else ("decode_chunk", chunk)
+    depends = {
+        ("height", sizes.height): {"h", "H"},
+        ("width", sizes.width): {"w", "W"},
+        time: {"T", "k"},
+        ("batch", _batch(module, sizes)): {"B"},
+    }
+    return {name: size for (name, size), needed in depends.items() if symbols & needed}
+
+
+def _batch(module: str, sizes: VideoSizes) -> Range:
+    # The core encodes one prompt at a time, and runs the denoiser on a prompt and its negative, or on each alone.
+    return sizes.batch or (Range(1, 2, 2) if module == "denoiser" else Range(1, 1, 1))
+
+
 def _symbols(manifest: _core.Manifest, module: str, sizes: VideoSizes) -> dict[str, Range]:
     ratio = manifest.vae.spatial_ratio
     latents = _latent_frames(manifest.vae, sizes.num_frames)
     chunk = sizes.decode_chunk
     if chunk is not None and manifest.vae.form == "whole":
         chunk = _with_surroundings(manifest.vae, chunk, latents)
-    # The core encodes one prompt at a time, and runs the denoiser on a prompt and its negative, or on each alone.
-    usual_batch = Range(1, 2, 2) if module == "denoiser" else Range(1, 1, 1)
     length = manifest.text_length
     return {
-        "B": sizes.batch or usual_batch,
+        "B": _batch(module, sizes),
         "L": Range(length, length, length),
         "T": latents if module == "denoiser" else chunk or latents,
         "k": chunk or latents,

@@ -53,7 +53,7 @@ class Target:
         version: Of TensorRT.
         compute_capabilities: GPUs that run it, "12.0+" being that and all later.
         machine: The processor's architecture, as "x86_64".
-        sizes: The ranges of video sizes, as the command line writes them.
+        sizes: The ranges of video sizes that its inputs depend on, as the command line writes them.
         profile: The shapes of every input.
         options: What else was set.
         plugins: SHA-256 of the plugin libraries by file name; they are loaded before the plan.
@@ -137,7 +137,7 @@ class Sidecar:
             raise ValueError(f"{type(error).__name__}: {error}") from error
 
     def size(self, name: str) -> Range | None:
-        """The range of a video size; None where the engine was not bound to one."""
+        """The range of a video size; None where the module does not depend on it."""
         text = self.target.sizes.get(name)
         return None if text is None else Range.parse(name, text)
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from vidrt.engine.builder.options import BuildOptions, Range
-from vidrt.engine.builder.profile import VideoSizes, module_profile, video_sizes
+from vidrt.engine.builder.profile import VideoSizes, module_profile, module_sizes, video_sizes
 from vidrt.engine.builder.targets import PORTABLE, check_precision, runs_on
 from vidrt.engine.bundle import Bundle
 from vidrt.engine.errors import BackendError, InvalidArgument
@@ -79,6 +79,24 @@ def test_a_batch_counts_for_every_module(manifest):
     for module in manifest.modules:
         shapes = profile_of(manifest, module, batch=Range(1, 3, 4))
         assert {(tensor.min[0], tensor.opt[0], tensor.max[0]) for tensor in shapes.values()} == {(1, 3, 4)}
+
+
+@pytest.mark.parametrize(
+    ("module", "depends"),
+    [
+        ("text_encoder", {"batch": "1"}),
+        ("denoiser", {"height": "32:64:128", "width": "32:64:128", "num_frames": "1:17:257", "batch": "1:2:2"}),
+        ("vae_decoder_first", {"height": "32:64:128", "width": "32:64:128", "batch": "1"}),
+        (
+            "vae_decoder_next",
+            {"height": "32:64:128", "width": "32:64:128", "decode_chunk": "1:1:8", "batch": "1"},
+        ),
+    ],
+)
+def test_a_module_depends_on_the_sizes_of_its_inputs_alone(manifest, module, depends):
+    sizes = video_sizes(manifest, BuildOptions("tensorrt-rtx"))
+    found = module_sizes(module, manifest.modules[module].variants[-1].inputs, sizes)
+    assert {name: str(size) for name, size in found.items()} == depends
 
 
 @pytest.fixture
@@ -158,6 +176,8 @@ def test_options_that_do_not_go_together_are_refused(options, message):
         (PORTABLE, "7.5", False),
         (("8.9",), "8.9", True),
         (("8.9",), "12.0", False),
+        (("8.0+",), "8.7", True),  # hardware compatibility "ampere_plus"
+        (("8.0+",), "7.5", False),
     ],
 )
 def test_an_engine_runs_on_what_it_was_built_for(targets, capability, runs):

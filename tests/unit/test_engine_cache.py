@@ -3,6 +3,7 @@
 import dataclasses
 import multiprocessing
 import os
+import platform
 import time
 
 import pytest
@@ -33,7 +34,7 @@ def sidecar(pocket_bundle):
     return Sidecar(
         Source("pocket", str(pocket_bundle), "denoiser", variant.id, "fp32", variant.sha256, files, 100),
         Target(
-            "tensorrt-rtx", "1.7.1", ("8.9",), "x86_64", {"height": "32:64:96", "width": "64"},
+            "tensorrt-rtx", "1.7.1", ("8.9",), platform.machine(), {"height": "32:64:96", "width": "64"},
             {"latents": TensorProfile((1, 8), (2, 8), (2, 8))}, {"refit": False}, {},
         ),
         Outcome("", 0, "", 1, 2, 3, (), (), 0.5, "2026-01-02T03:04:05+00:00", "0.1.0"),
@@ -94,7 +95,7 @@ def test_the_cache_is_in_vidrts_own_folder(monkeypatch, tmp_path):
         {"target": {"backend": "tensorrt"}},
         {"target": {"version": "1.7.2"}},
         {"target": {"compute_capabilities": ("12.0",)}},
-        {"target": {"machine": "aarch64"}},
+        {"target": {"machine": "riscv64"}},
         {"target": {"profile": {"latents": TensorProfile((1, 8), (2, 8), (4, 8))}}},
         {"target": {"options": {"refit": True}}},
         {"target": {"plugins": {"libx.so": "2" * 64}}},
@@ -184,6 +185,12 @@ def test_an_engine_that_does_not_fit_is_refused_with_what_differs(
     with pytest.raises(BackendError, match=message) as caught:
         find(cache, pocket_bundle, **wanted)
     assert "vidrt build" in str(caught.value)
+
+
+def test_an_engine_of_another_processor_is_refused(cache, sidecar, pocket_bundle):
+    put(cache, dataclasses.replace(sidecar, target=dataclasses.replace(sidecar.target, machine="riscv64")))
+    with pytest.raises(BackendError, match=f"built for riscv64, this machine is {platform.machine()}"):
+        find(cache, pocket_bundle, compute_capability=None)
 
 
 def test_a_version_compatible_engine_fits_another_version(cache, sidecar, pocket_bundle):
