@@ -8,6 +8,7 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PROMPT ?= a large red circle moving left on a dark background
 SEED ?= 7
 TYPED ?= -p vidrt
+CUDA_TARGET ?= vidrt_gpu_tests
 FUZZ_RUNS ?= 20000
 FUZZ_SEED ?= 1
 SHELL := /bin/bash
@@ -30,10 +31,10 @@ PIP_BUILD := -m pip install --quiet --disable-pip-version-check --no-index --no-
 WITH_ORT = VIDRT_ONNXRUNTIME="$$($(RUN) tools/onnxruntime_library.py)"
 
 .PHONY: help setup setup-core deps build build-core demo test test-core test-all test-gpu test-cpp test-python asan tsan fuzz neon \
-  neon-build neon-instructions mutate coverage tensorrt-libs wheel bench lock lint typecheck format clean
+  neon-build neon-instructions cuda cuda-resources mutate coverage tensorrt-libs wheel bench bench-gpu lock lint typecheck format clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
 
 setup: ## Make .venv with everything (torch included), by the hashed lock
 	@$(SETUP) --venv $(VENV) --set test
@@ -80,7 +81,7 @@ test-cpp:
 test-python:
 	@$(RUN) -m pytest $(TESTS) -m "not slow and not gpu"
 
-test-all: test asan tsan fuzz mutate neon wheel ## Everything: adds sanitizers, fuzzing, seeded faults, long cycles, the wheel
+test-all: test cuda asan tsan fuzz mutate neon wheel ## Everything: adds nvcc, sanitizers, fuzzing, seeded faults, long cycles, the wheel
 	@$(RUN) -m pytest tests -m "slow or gpu"
 
 neon: setup-core ## The kernel and runtime tests for 64-bit Arm, cross-compiled, under qemu; skips where those are missing
@@ -97,7 +98,17 @@ neon-build:
 neon-instructions: setup-core neon-build ## Count the instructions of the NEON kernels beside plain loops; writes benchmarks/NEON.md
 	@$(RUN) benchmarks/neon_instructions.py
 
-test-gpu: build ## The tests that need a GPU; they skip with the reason where there is none
+cuda: setup deps ## Compile the CUDA kernels and their GPU tests (no GPU needed); a spilled register is an error
+	@mkdir -p $(BUILD)
+	@echo "build: $(BUILD)/cuda"
+	@cmake --preset cuda >$(BUILD)/cuda.log || { cat $(BUILD)/cuda.log; exit 1; }
+	@cmake --build --preset cuda --target $(CUDA_TARGET)
+
+cuda-resources: setup ## Count what each CUDA kernel takes (registers, spills; no GPU); writes benchmarks/CUDA_RESOURCES.md
+	@$(RUN) tools/cuda_resources.py --write
+
+test-gpu: build cuda ## The tests that need a GPU; they skip with the reason where there is none
+	@ctest --test-dir $(BUILD)/cuda --label-regex '^gpu$$' --no-tests=error --verbose
 	@$(RUN) -m pytest tests -m gpu
 
 asan: ## The C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -138,6 +149,11 @@ bench: setup build ## Run all benchmarks on a machine that does nothing else (BE
 	@$(RUN) benchmarks/run.py $(BENCH)
 	@$(RUN) benchmarks/operators.py
 	@$(RUN) benchmarks/depthwise.py
+
+bench-gpu: setup ## Time the CUDA kernels beside PyTorch, cuDNN and TensorRT on this machine's GPU; fails without one
+	@$(RUN) benchmarks/gpu_depthwise.py --check
+	@$(MAKE) cuda CUDA_TARGET=vidrt_gpu_bench
+	@$(RUN) benchmarks/gpu_depthwise.py --library $(BUILD)/cuda/tests/gpu/libvidrt_gpu_bench.so
 
 lock: setup ## Resolve requirements/*.txt anew
 	@$(RUN) tools/lock.py --upgrade

@@ -33,8 +33,8 @@ _UNITS = {
 }
 
 
-def parse_bytes(size: int | str) -> int:
-    """Read a number of bytes: 4096, "6GiB", "1.5 GB".
+def parse_bytes(size: int | str, name: str = "memory_budget") -> int:
+    """Read a number of bytes: 4096, "6GiB", "1.5 GB"; name is what messages call it.
 
     Raises:
         InvalidArgument: If it is neither, negative, or more than 63 bits.
@@ -42,12 +42,12 @@ def parse_bytes(size: int | str) -> int:
     if isinstance(size, str):
         match = _SIZE.fullmatch(size.strip())
         if match is None:
-            raise InvalidArgument(f"memory_budget must be a number of bytes or a size like '6GiB', got {size!r}.")
+            raise InvalidArgument(f"{name} must be a number of bytes or a size like '6GiB', got {size!r}.")
         value = int(float(match["number"]) * _UNITS[(match["unit"] or "B").lower()])
     else:
-        value = _integer("memory_budget", size, 0, 2**63 - 1)
+        value = _integer(name, size, 0, 2**63 - 1)
     if value >= 2**63:
-        raise InvalidArgument(f"memory_budget must be less than 8 EiB, got {size!r}.")
+        raise InvalidArgument(f"{name} must be less than 8 EiB, got {size!r}.")
     return value
 
 

@@ -12,7 +12,11 @@ UV = Path(sys.executable).parent / "uv"
 SETS = {
     # name: (sources, extras of pyproject.toml, the larger set whose versions it takes)
     "bootstrap": (["requirements/bootstrap.in"], [], None),
-    "test": (["pyproject.toml", "requirements/build.in"], ["cpu", "video", "test", "export", "train"], None),
+    "test": (
+        ["pyproject.toml", "requirements/build.in"],
+        ["cpu", "video", "test", "export", "train", "nvcc", "tensorrt-rtx"],
+        None,
+    ),
     "core": (["pyproject.toml", "requirements/build.in"], ["cpu", "video", "test"], "test"),
     "demo": (["pyproject.toml", "requirements/build.in"], ["cpu", "video"], "test"),
     "tensorrt": (["requirements/tensorrt.in"], [], None),

@@ -1,8 +1,9 @@
-// Clips of more than 2^31 elements. Only what the last blocks touch takes memory.
+// Clips of more than 2^32 elements: offsets fit neither sign of 32 bits. Only what the last blocks touch takes memory.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
 #include "cuda_host/support/on_emulator.h"
+#include "kernels/cuda/window_plan.h"
 #include "kernels/half_types.h"
 
 namespace vidrt::kernels::testing {
@@ -34,8 +35,8 @@ void expect_last_sample_as_alone(const ConvCase& alone) {
 
   ConvCase conv = alone;
   const std::int64_t of_sample = alone.x.elements();
-  conv.x.n = (std::int64_t{1} << 31) / of_sample + 2;
-  ASSERT_GT(conv.x.elements(), std::int64_t{1} << 31);
+  conv.x.n = (std::int64_t{1} << 32) / of_sample + 2;
+  ASSERT_GT(conv.x.elements(), std::int64_t{1} << 32);
   const DepthwiseConv3dProblem problem = make_problem(conv);
   SparseHalves x(problem.x.elements());
   SparseHalves y(problem.y.elements());
@@ -81,6 +82,35 @@ INSTANTIATE_TEST_SUITE_P(Layouts, LargeClip,
                          ::testing::Combine(::testing::Values(DataLayout::kNCTHW, DataLayout::kNTHWC),
                                             ::testing::Values(std::array<std::int64_t, 3>{3, 3, 3},
                                                               std::array<std::int64_t, 3>{1, 1, 3})));
+
+TEST(LargePlane, OffsetsInAPlaneHaveSixtyFourBits) {
+  for (const DataLayout layout : {DataLayout::kNCTHW, DataLayout::kNTHWC}) {
+    ConvCase conv;
+    conv.type = ElementType::kFloat16;
+    conv.attributes.data_layout = layout;
+    conv.bias = false;
+    conv.x = {1, 1, 1, 1, 1};
+    ConvTensors one = make_tensors(conv);
+    conv.x = {1, 1, 1, 66000, 66000};
+    const DepthwiseConv3dProblem problem = make_problem(conv);
+    SparseHalves x(problem.x.elements());
+    SparseHalves y(problem.y.elements());
+    DepthwiseConv3dTensors view = views(conv, one);
+    view.x = x.data();
+    view.y = y.data();
+    const std::int64_t last = problem.x.elements() - 1;
+    x.data()[last] = to_float16(2.0f);
+    CUstream_st device;
+    declare(problem, view, &device);
+    const std::uint32_t blocks = cuda::plan_window(problem)->shape.blocks;
+    device.only = [&](std::uint32_t block) { return block + 1 == blocks; };
+    ASSERT_EQ(depthwise_conv3d_cuda(problem, view, &device), cudaSuccess);
+    const std::vector<float> weight = to_floats(conv.type, one.weight);
+    EXPECT_EQ(to_float(y.data()[last]), 2 * weight[13]);
+    EXPECT_EQ(to_float(y.data()[last - 1]), 2 * weight[14]);
+    EXPECT_EQ(to_float(y.data()[last - 66000]), 2 * weight[16]);
+  }
+}
 
 }  // namespace
 }  // namespace vidrt::kernels::testing

@@ -12,6 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from vidrt.engine.builder import BuildOptions, EngineCache, Range, build_engines
+from vidrt.engine.builder.flavour import load_flavour
+from vidrt.engine.bundle import Bundle
+from vidrt.engine.errors import BackendError
 from vidrt.export.exporter import ExportOptions, export_bundle
 from vidrt.export.models.pocket import bundle_spec
 from vidrt.export.pocket.checkpoint import Networks, random_networks
@@ -178,3 +182,35 @@ def evaluate_depthwise() -> Callable[..., Any]:
     spec.loader.exec_module(module)
     evaluate: Callable[..., Any] = module.evaluate
     return evaluate
+
+
+@pytest.fixture
+def check_engines(tmp_path: Path) -> Callable[..., None]:
+    """Build every module of a bundle with all its sizes dynamic; what TensorRT says of the engines is plausible."""
+    try:
+        load_flavour("tensorrt-rtx")
+    except BackendError as error:
+        pytest.skip(str(error))
+
+    def check(path: Path, **sizes: Range) -> None:
+        bundle = Bundle(path)
+        options = BuildOptions("tensorrt-rtx", batch=Range(1, 2, 2), **sizes)
+        built = build_engines(bundle, options, cache=EngineCache(tmp_path / "engines"))
+        assert [one.module for one in built] == list(bundle.modules)
+        for one in built:
+            sidecar = one.engine.sidecar
+            for spec in bundle.modules[one.module].variants[-1].inputs:
+                shapes = sidecar.target.profile[spec.name]
+                dynamic = [low < high for low, high in zip(shapes.min, shapes.max, strict=True)]
+                # The core pads every prompt to one length.
+                assert dynamic == [not (entry.isdecimal() or entry == "L") for entry in spec.shape]
+            outcome, initializers = sidecar.outcome, sidecar.source.initializer_bytes
+            assert outcome.layers
+            assert outcome.activation_bytes is not None
+            assert outcome.scratch_bytes is not None
+            assert outcome.weight_bytes is not None
+            assert outcome.warnings == ()
+            if initializers > 2**20:
+                assert 0.8 <= outcome.weight_bytes / initializers <= 1.3
+
+    return check

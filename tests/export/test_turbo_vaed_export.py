@@ -16,6 +16,7 @@ import pytest
 import torch
 
 import vidrt
+from vidrt.engine.builder import Range
 from vidrt.export import cli
 from vidrt.export.models.turbo_vaed import load
 from vidrt.export.registry import ModelSource
@@ -121,6 +122,11 @@ def test_any_chunking_gives_the_same_frames(exported: Exported) -> None:
         video = pipe.decode_latents(vidrt.DecodeOptions(latents, decode_chunk=chunk))
         assert video.metadata.decode_chunk == chunk
         assert difference(video.frames, expected) <= 1, chunk
+
+
+def test_engines_are_built(exported: Exported, check_engines: Callable[..., None]) -> None:
+    side = Range(16, 32, 64)
+    check_engines(exported.path, height=side, width=side, num_frames=Range(1, 9, 17))
 
 
 def test_generating_says_what_the_bundle_lacks(exported: Exported) -> None:

@@ -46,7 +46,7 @@ def test_every_cpp_dependency_is_pinned_by_hash_in_each_of_its_sources(root: Pat
 
 def test_every_test_that_coverage_names_is_there(root: Path) -> None:
     named = re.findall(
-        r"`((?:unit|export|packaging|cpp|fuzz|tensorrt)/[\w/]+\.\w+)(?:::(\w+))?`",
+        r"`((?:unit|export|packaging|cpp|cuda_host|fuzz|gpu|tensorrt)/[\w/]+\.\w+)(?:::(\w+))?`",
         (root / "tests/COVERAGE.md").read_text(encoding="utf-8"),
     )
     assert len(named) > 50

@@ -29,8 +29,8 @@ Depthwise depthwise_on_emulator(std::uint64_t seed) {
   };
 }
 
-Separable separable_on_emulator(std::uint64_t seed) {
-  return [seed](const DepthwiseSeparableConv3dProblem& problem, const DepthwiseSeparableConv3dTensors& tensors) {
+Separable separable_on_emulator(std::uint64_t seed, cuda::LaunchShape* product) {
+  return [=](const DepthwiseSeparableConv3dProblem& problem, const DepthwiseSeparableConv3dTensors& tensors) {
     const ElementType type = problem.depthwise.type;
     const auto bytes_of = [&](std::int64_t elements) { return static_cast<std::size_t>(elements) * size_of(type); };
     Bytes workspace(depthwise_separable_conv3d_cuda_workspace(problem));
@@ -46,6 +46,7 @@ Separable separable_on_emulator(std::uint64_t seed) {
     device.memory.declare("residual", tensors.depthwise.residual, bytes_of(problem.y.elements()), Rights::kRead);
     device.memory.declare("result", tensors.depthwise.y, bytes_of(problem.y.elements()), Rights::kReadWrite);
     EXPECT_EQ(depthwise_separable_conv3d_cuda(problem, tensors, workspace.data(), &device), cudaSuccess);
+    if (product != nullptr) *product = device.launches.back();
   };
 }
 

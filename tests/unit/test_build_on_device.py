@@ -1,0 +1,147 @@
+"""The backend tensorrt from options to cache, with a stand-in for TensorRT: building really needs a GPU."""
+
+import enum
+import types
+
+import pytest
+
+from vidrt.engine.builder import BuildOptions, EngineCache, build_engines
+from vidrt.engine.builder.flavour import Flavour, load_plugins
+from vidrt.engine.bundle import Bundle
+from vidrt.engine.errors import BackendError
+
+
+class Tensorrt:
+    """As much of TensorRT's Python interface as a build uses. `seen` is what it was asked for."""
+
+    __version__ = "10.15.1"
+
+    class ILogger:
+        Severity = enum.Enum("Severity", "INFO")
+
+    class IProgressMonitor:
+        pass
+
+    BuilderFlag = enum.Enum("BuilderFlag", "WEIGHT_STREAMING VERSION_COMPATIBLE")
+    HardwareCompatibilityLevel = enum.Enum("HardwareCompatibilityLevel", "AMPERE_PLUS")
+    MemoryPoolType = enum.Enum("MemoryPoolType", "WORKSPACE")
+    NetworkDefinitionCreationFlag = enum.IntEnum("NetworkDefinitionCreationFlag", {"STRONGLY_TYPED": 1})
+    ProfilingVerbosity = enum.Enum("ProfilingVerbosity", "DETAILED")
+
+    def __init__(self):
+        self.seen = {"graphs": [], "timing": [], "libraries": [], "flags": []}
+
+    def get_plugin_registry(self):
+        def load_library(path):
+            self.seen["libraries"].append(path)
+            return None if "broken" in path else object()
+
+        return types.SimpleNamespace(load_library=load_library)
+
+    def OnnxParser(self, network, logger):  # noqa: N802
+        return types.SimpleNamespace(parse_from_file=lambda path: self.seen["graphs"].append(path) or True)
+
+    def Builder(self, logger):  # noqa: N802
+        def build(network, config):
+            self.seen["timing"].append(config.timing.content)
+            config.timing.content += b"measured;"
+            logger.log(self.ILogger.Severity.INFO, "Total Weights Memory: 7 bytes")
+            config.progress_monitor.phase_start("Building", None, 1)
+            assert config.progress_monitor.step_complete("Building", 0)
+            config.progress_monitor.phase_finish("Building")
+            return b"a plan"
+
+        return types.SimpleNamespace(
+            create_network=lambda flags: types.SimpleNamespace(num_inputs=0, flags=flags),
+            create_builder_config=lambda: Config(self.seen),
+            create_optimization_profile=object,
+            build_serialized_network=build,
+        )
+
+
+class Config:
+    def __init__(self, seen):
+        self.timing = types.SimpleNamespace(content=b"")
+        self.set_flag = lambda flag: seen["flags"].append(flag.name)
+
+    def add_optimization_profile(self, profile):
+        return 0
+
+    def create_timing_cache(self, content):
+        cache = types.SimpleNamespace(content=content)
+        cache.serialize = lambda: cache.content
+        return cache
+
+    def set_timing_cache(self, cache, ignore_mismatch):
+        self.timing = cache
+        return True
+
+
+@pytest.fixture
+def api(monkeypatch):
+    made = Tensorrt()
+    monkeypatch.setattr("vidrt.engine.builder.builder.local_compute_capability", lambda: "8.7")
+    monkeypatch.setattr(
+        "vidrt.engine.builder.builder.load_flavour", lambda backend: Flavour(backend, made.__version__, made)
+    )
+    return made
+
+
+@pytest.fixture
+def library(tmp_path):
+    path = tmp_path / "libvidrt_trt_plugins.so"
+    path.write_bytes(b"plugins")
+    return path
+
+
+def build(bundle, cache, **options):
+    return build_engines(Bundle(bundle), BuildOptions("tensorrt", **options), cache=cache)
+
+
+def test_engines_are_for_the_gpu_that_is_here(api, pocket_bundle, tmp_path):
+    built = build(pocket_bundle, EngineCache(tmp_path))
+    assert len(built) == len(Bundle(pocket_bundle).modules)
+    for one in built:
+        target, outcome = one.engine.sidecar.target, one.engine.sidecar.outcome
+        assert (target.backend, target.version, target.compute_capabilities) == ("tensorrt", "10.15.1", ("8.7",))
+        assert outcome.weight_bytes == 7
+        assert outcome.activation_bytes is None  # it did not say
+        assert one.engine.plan.read_bytes() == b"a plan"
+    for options in ({}, {"timing_cache": False}):  # the way of building makes no other engine
+        assert all(one.reused for one in build(pocket_bundle, EngineCache(tmp_path), **options))
+
+
+def test_what_was_measured_is_kept_for_the_next_build(api, pocket_bundle, tmp_path):
+    modules = ("denoiser", "text_encoder")
+    build(pocket_bundle, EngineCache(tmp_path), modules=modules)
+    build(pocket_bundle, EngineCache(tmp_path), modules=("vae_encoder",))
+    assert api.seen["timing"] == [b"", b"measured;", b"measured;measured;"]
+    build(pocket_bundle, EngineCache(tmp_path), modules=("vae_decoder_first",), timing_cache=False)
+    assert api.seen["timing"][3:] == [b""]
+
+
+def test_variants_with_plugins_are_taken_where_their_library_is_named(api, pocket_bundle, tmp_path, library):
+    cache = EngineCache(tmp_path / "engines")
+    stock = build(pocket_bundle, cache)
+    assert {one.engine.sidecar.source.variant for one in stock} == {"fp32"}
+    assert api.seen["libraries"] == []
+    built = {one.module: one for one in build(pocket_bundle, cache, plugins=(library,))}
+    assert built["denoiser"].engine.sidecar.source.variant == "plugin"
+    assert list(built["denoiser"].engine.sidecar.target.plugins) == [library.name]
+    assert built["text_encoder"].reused  # it has no such operators
+    assert api.seen["libraries"] == [str(library)]  # TensorRT refuses to load one twice
+    library.write_bytes(b"other plugins")
+    again = {one.module: one for one in build(pocket_bundle, cache, plugins=(library,))}
+    assert (again["denoiser"].reused, again["text_encoder"].reused) == (False, True)
+
+
+def test_a_plugin_library_that_does_not_load_is_an_error(api):
+    with pytest.raises(BackendError, match=r"broken.so does not load into TensorRT 10.15.1"):
+        load_plugins(Flavour("tensorrt", "10.15.1", api), "broken.so")
+
+
+def test_more_gpus_than_this_one_where_asked_for(api, pocket_bundle, tmp_path):
+    options = {"modules": ("text_encoder",), "hardware_compatibility": "ampere_plus", "version_compatible": True}
+    (one,) = build(pocket_bundle, EngineCache(tmp_path), **options)
+    assert one.engine.sidecar.target.compute_capabilities == ("8.0+",)
+    assert api.seen["flags"] == ["VERSION_COMPATIBLE"]
