@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import onnx_ir as ir
 
@@ -15,6 +16,9 @@ DOMAIN = "vidrt"
 VERSION = 1
 DEPTHWISE = "DepthwiseConv3d"
 SEPARABLE = "DepthwiseSeparableConv3d"
+MOST_SEPARABLE_TAPS = 27
+"""Of a filter that becomes one operator with the 1x1x1 convolution after it. With 5x5x5 the two apart are faster
+(benchmarks/DEPTHWISE.md)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,14 +75,15 @@ def find_match(node: ir.Node, *, separable: bool) -> Match:
 
     Args:
         node: The Conv.
-        separable: Whether to look for the 1x1x1 convolution after it.
+        separable: Whether to look for the 1x1x1 convolution after it, where its filter is small.
 
     Raises:
         Unfit: The convolution is not depthwise, or padded as no operator pads.
     """
     seen, attributes = read_context(node, read_filter(node))
     depthwise = _convolution(node)
-    following = take_pointwise(depthwise.result) if separable else None
+    joins = separable and math.prod(_filter_sizes(depthwise.weight)) <= MOST_SEPARABLE_TAPS
+    following = take_pointwise(depthwise.result) if joins else None
     pointwise = None if following is None else _convolution(following)
     result = depthwise.result if pointwise is None else pointwise.result
     cache_outputs = find_cache_outputs(seen) if attributes.temporal_padding == "causal" else []
@@ -92,6 +97,11 @@ def find_match(node: ir.Node, *, separable: bool) -> Match:
         residual=None if residual is None else residual[0],
         result=result if residual is None else residual[1],
     )
+
+
+def _filter_sizes(weight: ir.Value) -> list[int]:
+    assert weight.shape is not None  # constants have one
+    return [int(size) for size in weight.shape.numpy()[2:]]
 
 
 def _convolution(node: ir.Node) -> Convolution:

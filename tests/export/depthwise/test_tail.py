@@ -195,6 +195,12 @@ def test_the_two_are_left_apart_where_that_is_asked_for(run: Callable[..., Outco
     outcome.assert_equal()
 
 
+def test_the_two_are_left_apart_where_the_filter_is_large(run: Callable[..., Outcome]) -> None:
+    outcome = run(lambda s, x: s.pointwise(F.silu(s.conv(x))), kernel_size=(3, 5, 3), padding=(1, 2, 1))
+    assert outcome.operators() == ["DepthwiseConv3d", "Conv"]
+    outcome.assert_equal()
+
+
 def test_weights_keep_their_names_bytes_and_places(run: Callable[..., Outcome]) -> None:
     outcome = run(lambda s, x: x + s.back(F.silu(s.conv(x))), padding=1)
     stock = dict(ir.load(outcome.stock).graph.initializers)
