@@ -37,6 +37,12 @@ def cell(key: str, value: float | None) -> str:
     return f"{100 * value:.1f} %" if key == "host_share" else f"{value:.1f}"
 
 
+def in_rounds(scenario: dict[str, Any]) -> str:
+    """How often the rows took turns, where that is more than once; earlier results do not say."""
+    rounds = scenario.get("rounds", 1)
+    return f", in {rounds} rounds of all rows" if rounds > 1 else ""
+
+
 def render(result: dict[str, Any]) -> str:
     """One scenario as a Markdown section."""
     scenario, machine = result["scenario"], result["machine"]
@@ -44,7 +50,7 @@ def render(result: dict[str, Any]) -> str:
     lines.append(
         f"{machine['processor']}, {machine['cores']} cores, {result['cases'][0]['backend']}, bundle "
         f"{result['bundle']}; medians of {scenario['repetitions']} runs after {scenario['warmup']} warm-up, each row "
-        "in a process of its own. Loading is not counted."
+        f"in a process of its own{in_rounds(scenario)}. Loading is not counted."
     )
     if result["remark"]:
         lines += ["", f"**{result['remark']}**"]

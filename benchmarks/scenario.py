@@ -44,13 +44,15 @@ class Case:
 
 @dataclasses.dataclass(frozen=True)
 class Scenario:
-    """A question and the cases that answer it. Every case runs in a process of its own."""
+    """A question and the cases that answer it. Every case runs in a process of its own, once a round."""
 
     name: str
     question: str
     repetitions: int
     warmup: int
     cases: tuple[Case, ...]
+    rounds: int = 1
+    """Cases take turns so often: where little differs, both must have met the same load of the machine."""
     turbo_vaed: str | None = None
     """Run Turbo-VAED's decoder at this preset, exported with random weights, in place of the bundle."""
 
