@@ -1,7 +1,6 @@
 #include "runtime/arena.h"
 
 #include <limits>
-#include <new>
 #include <string>
 #include <utility>
 
@@ -17,7 +16,7 @@ void Arena::reserve(std::size_t bytes) {
   constexpr std::size_t kLimit = static_cast<std::size_t>(std::numeric_limits<std::ptrdiff_t>::max());
   if (bytes <= kLimit - kArenaAlignment) {
     const std::size_t rounded = (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
-    data_ = static_cast<std::byte*>(::operator new (rounded, std::align_val_t{kArenaAlignment}, std::nothrow));
+    data_ = static_cast<std::byte*>(device_.allocate(rounded));
     capacity_ = data_ == nullptr ? 0 : rounded;
   }
   if (data_ == nullptr) {
@@ -27,7 +26,7 @@ void Arena::reserve(std::size_t bytes) {
 }
 
 void Arena::release() noexcept {
-  ::operator delete (data_, std::align_val_t{kArenaAlignment});
+  device_.release(data_);
   data_ = nullptr;
   capacity_ = 0;
 }

@@ -4,15 +4,16 @@
 #include <cstddef>
 #include <memory>
 
+#include "runtime/device.h"
 #include "runtime/memory_plan.h"
 #include "vidrt/tensor.h"
 
 namespace vidrt {
 
-/// Owns the block; views point into it and die with it. Grows by reallocating: never while views are in use.
+/// Owns the block, which lies on a device; views point into it and die with it. Grows by reallocating: never while views are in use.
 class Arena {
  public:
-  Arena() = default;
+  explicit Arena(Device& device = host_device()) : device_(device) {}
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
   ~Arena();
@@ -27,6 +28,7 @@ class Arena {
   TensorView view(std::size_t offset, DType dtype, Shape shape) const;
 
  private:
+  Device& device_;
   std::byte* data_ = nullptr;
   std::size_t capacity_ = 0;
 };

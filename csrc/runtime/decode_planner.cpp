@@ -134,6 +134,9 @@ GenerationLayout plan_decode(const Manifest& manifest, const ModuleSet& modules,
   plan.decode_chunk = decode_chunk(manifest.vae, plan.latent_frames, chunk);
   plan.weight_bytes = stage_weights(modules, decoder_modules(manifest.vae));
   LayoutBuilder builder;
+  builder.add("latents", DType::kFloat32,
+              {1, manifest.vae.latent_channels, plan.latent_frames, plan.latent_height, plan.latent_width},
+              kPlanDecodeFirst, kPlanDecodeNext);
   add_decode_tensors(builder, manifest, modules, plan);
   GenerationLayout layout = builder.finish(plan);
   const std::uint64_t needed = layout.plan.arena_bytes + layout.plan.weight_bytes;

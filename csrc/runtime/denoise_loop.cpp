@@ -1,6 +1,5 @@
 #include "runtime/denoise_loop.h"
 
-#include <algorithm>
 #include <string>
 
 namespace vidrt {
@@ -15,7 +14,7 @@ const char* history_name(int index) {
 
 DenoiseLoop::DenoiseLoop(ModuleSet& modules, const ArenaTensors& tensors, const GenerationPlan& plan,
                          const SchedulerTable& table, double guidance_scale)
-    : modules_(modules), tensors_(tensors), plan_(plan), table_(table) {
+    : modules_(modules), device_(modules.backend().device()), tensors_(tensors), plan_(plan), table_(table) {
   const TensorView& latents = tensors["latents"];
   const TensorView& prediction = tensors["prediction"];
   const bool guided = plan.guidance != "off";
@@ -45,21 +44,17 @@ DenoiseLoop::DenoiseLoop(ModuleSet& modules, const ArenaTensors& tensors, const 
   }
 }
 
-void DenoiseLoop::fill_timestep(double timestep) {
-  const TensorView& view = tensors_["timestep"];
-  std::fill_n(view.as<float>(), view.elements(), static_cast<float>(timestep));
-}
-
 void DenoiseLoop::run_denoiser() {
   for (const Binding& binding : bindings_) modules_.run("denoiser", binding.inputs, binding.outputs);
 }
 
 void DenoiseLoop::run(const std::function<void(int)>& after_step) {
   for (int step = 0; step < plan_.num_inference_steps; ++step) {
-    fill_timestep(table_.steps[static_cast<std::size_t>(step)].timestep);
+    device_.fill(tensors_["timestep"], static_cast<float>(table_.steps[static_cast<std::size_t>(step)].timestep));
     run_denoiser();
-    apply_step(table_, step, step_tensors_);
+    device_.apply_step(table_, step, step_tensors_);
     rotate_history(table_, step_tensors_);
+    device_.end_step();
     after_step(step);
   }
 }

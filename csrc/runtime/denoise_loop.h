@@ -21,10 +21,10 @@ class DenoiseLoop {
   void run(const std::function<void(int)>& after_step);
 
  private:
-  void fill_timestep(double timestep);
   void run_denoiser();
 
   ModuleSet& modules_;
+  Device& device_;
   const ArenaTensors& tensors_;
   const GenerationPlan& plan_;
   const SchedulerTable& table_;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "runtime/arena_tensors.h"
@@ -20,25 +21,26 @@ class FrameStream {
   bool finished() const { return next_call_ == calls_.size(); }
   /// Frames the next call of decode_next() gives.
   int next_frames() const { return calls_[next_call_].wanted; }
-  /// Decode one chunk and write it as (next_frames(), H, W, 3) uint8 RGB.
+  /// Decode one chunk and write it as (next_frames(), H, W, 3) uint8 RGB. Where the device queues work, the chunk after
+  /// it is decoded while the host takes this one.
   void decode_next(std::uint8_t* rgb);
 
  private:
+  void start_next();
   TensorView gather_latents(const DecodeCall& call) const;
   void bind_caches(std::vector<NamedTensor>* tensors, const char* direction, char bank) const;
 
   ModuleSet& modules_;
+  Device& device_;
   const ArenaTensors& tensors_;
   const TensorView latents_;
   const std::vector<DecodeCall> calls_;
   const bool causal_;
   int num_caches_ = 0;
-  std::size_t next_call_ = 0;
+  std::size_t next_call_ = 0;  // whose frames the host takes next
+  std::size_t started_ = 0;    // calls that the device has been asked for
   char read_bank_ = 'b';  // the first step reads nothing and writes bank a
+  std::unique_ptr<FrameReader> reader_;
 };
-
-/// Frames `first` to `first + count` of (1,3,F,H,W) float32 in [-1,1] to (count,H,W,3) uint8:
-/// round(255 * clamp(x / 2 + 1/2)), ties to even, as diffusers' VideoProcessor does.
-void frames_to_rgb(const TensorView& frames, int first, int count, std::uint8_t* rgb);
 
 }  // namespace vidrt

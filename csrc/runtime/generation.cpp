@@ -1,8 +1,6 @@
 #include "runtime/generation.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <random>
 #include <utility>
 
@@ -22,20 +20,14 @@ std::uint64_t random_seed() {
   return ((static_cast<std::uint64_t>(device()) << 32U) | device()) >> 11U;
 }
 
-void check_finite(const TensorView& latents) {
-  const float* values = latents.as<float>();
-  if (std::all_of(values, values + latents.elements(), [](float value) { return std::isfinite(value); })) return;
-  throw BackendError("the denoiser produced values that are not finite; lower guidance_scale, "
-                     "or use a variant of higher precision.");
-}
-
 }  // namespace
 
 PipelineState::PipelineState(Bundle opened, const PipelineOptions& pipeline_options, std::shared_ptr<Backend> backend)
     : bundle(std::move(opened)),
       options(pipeline_options),
       modules(bundle, std::move(backend), options.variant, SessionOptions{options.threads}),
-      prompts(bundle.manifest().decoder_only ? std::nullopt : std::optional<PromptEncoder>(bundle)) {}
+      prompts(bundle.manifest().decoder_only ? std::nullopt : std::optional<PromptEncoder>(bundle)),
+      arena(modules.backend().device()) {}
 
 void check_pipeline_options(const PipelineOptions& options) {
   constexpr int kMaxThreads = 1024;
@@ -189,28 +181,27 @@ void Generation::fill_text(const ArenaTensors& tensors, const std::vector<Shared
       throw InvalidArgument("the prompt embeddings have " + std::to_string(embeds[i]->dim) +
                             " columns, but the denoiser takes " + std::to_string(target.shape[2]) + ".");
     }
-    std::copy(embeds[i]->values.begin(), embeds[i]->values.end(), target.as<float>());
+    device().copy_from_host(target.data, embeds[i]->values.data(), target.bytes());
     if (!tensors.has("text_mask")) continue;
     const TensorView mask = row(tensors["text_mask"], static_cast<std::int64_t>(i));
-    std::copy(embeds[i]->mask.begin(), embeds[i]->mask.end(), mask.as<std::int64_t>());
+    device().copy_from_host(mask.data, embeds[i]->mask.data(), mask.bytes());
   }
 }
 
 void Generation::fill_latents(const ArenaTensors& tensors, const GenerateOptions& options,
                               const SchedulerTable& table) {
   const TensorView& latents = tensors["latents"];
-  const TensorView sample = row(latents, 0);
-  float* values = sample.as<float>();
-  const std::int64_t count = sample.elements();
+  std::vector<float> noise(static_cast<std::size_t>(row(latents, 0).elements()));
   if (options.latents.has_value()) {
-    std::memcpy(values, options.latents->data, sample.bytes());
+    std::copy_n(options.latents->as<float>(), noise.size(), noise.data());
   } else {
-    fill_standard_normal(video_.metadata.seed, count, values);
+    fill_standard_normal(video_.metadata.seed, static_cast<std::int64_t>(noise.size()), noise.data());
   }
   const auto sigma = static_cast<float>(table.init_noise_sigma);
-  if (sigma != 1.0f) std::transform(values, values + count, values, [&](float value) { return value * sigma; });
-  for (std::int64_t i = 1; i < latents.shape[0]; ++i) {
-    std::memcpy(row(latents, i).data, values, sample.bytes());
+  if (sigma != 1.0f) std::transform(noise.begin(), noise.end(), noise.begin(), [&](float value) { return value * sigma; });
+  for (std::int64_t i = 0; i < latents.shape[0]; ++i) {
+    const TensorView sample = row(latents, i);
+    device().copy_from_host(sample.data, noise.data(), sample.bytes());
   }
 }
 
@@ -225,7 +216,10 @@ void Generation::denoise(const ArenaTensors& tensors, const SchedulerTable& tabl
     check_cancelled("after step " + std::to_string(step + 1) + " of " + std::to_string(total));
   });
   since_last_step_ = Stopwatch();
-  check_finite(row(tensors["latents"], 0));
+  if (!device().all_finite(row(tensors["latents"], 0))) {
+    throw BackendError("the denoiser produced values that are not finite; lower guidance_scale, "
+                       "or use a variant of higher precision.");
+  }
   video_.timings.denoise = stopwatch.elapsed_ms();
 }
 

@@ -27,7 +27,7 @@ struct PipelineState {
   // The order matters: later members hold references to `bundle`.
   const Bundle bundle;
   const PipelineOptions options;
-  ModuleSet modules;
+  ModuleSet modules;  // with the backend, whose device the arena lies on
   std::optional<PromptEncoder> prompts;  // unset where the bundle has only a decoder
   Arena arena;
   bool weights_checked = false;
@@ -74,6 +74,7 @@ class Generation {
   void warn(const std::string& message);
   void announce(Stage stage, int done, int total) const;
   void check_cancelled(const std::string& where) const;
+  Device& device() const { return state_.modules.backend().device(); }
 
   PipelineState& state_;
   const Callbacks& callbacks_;

@@ -33,9 +33,10 @@ Video Generation::decode_latents(const DecodeOptions& options) {
   load(decoders, state_.options.memory_budget != 0);
   state_.arena.reserve(static_cast<std::size_t>(plan_.arena_bytes));
   since_last_step_ = Stopwatch();
-  TensorView latents = options.latents;
-  if (latents.shape.size() == 4) latents.shape.insert(latents.shape.begin(), 1);
-  decode(ArenaTensors(state_.arena, layout), latents, options.keep_frames);
+  const ArenaTensors tensors(state_.arena, layout);
+  const TensorView& latents = tensors["latents"];
+  device().copy_from_host(latents.data, options.latents.data, latents.bytes());
+  decode(tensors, latents, options.keep_frames);
 
   video_.timings.total = since_start_.elapsed_ms();
   video_.timings.session = state_.modules.session_ms() - session_ms_before;

@@ -24,6 +24,22 @@ bool all_unknown(const std::string& prompt, const Tokens& tokens, const Tokenize
                                [&](std::int64_t id) { return config.unk_id.has_value() && id == *config.unk_id; });
 }
 
+void run_text_encoder(const PaddedTokens& tokens, ModuleSet& modules, PromptEmbeds* embeds) {
+  Device& device = modules.backend().device();
+  const std::size_t ids_bytes = tokens.input_ids.size() * sizeof(std::int64_t);
+  const std::size_t values_bytes = embeds->values.size() * sizeof(float);
+  const DeviceBuffer ids(device, ids_bytes);
+  const DeviceBuffer mask(device, ids_bytes);
+  const DeviceBuffer values(device, values_bytes);
+  device.copy_from_host(ids.data(), tokens.input_ids.data(), ids_bytes);
+  device.copy_from_host(mask.data(), tokens.attention_mask.data(), ids_bytes);
+  modules.run("text_encoder",
+              {{"input_ids", {ids.data(), DType::kInt64, {1, embeds->length}}},
+               {"attention_mask", {mask.data(), DType::kInt64, {1, embeds->length}}}},
+              {{"text_embeds", {values.data(), DType::kFloat32, {1, embeds->length, embeds->dim}}}});
+  device.copy_to_host(embeds->values.data(), values.data(), values_bytes);
+}
+
 }  // namespace
 
 PromptEncoder::PromptEncoder(const Bundle& bundle)
@@ -77,12 +93,8 @@ std::shared_ptr<const PromptEmbeds> PromptEncoder::encode(const PreparedPrompt& 
   embeds->values.resize(static_cast<std::size_t>(element_count({length, embeds->dim})));
   embeds->mask = prompt.tokens.attention_mask;
 
-  std::vector<std::int64_t> ids = prompt.tokens.input_ids;
-  modules.run("text_encoder",
-              {{"input_ids", {ids.data(), DType::kInt64, {1, length}}},
-               {"attention_mask", {embeds->mask.data(), DType::kInt64, {1, length}}}},
-              {{"text_embeds", {embeds->values.data(), DType::kFloat32, {1, length, embeds->dim}}}});
-  recent_.push_front({std::move(ids), embeds});
+  run_text_encoder(prompt.tokens, modules, embeds.get());
+  recent_.push_front({prompt.tokens.input_ids, embeds});
   if (recent_.size() > kRecentPrompts) recent_.pop_back();
   return embeds;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/device.h"
 #include "vidrt/bundle.h"
 #include "vidrt/tensor.h"
 
@@ -20,8 +21,8 @@ struct NamedTensor {
 class Session {
  public:
   virtual ~Session() = default;
-  /// Run the graph once. All inputs and outputs are bound to the given memory without copies; every output's shape is
-  /// known to the caller. Throws BackendError when the graph fails or a shape differs from the one bound.
+  /// Run the graph once. All inputs and outputs are bound to the given memory of the backend's device without copies;
+  /// every output's shape is known to the caller. Throws BackendError when the graph fails or a shape differs from the one bound.
   virtual void run(const std::vector<NamedTensor>& inputs, const std::vector<NamedTensor>& outputs) = 0;
 };
 
@@ -39,6 +40,8 @@ class Backend {
   virtual std::string description() const = 0;
   /// Whether a custom op ("vidrt::DepthwiseConv3d") can be run.
   virtual bool has_custom_op(const std::string& name) const = 0;
+  /// Where tensors that sessions are run on live. It lives as long as the backend.
+  virtual Device& device() const { return host_device(); }
   /// Load one variant of one module. Throws BackendError.
   virtual std::unique_ptr<Session> load(const Bundle& bundle, const std::string& module, const Variant& variant,
                                         const SessionOptions& options) = 0;

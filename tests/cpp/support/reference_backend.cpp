@@ -180,12 +180,22 @@ class ReferenceSession : public Session {
       : backend_(backend), module_(std::move(module)), variant_(variant), vae_(vae) {
     backend_.count_load();
   }
-  ~ReferenceSession() override { backend_.count_unload(); }
+  ~ReferenceSession() override {
+    if (backend_.secluded != nullptr) backend_.secluded->settle();
+    backend_.count_unload();
+  }
 
   void run(const Tensors& inputs, const Tensors& outputs) override {
-    if (backend_.before_run) backend_.before_run(module_);
     check_bound(variant_.inputs, inputs);
     check_bound(variant_.outputs, outputs);
+    if (backend_.secluded == nullptr) return compute(inputs, outputs);
+    backend_.secluded->queue([this, in = SecludedDevice::reachable(inputs),
+                              out = SecludedDevice::reachable(outputs)] { compute(in, out); });
+  }
+
+ private:
+  void compute(const Tensors& inputs, const Tensors& outputs) {
+    if (backend_.before_run) backend_.before_run(module_);
     if (module_ == "text_encoder") {
       run_text_encoder(inputs, outputs);
     } else if (module_ == "denoiser") {
@@ -198,7 +208,6 @@ class ReferenceSession : public Session {
     }
   }
 
- private:
   ReferenceBackend& backend_;
   std::string module_;
   const Variant& variant_;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "runtime/session.h"
+#include "support/secluded_device.h"
 
 namespace vidrt::testing {
 
@@ -16,11 +17,14 @@ class ReferenceBackend : public Backend {
   std::string name() const override { return "onnxruntime"; }  // what toy bundles declare
   std::string description() const override { return "reference 1.0"; }
   bool has_custom_op(const std::string&) const override { return false; }
+  Device& device() const override { return secluded == nullptr ? host_device() : *secluded; }
   std::unique_ptr<Session> load(const Bundle& bundle, const std::string& module, const Variant& variant,
                                 const SessionOptions& options) override;
 
-  /// Called before each run with the module's name; may throw or cancel. Set before the pipeline is used.
+  /// Called before each run is done, with the module's name; may throw or cancel. Set before the pipeline is used.
   std::function<void(const std::string&)> before_run;
+  /// Where tensors live and sessions run; the host, unless set before the pipeline is opened.
+  std::shared_ptr<SecludedDevice> secluded;
   /// Latent frames around each that a decoder of form "whole" reads.
   ReceptiveField reads;
   /// The denoiser's prediction holds one value that is not a number.

@@ -1,0 +1,92 @@
+// The processor as a device: everything is done at once, in memory that the host reads and writes itself.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <deque>
+#include <new>
+#include <string>
+
+#include "runtime/device.h"
+#include "runtime/memory_plan.h"
+#include "vidrt/errors.h"
+
+namespace vidrt {
+namespace {
+
+class HostFrameReader : public FrameReader {
+ public:
+  void begin(const TensorView& frames, int first, int count) override { begun_.push_back({frames, first, count}); }
+
+  void end(std::uint8_t* rgb) override {
+    const Begun frames = begun_.front();
+    begun_.pop_front();
+    const std::int64_t num_frames = frames.view.shape[2];
+    const std::int64_t pixels = frames.view.shape[3] * frames.view.shape[4];
+    for (std::int64_t f = 0; f < frames.count; ++f) {
+      for (std::int64_t channel = 0; channel < 3; ++channel) {
+        const float* source = frames.view.as<float>() + (channel * num_frames + frames.first + f) * pixels;
+        std::uint8_t* target = rgb + f * pixels * 3 + channel;
+        for (std::int64_t i = 0; i < pixels; ++i) {
+          const float level = std::min(std::max(source[i] * 0.5f + 0.5f, 0.0f), 1.0f);
+          target[i * 3] = static_cast<std::uint8_t>(std::nearbyintf(level * 255.0f));
+        }
+      }
+    }
+  }
+
+ private:
+  struct Begun {
+    TensorView view;
+    int first;
+    int count;
+  };
+  std::deque<Begun> begun_;
+};
+
+class HostDevice : public Device {
+ public:
+  void* allocate(std::size_t bytes) override {
+    return ::operator new (bytes, std::align_val_t{kArenaAlignment}, std::nothrow);
+  }
+  void release(void* memory) noexcept override { ::operator delete (memory, std::align_val_t{kArenaAlignment}); }
+
+  void copy_from_host(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
+  void copy_to_host(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
+  void copy_rows(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t bytes,
+                 std::size_t rows) override {
+    for (std::size_t row = 0; row < rows; ++row) {
+      std::memcpy(static_cast<std::byte*>(to) + row * to_pitch, static_cast<const std::byte*>(from) + row * from_pitch,
+                  bytes);
+    }
+  }
+  void fill(const TensorView& tensor, float value) override {
+    std::fill_n(tensor.as<float>(), tensor.elements(), value);
+  }
+
+  void apply_step(const SchedulerTable& table, int step, const StepTensors& tensors) override {
+    vidrt::apply_step(table, step, tensors);
+  }
+  void end_step() override {}
+  bool all_finite(const TensorView& tensor) override {
+    const float* values = tensor.as<float>();
+    return std::all_of(values, values + tensor.elements(), [](float value) { return std::isfinite(value); });
+  }
+
+  std::unique_ptr<FrameReader> frame_reader(int, std::int64_t, std::int64_t) override {
+    return std::make_unique<HostFrameReader>();
+  }
+  bool queues_work() const override { return false; }
+};
+
+}  // namespace
+
+Device& host_device() {
+  static HostDevice device;
+  return device;
+}
+
+DeviceBuffer::DeviceBuffer(Device& device, std::size_t bytes) : device_(device), data_(device.allocate(bytes)) {
+  if (data_ == nullptr) throw OutOfMemory("the device refused " + std::to_string(bytes) + " bytes; free memory on it.");
+}
+
+}  // namespace vidrt

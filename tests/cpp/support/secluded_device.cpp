@@ -1,0 +1,160 @@
+#include "support/secluded_device.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <iterator>
+#include <stdexcept>
+#include <utility>
+
+#include "runtime/memory_plan.h"
+
+namespace vidrt::testing {
+namespace {
+
+// No processor has memory at such an address.
+constexpr std::uintptr_t kSeclusion = std::uintptr_t{1} << 62;
+
+template <typename T>
+T* reach(T* address) {
+  return address == nullptr ? nullptr : reinterpret_cast<T*>(reinterpret_cast<std::uintptr_t>(address) - kSeclusion);
+}
+
+TensorView reach(TensorView view) {
+  view.data = reach(view.data);
+  return view;
+}
+
+StepTensors reach(StepTensors tensors) {
+  tensors.output_negative = reach(tensors.output_negative);
+  tensors.output_positive = reach(tensors.output_positive);
+  tensors.sample = reach(tensors.sample);
+  tensors.sample_copy = reach(tensors.sample_copy);
+  tensors.prev_sample = reach(tensors.prev_sample);
+  for (float*& history : tensors.history) history = reach(history);
+  return tensors;
+}
+
+// Frames are converted when their turn in the queue comes, into memory of the reader's own.
+class SecludedFrameReader : public FrameReader {
+ public:
+  SecludedFrameReader(SecludedDevice& device, int max_frames, std::int64_t height, std::int64_t width)
+      : device_(device), max_bytes_(static_cast<std::size_t>(max_frames * height * width * 3)) {}
+
+  void begin(const TensorView& frames, int first, int count) override {
+    const std::size_t bytes = static_cast<std::size_t>(count * frames.shape[3] * frames.shape[4] * 3);
+    if (bytes > max_bytes_) throw std::length_error("more frames than the reader was made for");
+    auto converted = std::make_shared<std::vector<std::uint8_t>>(bytes);
+    begun_.push_back(converted);
+    device_.queue([view = reach(frames), first, count, converted] {
+      const auto reader = host_device().frame_reader(count, view.shape[3], view.shape[4]);
+      reader->begin(view, first, count);
+      reader->end(converted->data());
+    });
+  }
+
+  void end(std::uint8_t* rgb) override {
+    device_.wait();
+    device_.decoded_ahead = device_.decoded_ahead || begun_.size() > 1;
+    std::copy(begun_.front()->begin(), begun_.front()->end(), rgb);
+    begun_.pop_front();
+  }
+
+ private:
+  SecludedDevice& device_;
+  std::size_t max_bytes_;
+  std::deque<std::shared_ptr<std::vector<std::uint8_t>>> begun_;
+};
+
+}  // namespace
+
+std::vector<NamedTensor> SecludedDevice::reachable(std::vector<NamedTensor> tensors) {
+  for (NamedTensor& tensor : tensors) tensor.view = reach(tensor.view);
+  return tensors;
+}
+
+void SecludedDevice::wait() {
+  while (!queue_.empty()) {
+    const std::function<void()> work = std::move(queue_.front());
+    queue_.pop_front();
+    try {
+      work();
+    } catch (...) {
+      queue_.clear();
+      step_ends_.clear();
+      throw;
+    }
+  }
+  step_ends_.clear();
+}
+
+void SecludedDevice::settle() noexcept {
+  try {
+    wait();
+  } catch (...) {
+  }
+}
+
+void* SecludedDevice::allocate(std::size_t bytes) {
+  void* memory = host_device().allocate(bytes);
+  if (memory == nullptr) return nullptr;
+  std::memset(memory, 0xff, bytes);  // NaN: nothing may count on zeros
+  ++blocks;
+  return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(memory) + kSeclusion);
+}
+
+void SecludedDevice::release(void* memory) noexcept {
+  if (memory == nullptr) return;
+  settle();
+  --blocks;
+  host_device().release(reach(memory));
+}
+
+void SecludedDevice::copy_from_host(void* to, const void* from, std::size_t bytes) {
+  std::vector<std::byte> kept(bytes);
+  std::memcpy(kept.data(), from, bytes);
+  queue([to = reach(to), kept = std::move(kept)] { std::memcpy(to, kept.data(), kept.size()); });
+}
+
+void SecludedDevice::copy_to_host(void* to, const void* from, std::size_t bytes) {
+  wait();
+  std::memcpy(to, reach(from), bytes);
+}
+
+void SecludedDevice::copy_rows(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
+                               std::size_t bytes, std::size_t rows) {
+  queue([=] { host_device().copy_rows(reach(to), to_pitch, reach(from), from_pitch, bytes, rows); });
+}
+
+void SecludedDevice::fill(const TensorView& tensor, float value) {
+  queue([view = reach(tensor), value] { host_device().fill(view, value); });
+}
+
+void SecludedDevice::apply_step(const SchedulerTable& table, int step, const StepTensors& tensors) {
+  queue([table, step, reached = reach(tensors)] { vidrt::apply_step(table, step, reached); });
+}
+
+void SecludedDevice::end_step() {
+  step_ends_.push_back(queue_.size());
+  most_steps = std::max(most_steps, step_ends_.size());
+  if (step_ends_.size() < 2) return;
+  const std::size_t done = step_ends_.front();
+  const std::size_t left = queue_.size() - done;
+  std::deque<std::function<void()>> later;
+  std::move(queue_.begin() + static_cast<std::ptrdiff_t>(done), queue_.end(), std::back_inserter(later));
+  queue_.resize(done);
+  wait();
+  queue_ = std::move(later);
+  step_ends_.push_back(left);
+}
+
+bool SecludedDevice::all_finite(const TensorView& tensor) {
+  wait();
+  return host_device().all_finite(reach(tensor));
+}
+
+std::unique_ptr<FrameReader> SecludedDevice::frame_reader(int max_frames, std::int64_t height, std::int64_t width) {
+  return std::make_unique<SecludedFrameReader>(*this, max_frames, height, width);
+}
+
+}  // namespace vidrt::testing

@@ -1,0 +1,52 @@
+// A device whose memory the host cannot touch and whose work is done late, as a GPU's: addresses that it gives out end
+// the process when they are read, and what was asked for is done only when somebody waits for it.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "runtime/device.h"
+#include "runtime/session.h"
+
+namespace vidrt::testing {
+
+class SecludedDevice : public Device {
+ public:
+  void* allocate(std::size_t bytes) override;
+  void release(void* memory) noexcept override;
+  void copy_from_host(void* to, const void* from, std::size_t bytes) override;
+  void copy_to_host(void* to, const void* from, std::size_t bytes) override;
+  void copy_rows(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t bytes,
+                 std::size_t rows) override;
+  void fill(const TensorView& tensor, float value) override;
+  void apply_step(const SchedulerTable& table, int step, const StepTensors& tensors) override;
+  void end_step() override;
+  bool all_finite(const TensorView& tensor) override;
+  std::unique_ptr<FrameReader> frame_reader(int max_frames, std::int64_t height, std::int64_t width) override;
+  bool queues_work() const override { return true; }
+
+  /// Do `work` when somebody waits. What it throws comes out there, and the rest of the queue is dropped.
+  void queue(std::function<void()> work) { queue_.push_back(std::move(work)); }
+  /// Do all that is queued.
+  void wait();
+  /// The same where nobody can be told what it throws.
+  void settle() noexcept;
+
+  /// The same tensors where the work itself finds them.
+  static std::vector<NamedTensor> reachable(std::vector<NamedTensor> tensors);
+
+  /// Blocks that were not given back, the most steps that were queued at once, and whether frames were ever asked for
+  /// while later ones were queued.
+  int blocks = 0;
+  std::size_t most_steps = 0;
+  bool decoded_ahead = false;
+
+ private:
+  std::deque<std::function<void()>> queue_;
+  std::deque<std::size_t> step_ends_;  // how much of the queue is left when a step has been done
+};
+
+}  // namespace vidrt::testing
