@@ -16,6 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vidrt.engine.builder.cache import default_folder
+from vidrt.engine.builder.lock import locked
+
 _native: Any = None
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 
@@ -23,17 +26,24 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 def enable_training_kernel() -> None:
     """Compile and use the native operator from now on, for float32 tensors whose channels divide by 32.
 
+    It is compiled once for each PyTorch, into `extensions` in vidrt's cache folder.
+
     Raises:
         RuntimeError: there is no C++ compiler, or it failed.
     """
     global _native
     from torch.utils.cpp_extension import load
 
+    folder = default_folder().with_name("extensions") / f"torch-{torch.__version__}-{sys.implementation.cache_tag}"
+    folder.mkdir(parents=True, exist_ok=True)
     # ninja may live beside the interpreter rather than on the PATH.
     os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
     flags = ["-O3", "-march=native", "-fopenmp", "-ffast-math"]
     source = Path(__file__).with_name("depthwise_train.cpp")
-    _native = load("vidrt_depthwise_train", [str(source)], extra_cflags=flags)
+    with locked(folder.with_name(folder.name + ".lock"), wait=lambda: None):
+        # PyTorch's own lock is a file that a killed process leaves behind; the next one would wait for ever.
+        (folder / "lock").unlink(missing_ok=True)
+        _native = load("vidrt_depthwise_train", [str(source)], extra_cflags=flags, build_directory=str(folder))
 
 
 def keep_freed_memory() -> None:

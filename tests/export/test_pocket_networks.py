@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from pathlib import Path
 
 import pytest
 import torch
@@ -214,6 +215,26 @@ def training_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """The compiled operator, for one test."""
     monkeypatch.setattr(convolutions, "_native", None)
     enable_training_kernel()
+
+
+def test_a_compilation_that_was_killed_does_not_block_the_next(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    left = []
+
+    def load(name: str, sources: list[str], build_directory: str, **_: object) -> str:
+        """PyTorch waits while its lock file is there, whoever made it."""
+        lock = Path(build_directory) / "lock"
+        assert not lock.exists()
+        lock.touch()
+        left.append(lock)
+        return name
+
+    monkeypatch.setenv("VIDRT_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("torch.utils.cpp_extension.load", load)
+    monkeypatch.setattr(convolutions, "_native", None)
+    for _ in range(2):
+        enable_training_kernel()
+    assert left == [left[0]] * 2
+    assert left[0].is_relative_to(tmp_path)
 
 
 @pytest.mark.parametrize("front", [1, 2], ids=["same", "causal"])
