@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,14 @@ def test_the_wheel_passes_its_check(root: Path, wheel: Path) -> None:
     check_wheel = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(check_wheel)
     assert check_wheel.wheel_faults(wheel) == []
+
+
+def test_the_wheel_has_every_file_of_the_packages(root: Path, wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    for source, package in (("python/vidrt", "vidrt"), ("engine", "vidrt/engine"), ("export", "vidrt/export")):
+        files = [path for path in (root / source).rglob("*") if path.is_file() and path.parent.name != "__pycache__"]
+        assert {f"{package}/{path.relative_to(root / source)}" for path in files} <= names
 
 
 def test_auditwheel_has_nothing_to_bundle(run: Run, wheel: Path) -> None:
