@@ -10,7 +10,8 @@
 
 namespace vidrt {
 
-/// Owns the block, which lies on a device; views point into it and die with it. Grows by reallocating: never while views are in use.
+/// Owns the block, which lies on a device; views point into it and die with it. Grows by reallocating: never while
+/// views are in use.
 class Arena {
  public:
   explicit Arena(Device& device = host_device()) : device_(device) {}

@@ -23,9 +23,9 @@ class FrameReader {
   virtual void end(std::uint8_t* rgb) = 0;
 };
 
-/// Memory and arithmetic of one device. Unless said otherwise, memory is the device's: the host only hands addresses on.
-/// Work, that of sessions included, is done in the order in which it was asked for; a device may queue it, and then
-/// its errors come with the next call that waits. Not thread-safe.
+/// Memory and arithmetic of one device. Unless said otherwise, memory is the device's: the host only hands addresses
+/// on. Work, that of sessions included, is done in the order in which it was asked for; a device may queue it, and
+/// then its errors come with the next call that waits. Not thread-safe.
 class Device {
  public:
   virtual ~Device() = default;

@@ -198,7 +198,9 @@ void Generation::fill_latents(const ArenaTensors& tensors, const GenerateOptions
     fill_standard_normal(video_.metadata.seed, static_cast<std::int64_t>(noise.size()), noise.data());
   }
   const auto sigma = static_cast<float>(table.init_noise_sigma);
-  if (sigma != 1.0f) std::transform(noise.begin(), noise.end(), noise.begin(), [&](float value) { return value * sigma; });
+  if (sigma != 1.0f) {
+    for (float& value : noise) value *= sigma;
+  }
   for (std::int64_t i = 0; i < latents.shape[0]; ++i) {
     const TensorView sample = row(latents, i);
     device().copy_from_host(sample.data, noise.data(), sample.bytes());

@@ -22,7 +22,8 @@ class Session {
  public:
   virtual ~Session() = default;
   /// Run the graph once. All inputs and outputs are bound to the given memory of the backend's device without copies;
-  /// every output's shape is known to the caller. Throws BackendError when the graph fails or a shape differs from the one bound.
+  /// every output's shape is known to the caller. Throws BackendError when the graph fails or a shape differs from the
+  /// one bound.
   virtual void run(const std::vector<NamedTensor>& inputs, const std::vector<NamedTensor>& outputs) = 0;
 };
 

@@ -9,28 +9,24 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import platformdirs
-
-from vidrt.engine.builder.lock import locked
 from vidrt.engine.builder.sidecar import SUFFIX, Engine, Sidecar, Source, Target
+from vidrt.engine.cache_folder import cache_folder
 from vidrt.engine.errors import BackendError, IoError
+from vidrt.engine.file_lock import locked
 from vidrt.engine.writers.staging import StagedFile, io_error
 
-CACHE_VARIABLE = "VIDRT_CACHE_DIR"
 _PARTS = 4
 """Of an engine's stem, between dots: module, variant, backend, key."""
 
 
 def default_folder() -> Path:
-    """`engines` in $VIDRT_CACHE_DIR, or in vidrt's folder among the user's caches."""
-    chosen = os.environ.get(CACHE_VARIABLE)
-    return (Path(chosen) if chosen else platformdirs.user_cache_path("vidrt")) / "engines"
+    """`engines` in vidrt's cache folder."""
+    return cache_folder() / "engines"
 
 
 def engine_stem(source: Source, target: Target) -> str:

@@ -80,9 +80,10 @@ def find_match(node: ir.Node, *, separable: bool) -> Match:
     Raises:
         Unfit: The convolution is not depthwise, or padded as no operator pads.
     """
-    seen, attributes = read_context(node, read_filter(node))
+    own = read_filter(node)
+    seen, attributes = read_context(node, own)
     depthwise = _convolution(node)
-    joins = separable and math.prod(_filter_sizes(depthwise.weight)) <= MOST_SEPARABLE_TAPS
+    joins = separable and math.prod(own.kernel) <= MOST_SEPARABLE_TAPS
     following = take_pointwise(depthwise.result) if joins else None
     pointwise = None if following is None else _convolution(following)
     result = depthwise.result if pointwise is None else pointwise.result
@@ -97,11 +98,6 @@ def find_match(node: ir.Node, *, separable: bool) -> Match:
         residual=None if residual is None else residual[0],
         result=result if residual is None else residual[1],
     )
-
-
-def _filter_sizes(weight: ir.Value) -> list[int]:
-    assert weight.shape is not None  # constants have one
-    return [int(size) for size in weight.shape.numpy()[2:]]
 
 
 def _convolution(node: ir.Node) -> Convolution:

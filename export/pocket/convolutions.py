@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vidrt.engine.builder.cache import default_folder
-from vidrt.engine.builder.lock import locked
+from vidrt.engine.cache_folder import cache_folder
+from vidrt.engine.file_lock import locked
 
 _native: Any = None
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
@@ -34,7 +34,7 @@ def enable_training_kernel() -> None:
     global _native
     from torch.utils.cpp_extension import load
 
-    folder = default_folder().with_name("extensions") / f"torch-{torch.__version__}-{sys.implementation.cache_tag}"
+    folder = cache_folder() / "extensions" / f"torch-{torch.__version__}-{sys.implementation.cache_tag}"
     folder.mkdir(parents=True, exist_ok=True)
     # ninja may live beside the interpreter rather than on the PATH.
     os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]

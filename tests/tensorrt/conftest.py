@@ -51,13 +51,12 @@ def plugin_library() -> Path:
 
 
 @pytest.fixture(scope="session")
-def probe(tensorrt_libraries: Path, plugin_library: Path) -> Callable[..., dict[str, Any]]:
-    """Ask TensorRT to create plugins and parse models, in a process of its own."""
+def in_tensorrt(tensorrt_libraries: Path) -> Callable[..., dict[str, Any]]:
+    """Run a script that asks TensorRT, in a process of its own: the request on stdin, the answer its last line."""
 
-    def run(create: list[dict[str, Any]] | None = None, models: list[str] | None = None) -> dict[str, Any]:
-        request = {"library": str(plugin_library), "create": create or [], "models": models or []}
+    def run(script: Path, request: Any, *arguments: str | Path) -> dict[str, Any]:
         done = subprocess.run(
-            [sys.executable, PROBE, tensorrt_libraries],
+            [sys.executable, script, tensorrt_libraries, *arguments],
             input=json.dumps(request),
             # Undocumented: without a driver a Builder can be made only so.
             env={**os.environ, "TRT_INTERNAL_OPTIONS": "--cpu_only=1"},
@@ -69,5 +68,15 @@ def probe(tensorrt_libraries: Path, plugin_library: Path) -> Callable[..., dict[
         assert done.returncode == 0, done.stderr[-2000:]
         result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return result
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def probe(in_tensorrt: Callable[..., dict[str, Any]], plugin_library: Path) -> Callable[..., dict[str, Any]]:
+    """Ask TensorRT to create plugins and parse models."""
+
+    def run(create: list[dict[str, Any]] | None = None, models: list[str] | None = None) -> dict[str, Any]:
+        return in_tensorrt(PROBE, {"library": str(plugin_library), "create": create or [], "models": models or []})
 
     return run

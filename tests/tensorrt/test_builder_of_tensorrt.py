@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,21 +14,9 @@ PROBE = Path(__file__).resolve().parent / "builder_probe.py"
 
 
 @pytest.fixture(scope="module")
-def ask(tensorrt_libraries: Path, pocket_bundle: Path) -> Callable[..., dict[str, Any]]:
+def ask(in_tensorrt: Callable[..., dict[str, Any]], pocket_bundle: Path) -> Callable[..., dict[str, Any]]:
     def run(options: list[dict[str, Any]], plugins: str = "") -> dict[str, Any]:
-        done = subprocess.run(
-            [sys.executable, PROBE, tensorrt_libraries, pocket_bundle, plugins],
-            input=json.dumps(options),
-            # Undocumented: without a driver a Builder can be made only so.
-            env={**os.environ, "TRT_INTERNAL_OPTIONS": "--cpu_only=1"},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-        result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return result
+        return in_tensorrt(PROBE, options, pocket_bundle, plugins)
 
     return run
 

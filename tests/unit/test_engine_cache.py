@@ -10,12 +10,12 @@ import pytest
 
 from vidrt.engine.builder.cache import Broken, EngineCache, default_folder, engine_stem
 from vidrt.engine.builder.find import find_engine
-from vidrt.engine.builder.lock import locked
 from vidrt.engine.builder.profile import TensorProfile
 from vidrt.engine.builder.prune import removable, remove
 from vidrt.engine.builder.sidecar import Engine, Outcome, Sidecar, Source, Target
 from vidrt.engine.bundle import Bundle
 from vidrt.engine.errors import BackendError, Cancelled
+from vidrt.engine.file_lock import locked
 
 PLAN = b"a plan of some length"
 

@@ -1,4 +1,4 @@
-"""A lock between processes, held while one engine is built."""
+"""A lock between processes, held while one of them makes what all of them use."""
 
 from __future__ import annotations
 
