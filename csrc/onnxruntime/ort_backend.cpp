@@ -38,9 +38,9 @@ class OrtBackend : public Backend {
   // They run on the processor: between nodes on a GPU every one would copy its tensors to the host and back.
   bool has_custom_op(const std::string& name) const override { return !cuda_ && custom_ops::exists(name); }
 
-  std::unique_ptr<Session> load(const Bundle& bundle, const std::string& module, const Variant& variant,
-                                const SessionOptions& options) override {
+  std::unique_ptr<Session> load(const ModuleRequest& request, const SessionOptions& options) override {
     const OrtApi& api = *library_.api;
+    const auto& [bundle, module, variant, sizes] = request;
     const std::string what = "loading " + module + " (" + variant.file + ")";
     const OrtHandle<OrtSessionOptions> session_options = make_options(options, what);
     // Where the graph is read from memory, paths of what stays outside it are taken from here.

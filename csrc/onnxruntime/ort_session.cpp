@@ -49,7 +49,8 @@ void OrtSession::bind(Side side, const std::vector<NamedTensor>& tensors, std::v
   *bound = tensors;
 }
 
-void OrtSession::run(const std::vector<NamedTensor>& inputs, const std::vector<NamedTensor>& outputs) {
+void OrtSession::run(const std::vector<NamedTensor>& inputs, const std::vector<NamedTensor>& outputs,
+                     const Workspace&) {
   bind(Side::kInput, inputs, &bound_inputs_);
   bind(Side::kOutput, outputs, &bound_outputs_);
   check_ort(api_, api_.RunWithBinding(session_.get(), run_options_.get(), binding_.get()), "running " + module_);

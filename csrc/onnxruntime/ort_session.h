@@ -16,7 +16,8 @@ class OrtSession : public Session {
   /// Takes over the loaded graph and the weights it refers to. `module` is for messages.
   OrtSession(const OrtApi& api, std::string module, OrtWeights weights, OrtHandle<::OrtSession> session);
 
-  void run(const std::vector<NamedTensor>& inputs, const std::vector<NamedTensor>& outputs) override;
+  void run(const std::vector<NamedTensor>& inputs, const std::vector<NamedTensor>& outputs,
+           const Workspace& workspace) override;
 
  private:
   enum class Side { kInput, kOutput };

@@ -20,6 +20,11 @@ class ArenaTensors {
 
   bool has(const std::string& name) const { return views_.count(name) != 0; }
   const TensorView& operator[](const std::string& name) const { return views_.at(name); }
+  /// What the module of a stage may use while it runs; nothing where it takes its own.
+  Workspace workspace(PlanStage stage) const {
+    const auto found = views_.find(workspace_name(stage));
+    return found == views_.end() ? Workspace{} : Workspace{found->second.data, found->second.bytes()};
+  }
 
  private:
   std::map<std::string, TensorView> views_;

@@ -27,6 +27,46 @@ SymbolValues decode_symbols(const GenerationPlan& plan, const DecodeCall& call) 
           {"W", plan.width}};
 }
 
+void widen(SizeRange* range, std::int64_t size) {
+  range->min = std::min(range->min, size);
+  range->max = std::max(range->max, size);
+}
+
+// What a module that does these calls has to take.
+ModuleSizes decoder_sizes(const VaeConfig& vae, const GenerationPlan& plan, const std::vector<DecodeCall>& calls) {
+  ModuleSizes sizes{{"height", {plan.height, plan.height}}, {"width", {plan.width, plan.width}}, {"batch", {1, 1}}};
+  if (calls.empty()) return sizes;
+  const auto frames = [&](const DecodeCall& call) { return frames_of_clip(vae, call.given_count); };
+  SizeRange chunk{calls.front().count, calls.front().count};
+  SizeRange num_frames{frames(calls.front()), frames(calls.front())};
+  for (const DecodeCall& call : calls) {
+    widen(&chunk, call.count);
+    widen(&num_frames, frames(call));
+  }
+  sizes["decode_chunk"] = chunk;
+  // A causal decoder takes a clip of any length, call by call.
+  if (vae.form != "causal") sizes["num_frames"] = num_frames;
+  return sizes;
+}
+
+// Add the modules that do these calls. Returns the bytes of their weights.
+std::uint64_t add_decoder_modules(LayoutBuilder& builder, const VaeConfig& vae, const ModuleSet& modules,
+                                  const GenerationPlan& plan, const std::vector<DecodeCall>& calls) {
+  const std::vector<DecodeCall> later(calls.begin() + 1, calls.end());
+  if (vae.form != "causal") {
+    const ModuleSizes sizes = decoder_sizes(vae, plan, calls);
+    const ModuleNeeds needs = builder.add_module(modules, "vae_decoder", sizes, kPlanDecodeFirst);
+    if (!later.empty()) builder.add_module(modules, "vae_decoder", sizes, kPlanDecodeNext);
+    return needs.weight_bytes;
+  }
+  const ModuleNeeds first =
+      builder.add_module(modules, "vae_decoder_first", decoder_sizes(vae, plan, {calls.front()}), kPlanDecodeFirst);
+  const ModuleNeeds next =
+      builder.add_module(modules, "vae_decoder_next", decoder_sizes(vae, plan, later), kPlanDecodeNext);
+  if (modules.backend().shares_weights()) return std::max(first.weight_bytes, next.weight_bytes);
+  return first.weight_bytes + next.weight_bytes;
+}
+
 }  // namespace
 
 std::vector<std::string> decoder_modules(const VaeConfig& vae) {
@@ -72,17 +112,6 @@ std::vector<DecodeCall> decode_calls(const VaeConfig& vae, int latent_frames, in
   return calls;
 }
 
-std::uint64_t loaded_weight_bytes(const Variant& variant) {
-  const bool widened = variant.precision == "fp32" && variant.storage != "fp32";
-  return variant.weight_bytes * (widened ? 2 : 1);
-}
-
-std::uint64_t stage_weights(const ModuleSet& modules, const std::vector<std::string>& names) {
-  std::uint64_t bytes = 0;
-  for (const std::string& name : names) bytes = std::max(bytes, loaded_weight_bytes(modules.variant(name)));
-  return bytes;
-}
-
 GenerationPlan plan_of_sizes(const ResolvedOptions& resolved) {
   GenerationPlan plan;
   plan.height = resolved.height;
@@ -94,10 +123,11 @@ GenerationPlan plan_of_sizes(const ResolvedOptions& resolved) {
   return plan;
 }
 
-void add_decode_tensors(LayoutBuilder& builder, const Manifest& manifest, const ModuleSet& modules,
-                        const GenerationPlan& plan) {
+std::uint64_t add_decoder(LayoutBuilder& builder, const Manifest& manifest, const ModuleSet& modules,
+                          const GenerationPlan& plan) {
   const VaeConfig& vae = manifest.vae;
   const std::vector<DecodeCall> calls = decode_calls(vae, plan.latent_frames, plan.decode_chunk);
+  const std::uint64_t weight_bytes = add_decoder_modules(builder, vae, modules, plan, calls);
   int most_latents = 0;
   int most_later_frames = 0;
   for (const DecodeCall& call : calls) {
@@ -114,7 +144,7 @@ void add_decode_tensors(LayoutBuilder& builder, const Manifest& manifest, const 
     builder.add("frames_next", DType::kFloat32, {1, 3, most_later_frames, plan.height, plan.width}, kPlanDecodeNext,
                 kPlanDecodeNext);
   }
-  if (vae.form != "causal") return;
+  if (vae.form != "causal") return weight_bytes;
   const SymbolValues symbols = decode_symbols(plan, calls.front());
   for (const TensorSpec& spec : modules.variant("vae_decoder_first").outputs) {
     if (spec.name.rfind("cache_out_", 0) != 0) continue;
@@ -124,6 +154,7 @@ void add_decode_tensors(LayoutBuilder& builder, const Manifest& manifest, const 
     builder.add("cache_a_" + index, spec.dtype, shape, kPlanDecodeFirst, kPlanDecodeNext);
     if (calls.size() > 1) builder.add("cache_b_" + index, spec.dtype, shape, kPlanDecodeNext, kPlanDecodeNext);
   }
+  return weight_bytes;
 }
 
 GenerationLayout plan_decode(const Manifest& manifest, const ModuleSet& modules, const ResolvedOptions& resolved,
@@ -132,12 +163,11 @@ GenerationLayout plan_decode(const Manifest& manifest, const ModuleSet& modules,
   plan.guidance = "off";
   plan.residency = "all";
   plan.decode_chunk = decode_chunk(manifest.vae, plan.latent_frames, chunk);
-  plan.weight_bytes = stage_weights(modules, decoder_modules(manifest.vae));
   LayoutBuilder builder;
   builder.add("latents", DType::kFloat32,
               {1, manifest.vae.latent_channels, plan.latent_frames, plan.latent_height, plan.latent_width},
               kPlanDecodeFirst, kPlanDecodeNext);
-  add_decode_tensors(builder, manifest, modules, plan);
+  plan.weight_bytes = add_decoder(builder, manifest, modules, plan);
   GenerationLayout layout = builder.finish(plan);
   const std::uint64_t needed = layout.plan.arena_bytes + layout.plan.weight_bytes;
   if (memory_budget != 0 && needed > memory_budget) {

@@ -38,18 +38,13 @@ int decode_chunk(const VaeConfig& vae, int latent_frames, int asked);
 /// The calls that decode a clip, each `chunk` latent frames (a causal decoder's first call: 1).
 std::vector<DecodeCall> decode_calls(const VaeConfig& vae, int latent_frames, int chunk);
 
-/// Bytes a variant's weights take when loaded, in the compute dtype.
-std::uint64_t loaded_weight_bytes(const Variant& variant);
-
-/// The weights of modules that are loaded together. Steps of a decoder share theirs, so the largest counts.
-std::uint64_t stage_weights(const ModuleSet& modules, const std::vector<std::string>& names);
-
 /// Sizes of a plan, latents included.
 GenerationPlan plan_of_sizes(const ResolvedOptions& resolved);
 
-/// Add what decoding plan.latent_frames in chunks of plan.decode_chunk needs, the latents themselves aside.
-void add_decode_tensors(LayoutBuilder& builder, const Manifest& manifest, const ModuleSet& modules,
-                        const GenerationPlan& plan);
+/// Add the decoder and what decoding plan.latent_frames in chunks of plan.decode_chunk needs, the latents themselves
+/// aside. Returns the bytes of its weights.
+std::uint64_t add_decoder(LayoutBuilder& builder, const Manifest& manifest, const ModuleSet& modules,
+                          const GenerationPlan& plan);
 
 /// Plan the decoding of latents that a caller holds. Throws OutOfMemory when `memory_budget` (0 = no limit) is too
 /// small, and what decode_chunk() throws.

@@ -45,7 +45,9 @@ DenoiseLoop::DenoiseLoop(ModuleSet& modules, const ArenaTensors& tensors, const 
 }
 
 void DenoiseLoop::run_denoiser() {
-  for (const Binding& binding : bindings_) modules_.run("denoiser", binding.inputs, binding.outputs);
+  for (const Binding& binding : bindings_) {
+    modules_.run("denoiser", binding.inputs, binding.outputs, tensors_.workspace(kPlanDenoise));
+  }
 }
 
 void DenoiseLoop::run(const std::function<void(int)>& after_step) {

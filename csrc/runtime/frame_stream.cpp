@@ -51,7 +51,7 @@ void FrameStream::start_next() {
   if (causal_) bind_caches(&outputs, "cache_out_", write_bank);
 
   const char* module = !causal_ ? "vae_decoder" : (first ? "vae_decoder_first" : "vae_decoder_next");
-  modules_.run(module, inputs, outputs);
+  modules_.run(module, inputs, outputs, tensors_.workspace(first ? kPlanDecodeFirst : kPlanDecodeNext));
   reader_->begin(frames, call.skipped, call.wanted);
   read_bank_ = write_bank;
   ++started_;

@@ -14,7 +14,7 @@ namespace vidrt {
 
 class FrameStream {
  public:
-  /// `latents` are the finished ones, (1,C,T,h,w) float32; `tensors` hold what add_decode_tensors() asked for.
+  /// `latents` are the finished ones, (1,C,T,h,w) float32; `tensors` hold what add_decoder() asked for.
   FrameStream(ModuleSet& modules, const ArenaTensors& tensors, const TensorView& latents, const GenerationPlan& plan,
               const VaeConfig& vae);
 

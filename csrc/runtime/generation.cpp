@@ -83,25 +83,26 @@ Video Generation::run(const GenerateOptions& options) {
     first_load.push_back("denoiser");
     first_load.insert(first_load.end(), decoders.begin(), decoders.end());
   }
-  load(first_load, stage_by_stage);
+  load(first_load, layout, stage_by_stage);
+  state_.arena.reserve(static_cast<std::size_t>(plan_.arena_bytes));
+  const ArenaTensors tensors(state_.arena, layout);
 
   // 3. Text.
   const Stopwatch encode_clock;
+  const Workspace encoding = tensors.workspace(kPlanEncode);
   std::vector<SharedEmbeds> embeds;
-  if (resolved.guided) embeds.push_back(encode(prompts.negative, given_negative));
-  embeds.push_back(encode(prompts.positive, given_positive));
+  if (resolved.guided) embeds.push_back(encode(prompts.negative, given_negative, encoding));
+  embeds.push_back(encode(prompts.positive, given_positive, encoding));
   video_.timings.encode = encode_clock.elapsed_ms();
 
   // 4. Denoise.
-  if (stage_by_stage) load({"denoiser"}, true);
-  state_.arena.reserve(static_cast<std::size_t>(plan_.arena_bytes));
-  const ArenaTensors tensors(state_.arena, layout);
+  if (stage_by_stage) load({"denoiser"}, layout, true);
   fill_text(tensors, embeds);
   fill_latents(tensors, options, table);
   denoise(tensors, table, resolved);
 
   // 5. Decode, frame by frame.
-  if (stage_by_stage) load(decoders, true);
+  if (stage_by_stage) load(decoders, layout, true);
   decode(tensors, row(tensors["latents"], 0), options.keep_frames);
 
   video_.timings.total = since_start_.elapsed_ms();
@@ -113,8 +114,10 @@ PromptEmbeds Generation::encode_prompt(const std::string& prompt, bool truncate)
   require_generation(state_.bundle);
   const PreparedPrompt prepared = state_.prompts->prepare(prompt, truncate);
   for (const std::string& warning : prepared.warnings) warn(warning);
-  if (!state_.prompts->cached(prepared)) load({"text_encoder"}, false);
-  return *encode(prepared, nullptr);
+  const GenerationLayout layout = plan_encode(state_.modules);
+  if (!state_.prompts->cached(prepared)) load({"text_encoder"}, layout, false);
+  state_.arena.reserve(static_cast<std::size_t>(layout.plan.arena_bytes));
+  return *encode(prepared, nullptr, ArenaTensors(state_.arena, layout).workspace(kPlanEncode));
 }
 
 Generation::Prompts Generation::prepare_prompts(const GenerateOptions& options, const ResolvedOptions& resolved) {
@@ -145,9 +148,11 @@ Generation::SharedEmbeds Generation::given_embeds(const std::string& name, const
   return SharedEmbeds(SharedEmbeds(), embeds);
 }
 
-void Generation::load(const std::vector<std::string>& modules, bool only_these) {
+void Generation::load(const std::vector<std::string>& modules, const GenerationLayout& layout, bool only_these) {
   if (only_these) state_.modules.keep_only(modules);
-  const auto missing = [&](const std::string& module) { return !state_.modules.loaded(module); };
+  const auto missing = [&](const std::string& module) {
+    return !state_.modules.loaded(module, layout.sizes.at(module));
+  };
   const int total = static_cast<int>(std::count_if(modules.begin(), modules.end(), missing));
   if (total == 0) return;
   const Stopwatch stopwatch;
@@ -158,17 +163,21 @@ void Generation::load(const std::vector<std::string>& modules, bool only_these) 
     state_.weights_checked = true;
   }
   int done = 0;
-  state_.modules.load(modules, [&] {
+  for (const std::string& module : modules) {
+    if (!missing(module)) continue;
+    state_.modules.load(module, layout.sizes.at(module));
+    for (const std::string& warning : state_.modules.backend().take_warnings()) warn(warning);
     announce(Stage::kLoad, ++done, total);
     check_cancelled("while the models were loaded");
-  });
+  }
   video_.timings.load += stopwatch.elapsed_ms();
 }
 
-Generation::SharedEmbeds Generation::encode(const std::optional<PreparedPrompt>& prompt, const SharedEmbeds& given) {
+Generation::SharedEmbeds Generation::encode(const std::optional<PreparedPrompt>& prompt, const SharedEmbeds& given,
+                                            const Workspace& workspace) {
   if (!prompt.has_value()) return given;
   announce(Stage::kEncode, 0, 1);
-  SharedEmbeds embeds = state_.prompts->encode(*prompt, state_.modules);
+  SharedEmbeds embeds = state_.prompts->encode(*prompt, state_.modules, workspace);
   announce(Stage::kEncode, 1, 1);
   check_cancelled("after the prompt was encoded");
   return embeds;

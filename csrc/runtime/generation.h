@@ -61,8 +61,9 @@ class Generation {
 
   Prompts prepare_prompts(const GenerateOptions& options, const ResolvedOptions& resolved);
   SharedEmbeds given_embeds(const std::string& name, const PromptEmbeds* embeds) const;
-  void load(const std::vector<std::string>& modules, bool only_these);
-  SharedEmbeds encode(const std::optional<PreparedPrompt>& prompt, const SharedEmbeds& given);
+  void load(const std::vector<std::string>& modules, const GenerationLayout& layout, bool only_these);
+  SharedEmbeds encode(const std::optional<PreparedPrompt>& prompt, const SharedEmbeds& given,
+                      const Workspace& workspace);
   void fill_text(const ArenaTensors& tensors, const std::vector<SharedEmbeds>& embeds) const;
   void fill_latents(const ArenaTensors& tensors, const GenerateOptions& options, const SchedulerTable& table);
   void denoise(const ArenaTensors& tensors, const SchedulerTable& table, const ResolvedOptions& resolved);

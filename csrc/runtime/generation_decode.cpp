@@ -30,7 +30,7 @@ Video Generation::decode_latents(const DecodeOptions& options) {
   const double session_ms_before = state_.modules.session_ms();
 
   // What an earlier generation left loaded counts against the budget as well.
-  load(decoders, state_.options.memory_budget != 0);
+  load(decoders, layout, state_.options.memory_budget != 0);
   state_.arena.reserve(static_cast<std::size_t>(plan_.arena_bytes));
   since_last_step_ = Stopwatch();
   const ArenaTensors tensors(state_.arena, layout);

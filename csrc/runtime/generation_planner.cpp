@@ -1,15 +1,20 @@
 #include "runtime/generation_planner.h"
 
 #include <algorithm>
+#include <exception>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "runtime/decode_planner.h"
 #include "runtime/symbols.h"
+#include "vidrt/errors.h"
 
 namespace vidrt {
 namespace {
+
+// Prompts are encoded one by one.
+const ModuleSizes kTextEncoderSizes{{"batch", {1, 1}}};
 
 std::int64_t embeds_dim(const Variant& denoiser) {
   const TensorSpec* embeds = find_tensor(denoiser.inputs, "text_embeds");
@@ -40,39 +45,61 @@ void add_denoise_tensors(LayoutBuilder& builder, const Manifest& manifest, const
   }
 }
 
+// One way to do a generation, and everything it needs. Throws BackendError where a module cannot be run that way.
+GenerationLayout lay_out(const Manifest& manifest, const ModuleSet& modules, const SchedulerTable& table,
+                         GenerationPlan plan) {
+  LayoutBuilder builder;
+  const std::int64_t batch = plan.guidance == "batched" ? 2 : 1;
+  const ModuleNeeds text_encoder = builder.add_module(modules, "text_encoder", kTextEncoderSizes, kPlanEncode);
+  const ModuleNeeds denoiser = builder.add_module(modules, "denoiser",
+                                                  {{"height", {plan.height, plan.height}},
+                                                   {"width", {plan.width, plan.width}},
+                                                   {"num_frames", {plan.num_frames, plan.num_frames}},
+                                                   {"batch", {batch, batch}}},
+                                                  kPlanDenoise);
+  add_denoise_tensors(builder, manifest, modules.variant("denoiser"), plan, table);
+  const std::uint64_t decoder = add_decoder(builder, manifest, modules, plan);
+  plan.weight_bytes = plan.residency == "all" ? text_encoder.weight_bytes + denoiser.weight_bytes + decoder
+                                              : std::max({text_encoder.weight_bytes, denoiser.weight_bytes, decoder});
+  return builder.finish(plan);
+}
+
 }  // namespace
 
 GenerationLayout plan_generation(const Manifest& manifest, const ModuleSet& modules, const ResolvedOptions& resolved,
                                  const SchedulerTable& table, int chunk, std::uint64_t memory_budget) {
-  GenerationPlan base = plan_of_sizes(resolved);
-  base.num_inference_steps = resolved.num_inference_steps;
-  base.decode_chunk = decode_chunk(manifest.vae, resolved.latent_frames, chunk);
-
-  const std::uint64_t text_encoder = stage_weights(modules, {"text_encoder"});
-  const std::uint64_t denoiser = stage_weights(modules, {"denoiser"});
-  const std::uint64_t decoder = stage_weights(modules, decoder_modules(manifest.vae));
-  const std::uint64_t resident = text_encoder + denoiser + decoder;
-  const std::uint64_t staged = std::max({text_encoder, denoiser, decoder});
+  GenerationPlan plan = plan_of_sizes(resolved);
+  plan.num_inference_steps = resolved.num_inference_steps;
+  plan.decode_chunk = decode_chunk(manifest.vae, resolved.latent_frames, chunk);
 
   std::uint64_t smallest = 0;
+  std::exception_ptr unavailable;
   const std::vector<std::string> guidance_choices =
       resolved.guided ? std::vector<std::string>{"batched", "sequential"} : std::vector<std::string>{"off"};
-  for (const auto& [residency, weights] : {std::pair{"all", resident}, std::pair{"stage_by_stage", staged}}) {
+  for (const char* residency : {"all", "stage_by_stage"}) {
     for (const std::string& guidance : guidance_choices) {
-      GenerationPlan plan = base;
       plan.residency = residency;
-      plan.weight_bytes = weights;
       plan.guidance = guidance;
-      LayoutBuilder builder;
-      add_denoise_tensors(builder, manifest, modules.variant("denoiser"), plan, table);
-      add_decode_tensors(builder, manifest, modules, plan);
-      GenerationLayout layout = builder.finish(plan);
-      smallest = layout.plan.arena_bytes + weights;
-      if (memory_budget == 0 || smallest <= memory_budget) return layout;
+      try {
+        GenerationLayout layout = lay_out(manifest, modules, table, plan);
+        smallest = layout.plan.arena_bytes + layout.plan.weight_bytes;
+        if (memory_budget == 0 || smallest <= memory_budget) return layout;
+      } catch (const BackendError&) {
+        // An engine may take one prompt a run and no more.
+        if (unavailable == nullptr) unavailable = std::current_exception();
+      }
     }
   }
+  if (smallest == 0) std::rethrow_exception(unavailable);
   fail_over_budget("even with one stage loaded at a time this generation", smallest, memory_budget,
                    "lower height, width or num_frames");
+}
+
+GenerationLayout plan_encode(const ModuleSet& modules) {
+  LayoutBuilder builder;
+  GenerationPlan plan;
+  plan.weight_bytes = builder.add_module(modules, "text_encoder", kTextEncoderSizes, kPlanEncode).weight_bytes;
+  return builder.finish(plan);
 }
 
 }  // namespace vidrt

@@ -19,15 +19,34 @@ std::string byte_string(std::uint64_t bytes) {
 
 }  // namespace
 
+const char* stage_name(PlanStage stage) {
+  static constexpr const char* kNames[] = {"encode", "denoise", "decode_first", "decode_next"};
+  return kNames[stage];
+}
+
+std::string workspace_name(PlanStage stage) { return std::string("workspace_") + stage_name(stage); }
+
 void LayoutBuilder::add(std::string name, DType dtype, Shape shape, int first, int last) {
   const TensorView sized{nullptr, dtype, shape};
   wanted_.push_back({name, sized.bytes(), first, last});
   layout_.tensors.push_back({{std::move(name), wanted_.back().bytes, 0, first, last}, dtype, std::move(shape)});
 }
 
+ModuleNeeds LayoutBuilder::add_module(const ModuleSet& modules, const std::string& module, ModuleSizes sizes,
+                                      PlanStage stage) {
+  const ModuleNeeds needs = modules.needs(module, sizes);
+  if (needs.workspace_bytes != 0) {
+    add(workspace_name(stage), DType::kUInt8, {static_cast<std::int64_t>(needs.workspace_bytes)}, stage, stage);
+  }
+  layout_.sizes[module] = std::move(sizes);
+  return needs;
+}
+
 GenerationLayout LayoutBuilder::finish(GenerationPlan plan) {
   const MemoryPlan placed = plan_memory(wanted_);
-  plan.stages = {"denoise", "decode_first", "decode_next"};
+  for (const PlanStage stage : {kPlanEncode, kPlanDenoise, kPlanDecodeFirst, kPlanDecodeNext}) {
+    plan.stages.emplace_back(stage_name(stage));
+  }
   plan.arena_bytes = placed.arena_bytes;
   for (std::size_t i = 0; i < wanted_.size(); ++i) {
     layout_.tensors[i].place.offset = placed.offsets[i];

@@ -2,17 +2,23 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "runtime/memory_plan.h"
+#include "runtime/module_set.h"
 #include "vidrt/plan.h"
 #include "vidrt/tensor.h"
 
 namespace vidrt {
 
 /// The steps of the plan at which tensors begin and end to live.
-enum PlanStage : int { kPlanDenoise = 0, kPlanDecodeFirst = 1, kPlanDecodeNext = 2 };
+enum PlanStage : int { kPlanEncode = 0, kPlanDenoise = 1, kPlanDecodeFirst = 2, kPlanDecodeNext = 3 };
+
+const char* stage_name(PlanStage stage);
+/// The tensor that the module of a stage has its workspace in.
+std::string workspace_name(PlanStage stage);
 
 /// A tensor of the arena: its place in GenerationPlan::tensors together with its type.
 struct ArenaTensor {
@@ -24,6 +30,7 @@ struct ArenaTensor {
 struct GenerationLayout {
   GenerationPlan plan;
   std::vector<ArenaTensor> tensors;  // the same order as plan.tensors
+  std::map<std::string, ModuleSizes> sizes;  // what each module that runs has to take
 };
 
 /// Collects the tensors of a layout, then places them.
@@ -31,6 +38,8 @@ class LayoutBuilder {
  public:
   /// A tensor that lives from stage `first` to stage `last`, both inclusive.
   void add(std::string name, DType dtype, Shape shape, int first, int last);
+  /// A module that runs in a stage, with the workspace that it needs for these sizes. Returns what it takes.
+  ModuleNeeds add_module(const ModuleSet& modules, const std::string& module, ModuleSizes sizes, PlanStage stage);
 
   /// Give the layout of `plan`, whose stages, tensors and bytes of the arena are filled in.
   GenerationLayout finish(GenerationPlan plan);

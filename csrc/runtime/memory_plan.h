@@ -8,7 +8,7 @@
 
 namespace vidrt {
 
-inline constexpr std::size_t kArenaAlignment = 64;  // a cache line, and enough for AVX-512 loads
+inline constexpr std::size_t kArenaAlignment = 256;  // what TensorRT asks of memory for activations; a cache line is 64
 
 /// A tensor to place. It lives from the start of step `first` to the end of step `last`, both inclusive.
 struct PlanTensor {

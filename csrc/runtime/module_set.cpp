@@ -29,7 +29,7 @@ ModuleSet::ModuleSet(const Bundle& bundle, std::shared_ptr<Backend> backend, con
     const Module& module = manifest.modules.at(name);
     // Not every module has every variant; a wish that none can grant is refused with all that there are.
     const bool wanted = !known || has_variant(module, wanted_variant);
-    chosen_[name] = &choose_variant(module, *backend_, wanted ? wanted_variant : "");
+    chosen_[name] = &choose_variant(bundle, module, *backend_, wanted ? wanted_variant : "");
   }
 }
 
@@ -39,12 +39,18 @@ const Variant& ModuleSet::variant(const std::string& module) const {
   return *found->second;
 }
 
-void ModuleSet::load(const std::vector<std::string>& modules, const std::function<void()>& on_loaded) {
-  for (const std::string& module : modules) {
-    if (loaded(module)) continue;
-    sessions_[module] = backend_->load(bundle_, module, variant(module), session_options_);
-    on_loaded();
-  }
+ModuleNeeds ModuleSet::needs(const std::string& module, const ModuleSizes& sizes) const {
+  return backend_->needs({bundle_, module, variant(module), sizes});
+}
+
+bool ModuleSet::loaded(const std::string& module, const ModuleSizes& sizes) const {
+  const auto found = sessions_.find(module);
+  return found != sessions_.end() && found->second->takes(sizes);
+}
+
+void ModuleSet::load(const std::string& module, const ModuleSizes& sizes) {
+  sessions_.erase(module);  // first, so that two never lie in memory together
+  sessions_[module] = backend_->load({bundle_, module, variant(module), sizes}, session_options_);
 }
 
 void ModuleSet::keep_only(const std::vector<std::string>& modules) {
@@ -55,9 +61,9 @@ void ModuleSet::keep_only(const std::vector<std::string>& modules) {
 }
 
 void ModuleSet::run(const std::string& module, const std::vector<NamedTensor>& inputs,
-                    const std::vector<NamedTensor>& outputs) {
+                    const std::vector<NamedTensor>& outputs, const Workspace& workspace) {
   const Stopwatch stopwatch;
-  sessions_.at(module)->run(inputs, outputs);
+  sessions_.at(module)->run(inputs, outputs, workspace);
   session_ms_ += stopwatch.elapsed_ms();
 }
 

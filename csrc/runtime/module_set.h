@@ -1,7 +1,6 @@
 // The modules of one pipeline: which variant of each runs, and which are loaded at the moment.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -18,18 +17,22 @@ class ModuleSet {
   ModuleSet(const Bundle& bundle, std::shared_ptr<Backend> backend, const std::string& wanted_variant,
             SessionOptions session_options);
 
-  const Backend& backend() const { return *backend_; }
+  Backend& backend() const { return *backend_; }
   const Variant& variant(const std::string& module) const;
   bool has(const std::string& module) const { return chosen_.count(module) != 0; }
-  bool loaded(const std::string& module) const { return sessions_.count(module) != 0; }
+  /// What a module takes when it is loaded for these sizes. Throws BackendError where it cannot be.
+  ModuleNeeds needs(const std::string& module, const ModuleSizes& sizes) const;
+  /// Whether a module is loaded, and takes these sizes.
+  bool loaded(const std::string& module, const ModuleSizes& sizes) const;
 
-  /// Load what is missing of `modules`, calling on_loaded after each.
-  void load(const std::vector<std::string>& modules, const std::function<void()>& on_loaded);
+  /// Load a module for these sizes.
+  void load(const std::string& module, const ModuleSizes& sizes);
   /// Unload all but `modules`.
   void keep_only(const std::vector<std::string>& modules);
 
   /// Run a loaded module. The time inside sessions adds up in session_ms().
-  void run(const std::string& module, const std::vector<NamedTensor>& inputs, const std::vector<NamedTensor>& outputs);
+  void run(const std::string& module, const std::vector<NamedTensor>& inputs, const std::vector<NamedTensor>& outputs,
+           const Workspace& workspace);
   double session_ms() const { return session_ms_; }
 
  private:

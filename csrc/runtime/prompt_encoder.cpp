@@ -24,7 +24,8 @@ bool all_unknown(const std::string& prompt, const Tokens& tokens, const Tokenize
                                [&](std::int64_t id) { return config.unk_id.has_value() && id == *config.unk_id; });
 }
 
-void run_text_encoder(const PaddedTokens& tokens, ModuleSet& modules, PromptEmbeds* embeds) {
+void run_text_encoder(const PaddedTokens& tokens, ModuleSet& modules, const Workspace& workspace,
+                      PromptEmbeds* embeds) {
   Device& device = modules.backend().device();
   const std::size_t ids_bytes = tokens.input_ids.size() * sizeof(std::int64_t);
   const std::size_t values_bytes = embeds->values.size() * sizeof(float);
@@ -36,7 +37,7 @@ void run_text_encoder(const PaddedTokens& tokens, ModuleSet& modules, PromptEmbe
   modules.run("text_encoder",
               {{"input_ids", {ids.data(), DType::kInt64, {1, embeds->length}}},
                {"attention_mask", {mask.data(), DType::kInt64, {1, embeds->length}}}},
-              {{"text_embeds", {values.data(), DType::kFloat32, {1, embeds->length, embeds->dim}}}});
+              {{"text_embeds", {values.data(), DType::kFloat32, {1, embeds->length, embeds->dim}}}}, workspace);
   device.copy_to_host(embeds->values.data(), values.data(), values_bytes);
 }
 
@@ -76,7 +77,8 @@ bool PromptEncoder::cached(const PreparedPrompt& prompt) const {
                      [&](const Entry& entry) { return entry.ids == prompt.tokens.input_ids; });
 }
 
-std::shared_ptr<const PromptEmbeds> PromptEncoder::encode(const PreparedPrompt& prompt, ModuleSet& modules) {
+std::shared_ptr<const PromptEmbeds> PromptEncoder::encode(const PreparedPrompt& prompt, ModuleSet& modules,
+                                                          const Workspace& workspace) {
   const auto found = std::find_if(recent_.begin(), recent_.end(),
                                   [&](const Entry& entry) { return entry.ids == prompt.tokens.input_ids; });
   if (found != recent_.end()) {
@@ -93,7 +95,7 @@ std::shared_ptr<const PromptEmbeds> PromptEncoder::encode(const PreparedPrompt& 
   embeds->values.resize(static_cast<std::size_t>(element_count({length, embeds->dim})));
   embeds->mask = prompt.tokens.attention_mask;
 
-  run_text_encoder(prompt.tokens, modules, embeds.get());
+  run_text_encoder(prompt.tokens, modules, workspace, embeds.get());
   recent_.push_front({prompt.tokens.input_ids, embeds});
   if (recent_.size() > kRecentPrompts) recent_.pop_back();
   return embeds;

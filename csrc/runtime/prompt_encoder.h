@@ -35,7 +35,8 @@ class PromptEncoder {
   bool cached(const PreparedPrompt& prompt) const;
   /// Run the text encoder (it must be loaded unless cached). The same tokens always give the same bits: prompts are
   /// encoded one by one, so that embeddings made alone and in a generation are the same.
-  std::shared_ptr<const PromptEmbeds> encode(const PreparedPrompt& prompt, ModuleSet& modules);
+  std::shared_ptr<const PromptEmbeds> encode(const PreparedPrompt& prompt, ModuleSet& modules,
+                                             const Workspace& workspace);
   /// Identifies the text encoder whose embeddings this pipeline takes (see PromptEmbeds::encoder_id).
   const std::string& encoder_id() const { return encoder_id_; }
 

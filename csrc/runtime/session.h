@@ -1,6 +1,8 @@
 // The interface between the pipeline and whatever runs a graph. Nothing here knows a framework.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,14 +19,46 @@ struct NamedTensor {
   TensorView view;
 };
 
+/// Memory of the backend's device that a run may use as it likes.
+struct Workspace {
+  void* data = nullptr;
+  std::size_t bytes = 0;
+};
+
+struct SizeRange {
+  std::int64_t min = 1;
+  std::int64_t max = 1;
+};
+
+/// What a module is going to be run for, by name: height and width (pixels), num_frames, batch (prompts a run),
+/// decode_chunk (latent frames a run of a decoder). Holds what the module depends on.
+using ModuleSizes = std::map<std::string, SizeRange>;
+
+/// One variant of one module, wanted for these sizes.
+struct ModuleRequest {
+  const Bundle& bundle;
+  const std::string& module;
+  const Variant& variant;
+  const ModuleSizes& sizes;
+};
+
+/// What a loaded module takes of the device's memory, known before it is loaded.
+struct ModuleNeeds {
+  std::uint64_t weight_bytes = 0;
+  std::uint64_t workspace_bytes = 0;  // that its caller lends it for a run; 0: it takes its own
+};
+
 /// A loaded module. Not thread-safe: one run at a time.
 class Session {
  public:
   virtual ~Session() = default;
   /// Run the graph once. All inputs and outputs are bound to the given memory of the backend's device without copies;
-  /// every output's shape is known to the caller. Throws BackendError when the graph fails or a shape differs from the
-  /// one bound.
-  virtual void run(const std::vector<NamedTensor>& inputs, const std::vector<NamedTensor>& outputs) = 0;
+  /// every output's shape is known to the caller. The workspace is as large as Backend::needs() said. Throws
+  /// BackendError when the graph fails or a shape differs from the one bound.
+  virtual void run(const std::vector<NamedTensor>& inputs, const std::vector<NamedTensor>& outputs,
+                   const Workspace& workspace) = 0;
+  /// Whether it can be run for these sizes.
+  virtual bool takes(const ModuleSizes&) const { return true; }
 };
 
 struct SessionOptions {
@@ -43,14 +77,26 @@ class Backend {
   virtual bool has_custom_op(const std::string& name) const = 0;
   /// Where tensors that sessions are run on live. It lives as long as the backend.
   virtual Device& device() const { return host_device(); }
-  /// Load one variant of one module. Throws BackendError.
-  virtual std::unique_ptr<Session> load(const Bundle& bundle, const std::string& module, const Variant& variant,
-                                        const SessionOptions& options) = 0;
+  /// Why this backend has nothing to load for a variant that it could run; empty where it has.
+  virtual std::string lacks(const Bundle&, const std::string& /*module*/, const Variant&) const { return ""; }
+  /// Throws BackendError where nothing can be loaded that takes the sizes.
+  virtual ModuleNeeds needs(const ModuleRequest& request) const { return {loaded_weight_bytes(request.variant), 0}; }
+  /// Whether sessions of variants with the same weights hold them once.
+  virtual bool shares_weights() const { return true; }
+  /// Throws BackendError.
+  virtual std::unique_ptr<Session> load(const ModuleRequest& request, const SessionOptions& options) = 0;
+  /// What the libraries behind it warned of since the last call.
+  virtual std::vector<std::string> take_warnings() { return {}; }
+
+ protected:
+  /// Bytes that a variant's weights take in the dtype that it computes in.
+  static std::uint64_t loaded_weight_bytes(const Variant& variant);
 };
 
-/// The first variant, in the manifest's order, that `backend` can run; `wanted` insists on an id.
+/// The first variant of a module, in the manifest's order, that `backend` can run; `wanted` insists on an id.
 /// Throws BackendError listing why each was refused.
-const Variant& choose_variant(const Module& module, const Backend& backend, const std::string& wanted);
+const Variant& choose_variant(const Bundle& bundle, const Module& module, const Backend& backend,
+                              const std::string& wanted);
 
 /// Make the backend for PipelineOptions::backend and ::device. Throws InvalidArgument for unknown words, BackendError
 /// when its library is missing (the message says what to install and lists where it was looked for).

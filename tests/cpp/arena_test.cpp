@@ -44,8 +44,8 @@ TEST(Arena, ReleaseGivesTheBlockBackAndReserveTakesANewOne) {
   arena.release();
   EXPECT_EQ(arena.capacity(), 0u);
   EXPECT_THROW(arena.view(0, DType::kUInt8, {1}), InvalidArgument);
-  arena.reserve(64);
-  EXPECT_EQ(arena.capacity(), 64u);
+  arena.reserve(kArenaAlignment);
+  EXPECT_EQ(arena.capacity(), kArenaAlignment);
 }
 
 TEST(Arena, RefusesAViewThatLeavesTheBlock) {
@@ -82,7 +82,7 @@ constexpr bool kAllocatorAborts = false;
 
 TEST(Arena, SaysHowMuchMemoryTheSystemRefusedAndStaysUsable) {
   Arena arena;
-  arena.reserve(64);
+  arena.reserve(kArenaAlignment);
   // Neither a size that cannot be rounded up nor one that no machine has.
   constexpr std::size_t kMax = std::numeric_limits<std::size_t>::max();
   for (std::size_t bytes : {kMax, kMax - kArenaAlignment, kMax / 4}) {
@@ -95,8 +95,8 @@ TEST(Arena, SaysHowMuchMemoryTheSystemRefusedAndStaysUsable) {
     }
   }
   EXPECT_EQ(arena.capacity(), 0u);
-  arena.reserve(64);
-  EXPECT_EQ(arena.capacity(), 64u);
+  arena.reserve(kArenaAlignment);
+  EXPECT_EQ(arena.capacity(), kArenaAlignment);
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ class Heuristics {
 
   std::size_t by_size() const {
     std::vector<std::size_t> order = indices();
-    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return tensors_[a].bytes > tensors_[b].bytes; });
+    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return units(tensors_[a]) > units(tensors_[b]); });
     return peak(order, false);
   }
 
@@ -69,7 +69,7 @@ class Heuristics {
     });
     std::vector<std::size_t> by_size = indices();
     std::stable_sort(by_size.begin(), by_size.end(),
-                     [&](auto a, auto b) { return tensors_[a].bytes > tensors_[b].bytes; });
+                     [&](auto a, auto b) { return units(tensors_[a]) > units(tensors_[b]); });
     std::vector<std::size_t> order;
     for (const auto& [bytes, step] : steps) {
       for (std::size_t i : by_size) {
@@ -225,8 +225,8 @@ TEST(MemoryPlan, TensorsThatFollowEachOtherShareTheirPlace) {
 }
 
 TEST(MemoryPlan, BothEndsOfALifetimeAreInclusive) {
-  EXPECT_EQ(plan_memory({{"a", 64, 0, 1}, {"b", 64, 1, 2}}).arena_bytes, 128u);
-  EXPECT_EQ(liveness_bound({{"a", 64, 0, 1}, {"b", 64, 1, 2}}), 128u);
+  EXPECT_EQ(plan_memory({{"a", 64, 0, 1}, {"b", 64, 1, 2}}, 64).arena_bytes, 128u);
+  EXPECT_EQ(liveness_bound({{"a", 64, 0, 1}, {"b", 64, 1, 2}}, 64), 128u);
 }
 
 TEST(MemoryPlan, NothingToPlaceNeedsNothing) {

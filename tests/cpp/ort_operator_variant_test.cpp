@@ -80,11 +80,11 @@ class OrtOperatorVariantTest : public OrtTest {
 TEST_F(OrtOperatorVariantTest, RunsInTheCoresOwnSession) {
   const Bundle bundle = Bundle::open(toy.path());
   const auto backend = make_backend("onnxruntime", "cpu");
-  const Variant& variant = choose_variant(bundle.module("denoiser"), *backend, "");
+  const Variant& variant = choose_variant(bundle, bundle.module("denoiser"), *backend, "");
   EXPECT_EQ(variant.custom_ops, std::vector<std::string>{"vidrt::DepthwiseConv3d"});
   SessionOptions options;
   options.threads = 1;
-  const std::unique_ptr<Session> session = backend->load(bundle, "denoiser", variant, options);
+  const std::unique_ptr<Session> session = backend->load({bundle, "denoiser", variant, {}}, options);
   const Shape shape = {1, kChannels, 2, 2, 2};
   std::vector<float> latents(static_cast<std::size_t>(element_count(shape)));
   std::iota(latents.begin(), latents.end(), 1.0f);
@@ -96,7 +96,7 @@ TEST_F(OrtOperatorVariantTest, RunsInTheCoresOwnSession) {
                 {"timestep", {timestep.data(), DType::kFloat32, {1, 2}}},
                 {"text_embeds", {text.data(), DType::kFloat32, {1, 16, 6}}},
                 {"text_mask", {mask.data(), DType::kInt64, {1, 16}}}},
-               {{"prediction", {prediction.data(), DType::kFloat32, shape}}});
+               {{"prediction", {prediction.data(), DType::kFloat32, shape}}}, {});
   const std::vector<float> factors = weights();
   for (std::size_t i = 0; i < latents.size(); ++i) EXPECT_EQ(prediction[i], latents[i] * factors[i / 8]) << i;
 }
@@ -105,9 +105,9 @@ TEST_F(OrtOperatorVariantTest, IsNotTakenOnAGpu) {
   const auto backend = make_backend("onnxruntime-cuda", "cuda:0");  // opens the library, and no device yet
   EXPECT_FALSE(backend->has_custom_op("vidrt::DepthwiseConv3d"));
   const Bundle bundle = Bundle::open(toy.path());
-  EXPECT_EQ(choose_variant(bundle.module("denoiser"), *backend, "").id, "plain");
+  EXPECT_EQ(choose_variant(bundle, bundle.module("denoiser"), *backend, "").id, "plain");
   const std::string refusal = message_of<BackendError>(
-      [&] { choose_variant(bundle.module("denoiser"), *backend, bundle.module("denoiser").variants[0].id); });
+      [&] { choose_variant(bundle, bundle.module("denoiser"), *backend, bundle.module("denoiser").variants[0].id); });
   EXPECT_TRUE(names(refusal, {"vidrt::DepthwiseConv3d", "onnxruntime-cuda does not have"}));
 }
 

@@ -43,7 +43,8 @@ class OrtSessionTest : public OrtTest {
     const Bundle bundle = Bundle::open(toy.path());
     SessionOptions options;
     options.threads = 1;
-    return make_backend("onnxruntime", "cpu")->load(bundle, "denoiser", bundle.module("denoiser").variants[0], options);
+    return make_backend("onnxruntime", "cpu")->load({bundle, "denoiser", bundle.module("denoiser").variants[0], {}},
+                                                     options);
   }
 
   ToyBundle toy;
@@ -83,7 +84,7 @@ struct Tensors {
 
 ::testing::AssertionResult runs(Session& session, std::int64_t frames = 3) {
   Tensors tensors(frames);
-  session.run(tensors.inputs(), tensors.outputs());
+  session.run(tensors.inputs(), tensors.outputs(), {});
   return tensors.scaled() ? ::testing::AssertionSuccess() : ::testing::AssertionFailure() << "wrong values";
 }
 
@@ -99,7 +100,7 @@ TEST_F(OrtSessionTest, BoundMemoryIsReadAnewInEveryRun) {
   Tensors tensors(2);
   for (int round = 0; round < 3; ++round) {
     for (float& value : tensors.latents) value += 1.0f;
-    session->run(tensors.inputs(), tensors.outputs());
+    session->run(tensors.inputs(), tensors.outputs(), {});
     EXPECT_TRUE(tensors.scaled()) << round;
   }
 }
@@ -107,10 +108,10 @@ TEST_F(OrtSessionTest, BoundMemoryIsReadAnewInEveryRun) {
 TEST_F(OrtSessionTest, TheSameMemoryMayHaveAnotherShapeInTheNextRun) {
   const auto session = load();
   Tensors tensors(4);
-  session->run(tensors.inputs(), tensors.outputs());
+  session->run(tensors.inputs(), tensors.outputs(), {});
   tensors.shape = {1, 4, 1, 2, 2};
   std::fill(tensors.prediction.begin(), tensors.prediction.end(), -1.0f);
-  session->run(tensors.inputs(), tensors.outputs());
+  session->run(tensors.inputs(), tensors.outputs(), {});
   EXPECT_EQ(tensors.prediction[15], tensors.latents[15] * kScale);
   EXPECT_EQ(tensors.prediction[16], -1.0f);  // beyond the smaller tensor
 }
@@ -120,7 +121,7 @@ TEST_F(OrtSessionTest, AnOutputOfAnotherShapeIsAnErrorAndTheSessionGoesOn) {
   Tensors tensors(3);
   std::vector<NamedTensor> outputs = tensors.outputs();
   outputs[0].view.shape = {1, 4, 3, 2, 1};
-  EXPECT_TRUE(names(message_of<BackendError>([&] { session->run(tensors.inputs(), outputs); }), {"running denoiser"}));
+  EXPECT_TRUE(names(message_of<BackendError>([&] { session->run(tensors.inputs(), outputs, {}); }), {"running denoiser"}));
   EXPECT_TRUE(runs(*session));
 }
 
@@ -129,12 +130,12 @@ TEST_F(OrtSessionTest, AnInputOfAnotherTypeOrNameIsAnErrorAndTheSessionGoesOn) {
   Tensors tensors(3);
   std::vector<NamedTensor> wrong_type = tensors.inputs();
   wrong_type[1].view.dtype = DType::kInt32;
-  EXPECT_TRUE(names(message_of<BackendError>([&] { session->run(wrong_type, tensors.outputs()); }), {"denoiser"}));
+  EXPECT_TRUE(names(message_of<BackendError>([&] { session->run(wrong_type, tensors.outputs(), {}); }), {"denoiser"}));
   std::vector<NamedTensor> wrong_name = tensors.inputs();
   wrong_name[0].name = "noise";
-  EXPECT_TRUE(names(message_of<BackendError>([&] { session->run(wrong_name, tensors.outputs()); }), {"denoiser"}));
-  EXPECT_THROW(session->run(wrong_name, tensors.outputs()), BackendError);  // not taken for bound the second time
-  session->run(tensors.inputs(), tensors.outputs());
+  EXPECT_TRUE(names(message_of<BackendError>([&] { session->run(wrong_name, tensors.outputs(), {}); }), {"denoiser"}));
+  EXPECT_THROW(session->run(wrong_name, tensors.outputs(), {}), BackendError);  // not taken for bound the second time
+  session->run(tensors.inputs(), tensors.outputs(), {});
   EXPECT_TRUE(tensors.scaled());
 }
 
@@ -151,7 +152,7 @@ TEST_F(OrtSessionTest, AGraphEditedAfterTheBundleWasOpenedIsRefused) {
   edited.back() = static_cast<char>(edited.back() ^ 1);
   toy.write(variant.file, edited);
   const auto backend = make_backend("onnxruntime", "cpu");
-  EXPECT_TRUE(names(message_of<BundleError>([&] { backend->load(bundle, "denoiser", variant, {}); }), {"SHA-256"}));
+  EXPECT_TRUE(names(message_of<BundleError>([&] { backend->load({bundle, "denoiser", variant, {}}, {}); }), {"SHA-256"}));
 }
 
 TEST_F(OrtSessionTest, FourSessionsRunInFourThreads) {

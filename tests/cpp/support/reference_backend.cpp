@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "vidrt/errors.h"
@@ -174,10 +175,21 @@ void run_whole_decoder(const Tensors& inputs, const Tensors& outputs, const VaeC
   }
 }
 
+bool inside(const ModuleSizes& sizes, const ModuleSizes& taken) {
+  return std::all_of(sizes.begin(), sizes.end(), [&](const auto& size) {
+    const auto found = taken.find(size.first);
+    return found == taken.end() || (found->second.min <= size.second.min && size.second.max <= found->second.max);
+  });
+}
+
 class ReferenceSession : public Session {
  public:
-  ReferenceSession(ReferenceBackend& backend, std::string module, const Variant& variant, const VaeConfig& vae)
-      : backend_(backend), module_(std::move(module)), variant_(variant), vae_(vae) {
+  ReferenceSession(ReferenceBackend& backend, const ModuleRequest& request)
+      : backend_(backend),
+        module_(request.module),
+        variant_(request.variant),
+        vae_(request.bundle.manifest().vae),
+        sizes_(request.sizes) {
     backend_.count_load();
   }
   ~ReferenceSession() override {
@@ -185,16 +197,21 @@ class ReferenceSession : public Session {
     backend_.count_unload();
   }
 
-  void run(const Tensors& inputs, const Tensors& outputs) override {
+  void run(const Tensors& inputs, const Tensors& outputs, const Workspace& workspace) override {
     check_bound(variant_.inputs, inputs);
     check_bound(variant_.outputs, outputs);
-    if (backend_.secluded == nullptr) return compute(inputs, outputs);
-    backend_.secluded->queue([this, in = SecludedDevice::reachable(inputs),
-                              out = SecludedDevice::reachable(outputs)] { compute(in, out); });
+    if (workspace.bytes != backend_.workspace_bytes) throw BackendError("the workspace has another size.");
+    if (backend_.secluded == nullptr) return compute(inputs, outputs, workspace);
+    Workspace reached = workspace;
+    if (reached.bytes != 0) reached.data = SecludedDevice::reachable({{"", {reached.data, DType::kUInt8, {1}}}})[0].view.data;
+    backend_.secluded->queue([this, in = SecludedDevice::reachable(inputs), out = SecludedDevice::reachable(outputs),
+                              reached] { compute(in, out, reached); });
   }
+  bool takes(const ModuleSizes& sizes) const override { return !backend_.exact || inside(sizes, sizes_); }
 
  private:
-  void compute(const Tensors& inputs, const Tensors& outputs) {
+  void compute(const Tensors& inputs, const Tensors& outputs, const Workspace& workspace) {
+    if (workspace.bytes != 0) std::memset(workspace.data, 0xff, workspace.bytes);
     if (backend_.before_run) backend_.before_run(module_);
     if (module_ == "text_encoder") {
       run_text_encoder(inputs, outputs);
@@ -212,6 +229,7 @@ class ReferenceSession : public Session {
   std::string module_;
   const Variant& variant_;
   const VaeConfig vae_;
+  const ModuleSizes sizes_;
 };
 
 }  // namespace
@@ -224,9 +242,17 @@ void ReferenceBackend::count_load() {
   }
 }
 
-std::unique_ptr<Session> ReferenceBackend::load(const Bundle& bundle, const std::string& module, const Variant& variant,
-                                                const SessionOptions&) {
-  return std::make_unique<ReferenceSession>(*this, module, variant, bundle.manifest().vae);
+ModuleNeeds ReferenceBackend::needs(const ModuleRequest& request) const {
+  const auto found = built.find(request.module);
+  if (found != built.end() && !inside(request.sizes, found->second)) {
+    throw BackendError("no engine of " + request.module + " takes these sizes.");
+  }
+  return {loaded_weight_bytes(request.variant), workspace_bytes};
+}
+
+std::unique_ptr<Session> ReferenceBackend::load(const ModuleRequest& request, const SessionOptions&) {
+  needs(request);
+  return std::make_unique<ReferenceSession>(*this, request);
 }
 
 }  // namespace vidrt::testing

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -18,13 +19,20 @@ class ReferenceBackend : public Backend {
   std::string description() const override { return "reference 1.0"; }
   bool has_custom_op(const std::string&) const override { return false; }
   Device& device() const override { return secluded == nullptr ? host_device() : *secluded; }
-  std::unique_ptr<Session> load(const Bundle& bundle, const std::string& module, const Variant& variant,
-                                const SessionOptions& options) override;
+  ModuleNeeds needs(const ModuleRequest& request) const override;
+  bool shares_weights() const override { return built.empty(); }
+  std::unique_ptr<Session> load(const ModuleRequest& request, const SessionOptions& options) override;
 
   /// Called before each run is done, with the module's name; may throw or cancel. Set before the pipeline is used.
   std::function<void(const std::string&)> before_run;
   /// Where tensors live and sessions run; the host, unless set before the pipeline is opened.
   std::shared_ptr<SecludedDevice> secluded;
+  /// As if engines had been built: the sizes that each module takes. Empty: any, as graphs do.
+  std::map<std::string, ModuleSizes> built;
+  /// Memory that each run is lent, and fills with nonsense.
+  std::uint64_t workspace_bytes = 0;
+  /// Sessions take the sizes that they were loaded for, and no others.
+  bool exact = false;
   /// Latent frames around each that a decoder of form "whole" reads.
   ReceptiveField reads;
   /// The denoiser's prediction holds one value that is not a number.
