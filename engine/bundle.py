@@ -29,6 +29,11 @@ class Bundle:
         self._core = _core.Bundle.open(path)
 
     @property
+    def core(self) -> _core.Bundle:
+        """What the compiled core has read; for vidrt itself."""
+        return self._core
+
+    @property
     def path(self) -> Path:
         """The folder."""
         return Path(self._core.path)

@@ -17,6 +17,7 @@ void bind_video(pybind11::module_& m);
 void bind_pipeline(pybind11::module_& m);
 void bind_schedulers(pybind11::module_& m);
 void bind_onnxruntime(pybind11::module_& m);
+void bind_engines(pybind11::module_& m);
 void bind_host(pybind11::module_& m);
 
 }  // namespace vidrt::bindings

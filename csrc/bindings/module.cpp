@@ -16,5 +16,6 @@ PYBIND11_MODULE(_core, m) {
   vidrt::bindings::bind_pipeline(m);
   vidrt::bindings::bind_schedulers(m);
   vidrt::bindings::bind_onnxruntime(m);
+  vidrt::bindings::bind_engines(m);
   vidrt::bindings::bind_host(m);
 }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <filesystem>
@@ -14,6 +13,7 @@
 #include <system_error>
 
 #include "runtime/atomic_file.h"
+#include "runtime/cache_folder.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -36,21 +36,10 @@ std::string line_of(const FileStamp& stamp) {
   return stamp.sha256 + " " + std::to_string(stamp.bytes) + " " + std::to_string(stamp.modified_ns) + " " + stamp.path;
 }
 
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
 // "" when the user has no home.
 std::string cache_file() {
-  namespace fs = std::filesystem;
-  if (const std::string own = environment("VIDRT_CACHE_DIR"); !own.empty())
-    return (fs::path(own) / "verified-files").string();
-  if (const std::string xdg = environment("XDG_CACHE_HOME"); !xdg.empty()) {
-    return (fs::path(xdg) / "vidrt" / "verified-files").string();
-  }
-  const std::string home = environment("HOME");
-  return home.empty() ? "" : (fs::path(home) / ".cache" / "vidrt" / "verified-files").string();
+  const std::string folder = cache_folder();
+  return folder.empty() ? "" : (std::filesystem::path(folder) / "verified-files").string();
 }
 
 // The newest lines, oldest first. Whatever else is in the file is no line of ours and matches no stamp.

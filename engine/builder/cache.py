@@ -62,7 +62,7 @@ class EngineCache:
 
     def entries(self) -> list[Engine | Broken]:
         """All engines by name, those included that cannot be used."""
-        return [self._read(path) for path in sorted(self.folder.glob("[!.]*" + SUFFIX))]
+        return [self.read(path) for path in sorted(self.folder.glob("[!.]*" + SUFFIX))]
 
     def load(self, stem: str) -> Engine | None:
         """The engine of a stem with its plan checked; None where there is none.
@@ -73,7 +73,7 @@ class EngineCache:
         path = self.folder / (stem + SUFFIX)
         if not path.exists():
             return None
-        entry = self._read(path)
+        entry = self.read(path)
         if isinstance(entry, Broken):
             raise BackendError(f"the sidecar {path} cannot be read: {entry.reason}. `vidrt build` builds it again.")
         entry.check()
@@ -141,10 +141,11 @@ class EngineCache:
         return found
 
     def _named_plans(self, stem: str) -> list[Path]:
-        entry = self._read(self.folder / (stem + SUFFIX))
+        entry = self.read(self.folder / (stem + SUFFIX))
         return [entry.plan] if isinstance(entry, Engine) else []
 
-    def _read(self, path: Path) -> Engine | Broken:
+    def read(self, path: Path) -> Engine | Broken:
+        """What a sidecar says, its plan unchecked."""
         try:
             return Engine(path, Sidecar.from_json(path.read_text(encoding="utf-8")))
         except OSError as error:

@@ -32,14 +32,6 @@ def local_compute_capability(device: int = 0) -> str | None:
     return f"{major.value}.{minor.value}" if asked else None
 
 
-def runs_on(targets: Sequence[str], capability: str) -> bool:
-    """Whether an engine that was built for these targets runs on a GPU of that compute capability."""
-    return any(
-        _number(capability) >= _number(target[:-1]) if target.endswith("+") else capability == target
-        for target in targets
-    )
-
-
 def check_precision(module: str, precision: str, targets: Sequence[str]) -> None:
     """Refuse a precision that a target lacks.
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -359,5 +360,15 @@ def standard_normal(seed: int, count: int) -> npt.NDArray[np.float32]:
 
 def add_onnxruntime_search_path(folder: str) -> None: ...
 def onnxruntime_facts() -> dict[str, str]: ...
+def find_engine(
+    folder: str | os.PathLike[str],
+    bundle: Bundle,
+    module: str,
+    backend: str,
+    version: str,
+    compute_capability: str,
+    sizes: dict[str, int],
+) -> Path: ...
+def changed_source(sidecar: str | os.PathLike[str], bundle: Bundle) -> str: ...
 def cpu_features() -> list[str]: ...
 def compiler() -> str: ...

@@ -7,7 +7,7 @@ import pytest
 
 from vidrt.engine.builder.options import BuildOptions, Range
 from vidrt.engine.builder.profile import VideoSizes, module_profile, module_sizes, video_sizes
-from vidrt.engine.builder.targets import PORTABLE, check_precision, runs_on
+from vidrt.engine.builder.targets import PORTABLE, check_precision
 from vidrt.engine.bundle import Bundle
 from vidrt.engine.errors import BackendError, InvalidArgument
 
@@ -163,25 +163,6 @@ def test_a_dimension_that_nobody_knows_is_an_error(manifest):
 def test_options_that_do_not_go_together_are_refused(options, message):
     with pytest.raises(InvalidArgument, match=message):
         BuildOptions(**{"backend": "tensorrt-rtx", **options})
-
-
-@pytest.mark.parametrize(
-    ("targets", "capability", "runs"),
-    [
-        (PORTABLE, "8.6", True),
-        (PORTABLE, "12.0", True),
-        (PORTABLE, "12.1", True),
-        (PORTABLE, "8.7", False),  # Jetson Orin
-        (PORTABLE, "9.0", False),
-        (PORTABLE, "7.5", False),
-        (("8.9",), "8.9", True),
-        (("8.9",), "12.0", False),
-        (("8.0+",), "8.7", True),  # hardware compatibility "ampere_plus"
-        (("8.0+",), "7.5", False),
-    ],
-)
-def test_an_engine_runs_on_what_it_was_built_for(targets, capability, runs):
-    assert runs_on(targets, capability) is runs
 
 
 def test_a_precision_that_a_target_lacks_is_refused():

@@ -13,6 +13,7 @@ from vidrt.engine.builder.find import find_engine
 from vidrt.engine.builder.profile import TensorProfile
 from vidrt.engine.builder.prune import removable, remove
 from vidrt.engine.builder.sidecar import Engine, Outcome, Sidecar, Source, Target
+from vidrt.engine.builder.targets import PORTABLE
 from vidrt.engine.bundle import Bundle
 from vidrt.engine.errors import BackendError, Cancelled
 from vidrt.engine.file_lock import locked
@@ -147,7 +148,7 @@ def test_a_damaged_sidecar_is_told_and_never_used(cache, sidecar, pocket_bundle,
     assert isinstance(entry, Broken)
     with pytest.raises(BackendError, match="cannot be read"):
         cache.load(engine_stem(sidecar.source, sidecar.target))
-    with pytest.raises(BackendError, match="none was built"):
+    with pytest.raises(BackendError, match=f"{engine.path.name}: the sidecar cannot be read"):
         find(cache, pocket_bundle)
 
 
@@ -185,6 +186,32 @@ def test_an_engine_that_does_not_fit_is_refused_with_what_differs(
     with pytest.raises(BackendError, match=message) as caught:
         find(cache, pocket_bundle, **wanted)
     assert "vidrt build" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("targets", "capability", "runs"),
+    [
+        (PORTABLE, "8.6", True),
+        (PORTABLE, "12.0", True),
+        (PORTABLE, "12.1", True),
+        (PORTABLE, "8.7", False),  # Jetson Orin
+        (PORTABLE, "9.0", False),
+        (PORTABLE, "7.5", False),
+        (("8.9",), "8.9", True),
+        (("8.9",), "12.0", False),
+        (("8.0+",), "8.7", True),  # hardware compatibility "ampere_plus"
+        (("8.0+",), "7.5", False),
+    ],
+)
+def test_an_engine_runs_on_what_it_was_built_for(cache, sidecar, pocket_bundle, targets, capability, runs):
+    engine = put(
+        cache, dataclasses.replace(sidecar, target=dataclasses.replace(sidecar.target, compute_capabilities=targets))
+    )
+    if runs:
+        assert find(cache, pocket_bundle, compute_capability=capability) == engine
+    else:
+        with pytest.raises(BackendError, match=f"the device has {capability}"):
+            find(cache, pocket_bundle, compute_capability=capability)
 
 
 def test_an_engine_of_another_processor_is_refused(cache, sidecar, pocket_bundle):

@@ -1,0 +1,37 @@
+// The engine cache as the core reads it: which of the plans in a folder may be loaded. `vidrt build` fills it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/engine_sidecar.h"
+#include "vidrt/bundle.h"
+
+namespace vidrt {
+
+/// `engines` in vidrt's cache folder.
+std::string default_engine_folder();
+
+/// What an engine has to be.
+struct EngineWish {
+  const Bundle& bundle;
+  std::string module;
+  std::string variant;  // empty: any
+  std::string backend;  // "tensorrt" | "tensorrt-rtx"
+  std::string version;             // of the TensorRT that runs it; empty: not asked
+  std::string compute_capability;  // of the device that runs it, "8.9"; empty: not asked
+  ModuleSizes sizes;
+};
+
+/// The newest engine of a folder that is all that, its plan whole. Throws BackendError when there is none: the message
+/// names what differs in each that is there, and how to build one.
+EngineSidecar find_engine(const std::string& folder, const EngineWish& wish);
+
+/// What of an engine's source is no longer in its bundle; empty where all is.
+std::string changed_source(const EngineSidecar& engine, const Bundle& bundle);
+
+/// Whether a folder has any engine of a module's variant for a backend, whatever it was built for.
+bool has_engine(const std::string& folder, const Bundle& bundle, const std::string& module, const std::string& variant,
+                const std::string& backend);
+
+}  // namespace vidrt

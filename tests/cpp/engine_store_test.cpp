@@ -1,0 +1,151 @@
+// The core's reading of the engine cache. What `vidrt build` writes, and damage to it: tests/unit/test_engine_cache.py.
+#include "runtime/engine_store.h"
+
+#include <gtest/gtest.h>
+#include <sys/utsname.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "runtime/sha256.h"
+#include "support/temp_folder.h"
+#include "support/throws.h"
+#include "support/toy_bundle.h"
+#include "vidrt/errors.h"
+
+namespace vidrt::testing {
+namespace {
+
+constexpr const char* kPlan = "a plan";
+
+std::string machine() {
+  utsname system{};
+  uname(&system);
+  return system.machine;
+}
+
+class EngineStore : public ::testing::Test {
+ protected:
+  nlohmann::json sidecar() const {
+    const Variant& variant = bundle.module("denoiser").variants[0];
+    nlohmann::json files = nlohmann::json::object();
+    for (const std::string& name : variant.data_files) files[name] = bundle.manifest().data_files.at(name).sha256;
+    return {{"schema_version", 1},
+            {"source",
+             {{"bundle", bundle.manifest().name},
+              {"module", "denoiser"},
+              {"variant", variant.id},
+              {"graph_sha256", variant.sha256},
+              {"data_files", files}}},
+            {"target",
+             {{"backend", "tensorrt"},
+              {"version", "10.3.0"},
+              {"compute_capabilities", {"8.7"}},
+              {"machine", machine()},
+              {"sizes", {{"height", "8:8:64"}, {"width", "12"}, {"batch", "1:2:2"}}},
+              {"options", {{"weight_streaming", true}}},
+              {"plugins", nlohmann::json::object()}}},
+            {"outcome",
+             {{"plan", "denoiser.plan"},
+              {"bytes", std::string(kPlan).size()},
+              {"sha256", sha256_of(kPlan)},
+              {"activation_bytes", 1000},
+              {"weight_bytes", nullptr},
+              {"built", "2026-01-02T03:04:05+00:00"}}}};
+  }
+
+  void put(const nlohmann::json& content, const std::string& name = "denoiser.json") const {
+    std::ofstream(folder.path() + "/" + name) << content.dump();
+    std::ofstream(folder.path() + "/denoiser.plan") << kPlan;
+  }
+
+  EngineSidecar find(const ModuleSizes& sizes) const {
+    return find_engine(folder.path(), {bundle, "denoiser", variant_id(), "tensorrt", "10.3.0", "8.7", sizes});
+  }
+
+  std::string refusal(const ModuleSizes& sizes) const {
+    return message_of<BackendError>([&] { find(sizes); });
+  }
+
+  std::string variant_id() const { return bundle.module("denoiser").variants[0].id; }
+
+  ToyBundle toy;
+  Bundle bundle = Bundle::open(toy.path());
+  TempFolder folder;
+};
+
+TEST_F(EngineStore, AnEngineIsFoundWithWhatThePlanNeedsToKnow) {
+  put(sidecar());
+  const EngineSidecar engine = find({{"height", {8, 64}}, {"width", {12, 12}}, {"num_frames", {1, 999}}});
+  EXPECT_EQ(engine.plan, folder.path() + "/denoiser.plan");
+  EXPECT_EQ(engine.activation_bytes, 1000u);
+  EXPECT_EQ(engine.weight_bytes, 0u);
+  EXPECT_TRUE(engine.weight_streaming);
+  EXPECT_FALSE(engine.version_compatible);
+  EXPECT_EQ(engine.sizes.at("batch").max, 2);
+}
+
+TEST_F(EngineStore, BothEndsOfWhatIsAskedForMustBeTaken) {
+  put(sidecar());
+  EXPECT_TRUE(names(refusal({{"height", {4, 8}}}), {"height is 8 to 64, asked for 4 to 8"}));
+  EXPECT_TRUE(names(refusal({{"height", {64, 65}}}), {"height is 8 to 64, asked for 64 to 65"}));
+  EXPECT_TRUE(names(refusal({{"width", {16, 16}}, {"batch", {3, 3}}}),
+                    {"batch is 1 to 2, asked for 3", "width is 12 to 12, asked for 16", "vidrt build"}));
+}
+
+TEST_F(EngineStore, AnEngineOfAnotherVariantIsNotTaken) {
+  nlohmann::json other = sidecar();
+  other["source"]["variant"] = "another";
+  put(other);
+  EXPECT_TRUE(names(refusal({}), {"built from variant another, asked for ", variant_id().c_str()}));
+  EXPECT_FALSE(has_engine(folder.path(), bundle, "denoiser", variant_id(), "tensorrt"));
+  EXPECT_TRUE(has_engine(folder.path(), bundle, "denoiser", "another", "tensorrt"));
+  EXPECT_FALSE(has_engine(folder.path(), bundle, "denoiser", "another", "tensorrt-rtx"));
+}
+
+TEST_F(EngineStore, AFolderThatIsNotThereHasNoEngines) {
+  const std::string nowhere = folder.path() + "/nowhere";
+  EXPECT_FALSE(has_engine(nowhere, bundle, "denoiser", variant_id(), "tensorrt"));
+  EXPECT_TRUE(names(message_of<BackendError>([&] {
+                      find_engine(nowhere, {bundle, "denoiser", "", "tensorrt", "", "", {}});
+                    }),
+                    {"none was built", nowhere.c_str()}));
+}
+
+TEST_F(EngineStore, SizesThatAreNoRangesAreDamage) {
+  for (const char* text : {"", "x", "8:", ":8", "8:64", "64:8:8", "8:64:16", "0", "-1", "1:2:3:4", "1:2:3:4:5", "8 :8:8"}) {
+    nlohmann::json damaged = sidecar();
+    damaged["target"]["sizes"]["height"] = text;
+    put(damaged);
+    EXPECT_TRUE(names(refusal({}), {"target.sizes.height", "the sidecar cannot be read"})) << text;
+  }
+}
+
+TEST_F(EngineStore, ASidecarCannotNameAPlanElsewhere) {
+  for (const char* name : {"../denoiser.plan", "/etc/passwd", "..", "a/b.plan", ""}) {
+    nlohmann::json hostile = sidecar();
+    hostile["outcome"]["plan"] = name;
+    put(hostile);
+    EXPECT_TRUE(names(refusal({}), {"outcome.plan"})) << name;
+  }
+}
+
+TEST_F(EngineStore, WhatIsMissingOrOfAnotherTypeIsDamage) {
+  const nlohmann::json whole = sidecar();
+  for (const auto& [part, content] : whole.items()) {
+    if (!content.is_object()) continue;
+    for (const auto& [key, unused] : content.items()) {
+      const std::string place = part + "." + key;
+      nlohmann::json damaged = whole;
+      damaged[part].erase(key);
+      put(damaged);
+      EXPECT_TRUE(names(refusal({}), {place.c_str()}));
+      damaged[part][key] = -3.5;
+      put(damaged);
+      EXPECT_TRUE(names(refusal({}), {place.c_str()}));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace vidrt::testing
