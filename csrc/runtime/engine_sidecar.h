@@ -1,5 +1,5 @@
-// The JSON file beside a TensorRT plan, which `vidrt build` writes (engine/builder/sidecar.py, docs/engines.md): what the
-// engine was built from, for what and with what result.
+// The JSON file beside a TensorRT plan, which `vidrt build` writes (engine/builder/sidecar.py, docs/engines.md): what
+// the engine was built from, for what and with what result.
 #pragma once
 
 #include <cstdint>

@@ -1,12 +1,21 @@
 // A CUDA device, as backends that run on one see it. Nothing here knows CUDA.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "runtime/device.h"
 
 namespace vidrt {
+
+/// Work that was recorded once, to be queued again and again at the cost of one launch. Ends before its device.
+class RecordedWork {
+ public:
+  virtual ~RecordedWork() = default;
+  /// Queue it. Throws BackendError.
+  virtual void replay() = 0;
+};
 
 /// All work is queued on one stream, in the device's primary context, which every library of the process shares.
 class GpuDevice : public Device {
@@ -19,6 +28,9 @@ class GpuDevice : public Device {
   virtual std::string compute_capability() const = 0;
   /// The cudaStream_t on which this device's work, and so that of sessions, is queued.
   virtual void* stream() const = 0;
+  /// Record what `work` queues on the stream, and do nothing of it yet. Null where that cannot be recorded: nothing is
+  /// left of the attempt then. What `work` throws comes out, with nothing left either.
+  virtual std::unique_ptr<RecordedWork> record(const std::function<void()>& work) = 0;
   /// Wait for all that is queued. Throws BackendError with what went wrong in it.
   virtual void synchronize() = 0;
 };

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vidrt import _core
-from vidrt.engine.builder.cache import EngineCache
+from vidrt.engine.builder.cache import Broken, EngineCache
 from vidrt.engine.builder.sidecar import Engine
 from vidrt.engine.bundle import Bundle
+from vidrt.engine.errors import BackendError
 
 
 def find_engine(
@@ -38,7 +39,10 @@ def find_engine(
     sidecar = _core.find_engine(
         cache.folder, bundle.core, module.name, backend, version or "", compute_capability or "", dict(sizes)
     )
-    return cache.read(sidecar)
+    entry = cache.read(sidecar)
+    if isinstance(entry, Broken):
+        raise BackendError(f"the sidecar {entry.path} changed while it was read: {entry.reason}. Try again.")
+    return entry
 
 
 def other_graph(engine: Engine, bundle: Bundle) -> str | None:

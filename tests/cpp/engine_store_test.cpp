@@ -113,7 +113,8 @@ TEST_F(EngineStore, AFolderThatIsNotThereHasNoEngines) {
 }
 
 TEST_F(EngineStore, SizesThatAreNoRangesAreDamage) {
-  for (const char* text : {"", "x", "8:", ":8", "8:64", "64:8:8", "8:64:16", "0", "-1", "1:2:3:4", "1:2:3:4:5", "8 :8:8"}) {
+  for (const char* text :
+       {"", "x", "8:", ":8", "8:64", "64:8:8", "8:64:16", "0", "-1", "1:2:3:4", "1:2:3:4:5", "8 :8:8"}) {
     nlohmann::json damaged = sidecar();
     damaged["target"]["sizes"]["height"] = text;
     put(damaged);

@@ -73,7 +73,35 @@ std::vector<NamedTensor> SecludedDevice::reachable(std::vector<NamedTensor> tens
   return tensors;
 }
 
+std::unique_ptr<RecordedWork> SecludedDevice::record(const std::function<void()>& work) {
+  struct Recorded : RecordedWork {
+    Recorded(SecludedDevice& on, std::deque<std::function<void()>> what) : device(on), queued(std::move(what)) {}
+    void replay() override {
+      ++device.replays;
+      device.queue_.insert(device.queue_.end(), queued.begin(), queued.end());
+    }
+    SecludedDevice& device;
+    const std::deque<std::function<void()>> queued;
+  };
+  if (!records) return nullptr;
+  std::deque<std::function<void()>> queued;
+  std::swap(queue_, queued);
+  recording_ = true;
+  try {
+    work();
+  } catch (...) {
+    std::swap(queue_, queued);
+    recording_ = false;
+    throw;
+  }
+  std::swap(queue_, queued);
+  recording_ = false;
+  ++recordings;
+  return std::make_unique<Recorded>(*this, std::move(queued));
+}
+
 void SecludedDevice::wait() {
+  if (recording_) throw std::logic_error("waiting is not to be recorded");
   while (!queue_.empty()) {
     const std::function<void()> work = std::move(queue_.front());
     queue_.pop_front();

@@ -6,15 +6,23 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
-#include "runtime/device.h"
+#include "runtime/gpu_device.h"
 #include "runtime/session.h"
 
 namespace vidrt::testing {
 
-class SecludedDevice : public Device {
+class SecludedDevice : public GpuDevice {
  public:
+  int index() const override { return 0; }
+  std::string name() const override { return "secluded"; }
+  std::string compute_capability() const override { return "8.7"; }
+  void* stream() const override { return nullptr; }
+  void synchronize() override { wait(); }
+  std::unique_ptr<RecordedWork> record(const std::function<void()>& work) override;
+
   void* allocate(std::size_t bytes) override;
   void release(void* memory) noexcept override;
   void copy_from_host(void* to, const void* from, std::size_t bytes) override;
@@ -43,9 +51,14 @@ class SecludedDevice : public Device {
   int blocks = 0;
   std::size_t most_steps = 0;
   bool decoded_ahead = false;
+  /// Work can be recorded; how often it was, and how often that was replayed.
+  bool records = true;
+  int recordings = 0;
+  int replays = 0;
 
  private:
   std::deque<std::function<void()>> queue_;
+  bool recording_ = false;
   std::deque<std::size_t> step_ends_;  // how much of the queue is left when a step has been done
 };
 

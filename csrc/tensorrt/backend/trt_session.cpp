@@ -1,0 +1,148 @@
+#include "tensorrt/backend/trt_session.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "vidrt/errors.h"
+
+namespace vidrt::trt {
+namespace {
+
+// Sequential guidance and the two banks of a decoder's caches take turns with two; more are of a loop that has ended.
+constexpr std::size_t kMaxKnown = 4;
+
+using Tensors = std::vector<NamedTensor>;
+
+bool same_shapes(const Tensors& a, const Tensors& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const NamedTensor& x, const NamedTensor& y) {
+    return x.name == y.name && x.view.shape == y.view.shape && x.view.dtype == y.view.dtype;
+  });
+}
+
+bool same_places(const Tensors& a, const Tensors& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const NamedTensor& x, const NamedTensor& y) { return x.view.data == y.view.data; });
+}
+
+bool same_workspace(const Workspace& a, const Workspace& b) { return a.data == b.data && a.bytes == b.bytes; }
+
+}  // namespace
+
+TrtSession::TrtSession(GpuDevice& device, std::unique_ptr<EngineContext> context, TrtSessionOptions options)
+    : device_(device), context_(std::move(context)), options_(std::move(options)) {}
+
+TrtSession::~TrtSession() {
+  try {
+    device_.synchronize();
+  } catch (const std::exception&) {
+    // Whoever waits for the frames has been told.
+  }
+}
+
+bool TrtSession::takes(const ModuleSizes& sizes) const {
+  return std::all_of(sizes.begin(), sizes.end(), [&](const auto& size) {
+    const auto built = options_.sizes.find(size.first);
+    return built == options_.sizes.end() ||
+           (built->second.min <= size.second.min && size.second.max <= built->second.max);
+  });
+}
+
+void TrtSession::run(const Tensors& inputs, const Tensors& outputs, const Workspace& workspace) {
+  const Binding binding{inputs, outputs, workspace};
+  if (const Known* known = find(binding); known != nullptr && known->recorded != nullptr) {
+    return known->recorded->replay();
+  }
+  apply(binding);
+  if (Known* known = find(binding); known != nullptr) return enqueue(known);
+  // The first run on these tensors is a plain one: an engine may set itself up in it, which is not to be recorded.
+  context_->enqueue();
+  if (known_.size() == kMaxKnown) known_.pop_front();
+  known_.push_back({binding, options_.cuda_graphs, nullptr});
+}
+
+TrtSession::Known* TrtSession::find(const Binding& binding) {
+  const auto found = std::find_if(known_.begin(), known_.end(), [&](const Known& known) {
+    return same_shapes(known.binding.inputs, binding.inputs) && same_places(known.binding.inputs, binding.inputs) &&
+           same_shapes(known.binding.outputs, binding.outputs) && same_places(known.binding.outputs, binding.outputs) &&
+           same_workspace(known.binding.workspace, binding.workspace);
+  });
+  return found == known_.end() ? nullptr : &*found;
+}
+
+void TrtSession::enqueue(Known* known) {
+  if (known->can_be_recorded) {
+    known->recorded = device_.record([this] { context_->enqueue(); });
+    known->can_be_recorded = known->recorded != nullptr;
+  }
+  if (known->recorded != nullptr) return known->recorded->replay();
+  context_->enqueue();
+}
+
+void TrtSession::apply(const Binding& binding) {
+  const bool reshaped = !same_shapes(applied_.inputs, binding.inputs) || !same_shapes(applied_.outputs, binding.outputs);
+  const bool moved = reshaped || !same_workspace(applied_.workspace, binding.workspace);
+  // What was recorded holds for the shapes and the workspace that it was recorded with: TensorRT says so of shapes,
+  // and the workspace may be somebody else's by now. It may still run.
+  if (moved && !known_.empty()) {
+    device_.synchronize();
+    known_.clear();
+  }
+  applied_ = {};  // should anything below fail
+  if (reshaped) set_shapes(binding);
+  if (moved) {
+    const std::size_t needed = context_->workspace_bytes();
+    if (needed > binding.workspace.bytes) {
+      throw BackendError(options_.module + " needs " + std::to_string(needed) + " bytes of workspace for these shapes, " +
+                         "but its engine's sidecar planned " + std::to_string(binding.workspace.bytes) +
+                         "; build the engine again (vidrt build --force).");
+    }
+    context_->use_workspace(binding.workspace.data, binding.workspace.bytes);
+  }
+  for (const Tensors* tensors : {&binding.inputs, &binding.outputs}) {
+    for (const NamedTensor& tensor : *tensors) context_->bind(tensor.name, tensor.view.data);
+  }
+  applied_ = binding;
+}
+
+void TrtSession::set_shapes(const Binding& binding) {
+  check_ports(binding.inputs, true);
+  check_ports(binding.outputs, false);
+  for (const NamedTensor& input : binding.inputs) context_->set_input_shape(input.name, input.view.shape);
+  for (const NamedTensor& output : binding.outputs) {
+    const Shape shape = context_->output_shape(output.name);
+    if (shape == output.view.shape) continue;
+    throw BackendError(options_.module + ": the engine gives " + output.name + " as " + shape_string(shape) +
+                       ", expected " + shape_string(output.view.shape) + "; build it again from this bundle.");
+  }
+}
+
+void TrtSession::check_ports(const Tensors& tensors, bool are_inputs) const {
+  const std::string side = are_inputs ? "input" : "output";
+  const auto is_port = [&](const Port& port) { return port.is_input == are_inputs; };
+  for (const Port& port : context_->ports()) {
+    if (!is_port(port)) continue;
+    const auto bound = std::find_if(tensors.begin(), tensors.end(),
+                                    [&](const NamedTensor& tensor) { return tensor.name == port.name; });
+    if (bound == tensors.end()) {
+      throw BackendError(options_.module + ": the engine has the " + side + " " + port.name +
+                         ", which this bundle's module has not; build it again from this bundle.");
+    }
+    if (bound->view.dtype != port.dtype) {
+      throw BackendError(options_.module + ": the engine's " + side + " " + port.name + " is " +
+                         dtype_name(port.dtype) + ", expected " + dtype_name(bound->view.dtype) +
+                         "; build it again from this bundle.");
+    }
+  }
+  const auto& ports = context_->ports();
+  for (const NamedTensor& tensor : tensors) {
+    const bool known = std::any_of(ports.begin(), ports.end(),
+                                   [&](const Port& port) { return is_port(port) && port.name == tensor.name; });
+    if (!known) {
+      throw BackendError(options_.module + ": the engine has no " + side + " " + tensor.name +
+                         "; build it again from this bundle.");
+    }
+  }
+}
+
+}  // namespace vidrt::trt

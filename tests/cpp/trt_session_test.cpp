@@ -1,0 +1,269 @@
+// Engines as sessions: what is set when, what is recorded, replayed and forgotten, and what is refused.
+#include "tensorrt/backend/trt_session.h"
+
+#include "support/built_backend.h"
+#include "support/pipeline_fixture.h"
+
+namespace vidrt::testing {
+namespace {
+
+using trt::Port;
+using trt::TrtSession;
+
+struct Calls {
+  int shapes = 0, workspaces = 0, enqueues = 0, done = 0;
+  std::map<std::string, void*> bound;  // in the run that was done last
+  Shape shape;                         // likewise
+};
+
+// An engine with the input x and the output y, y's shape being x's.
+class CountingContext : public trt::EngineContext {
+ public:
+  CountingContext(SecludedDevice& device, Calls& calls) : device_(device), calls_(calls) {}
+  const std::vector<Port>& ports() const override { return ports_; }
+  void set_input_shape(const std::string&, const Shape& shape) override {
+    if (shape.size() != 1 || shape[0] > 100) throw BackendError("outside the profile");
+    ++calls_.shapes;
+    shape_ = shape;
+  }
+  Shape output_shape(const std::string&) override { return shape_; }
+  std::size_t workspace_bytes() override { return static_cast<std::size_t>(shape_[0]) * 10; }
+  void use_workspace(void*, std::size_t) override { ++calls_.workspaces; }
+  void bind(const std::string& name, void* data) override { bound_[name] = data; }
+  void enqueue() override {
+    ++calls_.enqueues;
+    if (fails) throw BackendError("enqueueV3 failed");
+    device_.queue([this, bound = bound_, shape = shape_] {
+      ++calls_.done;
+      calls_.shape = shape;
+      calls_.bound = bound;
+    });
+  }
+  bool fails = false;
+
+ private:
+  SecludedDevice& device_;
+  Calls& calls_;
+  std::vector<Port> ports_{{"x", DType::kFloat32, true}, {"y", DType::kFloat32, false}};
+  Shape shape_;
+  std::map<std::string, void*> bound_;
+};
+
+class TrtSessionTest : public ::testing::Test {
+ protected:
+  TrtSessionTest() { make(true); }
+
+  void make(bool cuda_graphs) {
+    auto owned = std::make_unique<CountingContext>(device, calls);
+    context = owned.get();
+    session = std::make_unique<TrtSession>(
+        device, std::move(owned), trt::TrtSessionOptions{"denoiser", {{"height", {8, 64}}}, cuda_graphs});
+  }
+
+  static NamedTensor tensor(const char* name, int place, std::int64_t size = 4) {
+    return {name, {reinterpret_cast<void*>(static_cast<std::uintptr_t>(place)), DType::kFloat32, {size}}};
+  }
+
+  void run(int place, std::int64_t size = 4, Workspace workspace = {&device_memory, 1000}) {
+    session->run({tensor("x", place, size)}, {tensor("y", place + 1, size)}, workspace);
+  }
+
+  std::string error_of(const std::vector<NamedTensor>& inputs, const std::vector<NamedTensor>& outputs) {
+    return message_of<BackendError>([&] { session->run(inputs, outputs, {&device_memory, 1000}); });
+  }
+
+  // A run, and which input it was done on.
+  void* done_on(int place, std::int64_t size = 4) {
+    run(place, size);
+    device.wait();
+    return calls.bound.at("x");
+  }
+
+  SecludedDevice device;
+  Calls calls;
+  inline static int device_memory = 0;
+  CountingContext* context = nullptr;
+  std::unique_ptr<TrtSession> session;
+};
+
+TEST_F(TrtSessionTest, TheSecondRunOnTheSameTensorsIsRecordedAndLaterOnesAreReplayed) {
+  for (int i = 0; i < 5; ++i) run(16);
+  device.wait();
+  EXPECT_EQ(calls.done, 5);
+  EXPECT_EQ(calls.enqueues, 2);  // the plain run, and the one that was recorded
+  EXPECT_EQ(device.recordings, 1);
+  EXPECT_EQ(device.replays, 4);
+  EXPECT_EQ(calls.shapes, 1);
+  EXPECT_EQ(calls.workspaces, 1);
+}
+
+TEST_F(TrtSessionTest, TensorsInTurnsAreEachReplayed) {
+  for (int i = 0; i < 10; ++i) {
+    const int place = i % 2 == 0 ? 16 : 32;
+    EXPECT_EQ(done_on(place), tensor("x", place).view.data) << i;
+  }
+  EXPECT_EQ(device.recordings, 2);
+  EXPECT_EQ(device.replays, 8);
+  EXPECT_EQ(calls.shapes, 1);
+}
+
+TEST_F(TrtSessionTest, OtherShapesAreSetAndWhatWasRecordedForTheOldOnesIsForgotten) {
+  run(16);
+  run(16);
+  run(16, 5);
+  EXPECT_EQ(calls.shapes, 2);
+  EXPECT_EQ(calls.workspaces, 2);
+  run(16);
+  device.wait();
+  EXPECT_EQ(calls.shapes, 3);
+  EXPECT_EQ(device.replays, 1);
+  EXPECT_EQ(calls.enqueues, 4);
+  run(16);
+  EXPECT_EQ(device.recordings, 2);
+}
+
+TEST_F(TrtSessionTest, AnotherWorkspaceIsSetAndWhatWasRecordedWithTheOldOneIsForgotten) {
+  int elsewhere = 0;
+  run(16);
+  run(16);
+  run(16, 4, {&elsewhere, 1000});
+  EXPECT_EQ(calls.workspaces, 2);
+  EXPECT_EQ(calls.shapes, 1);
+  run(16);
+  EXPECT_EQ(device.replays, 1);
+}
+
+TEST_F(TrtSessionTest, NoMoreIsKeptThanLoopsTakeTurnsWith) {
+  for (const int place : {16, 32, 48, 64, 80}) run(place);
+  run(80);
+  EXPECT_EQ(device.recordings, 1);
+  run(16);  // forgotten: a plain run again
+  EXPECT_EQ(device.recordings, 1);
+  EXPECT_EQ(done_on(80), tensor("x", 80).view.data);
+}
+
+TEST_F(TrtSessionTest, WhatCannotBeRecordedIsRunPlainlyAndNotTriedAgain) {
+  device.records = false;
+  run(16);
+  run(16);
+  device.records = true;
+  run(16);
+  device.wait();
+  EXPECT_EQ(calls.done, 3);
+  EXPECT_EQ(device.recordings, 0);
+}
+
+TEST_F(TrtSessionTest, WithoutGraphsNothingIsRecorded) {
+  make(false);
+  for (int i = 0; i < 3; ++i) run(16);
+  device.wait();
+  EXPECT_EQ(calls.done, 3);
+  EXPECT_EQ(device.recordings, 0);
+}
+
+TEST_F(TrtSessionTest, ARunThatFailsWhileItIsRecordedIsAnErrorAndTheNextOneWorks) {
+  run(16);
+  context->fails = true;
+  EXPECT_THROW(run(16), BackendError);
+  context->fails = false;
+  run(16);
+  run(16);
+  device.wait();
+  EXPECT_EQ(calls.done, 3);
+}
+
+TEST_F(TrtSessionTest, AShapeThatTheEngineRefusesLeavesTheSessionUsable) {
+  run(16);
+  run(16);
+  EXPECT_THROW(run(16, 101), BackendError);
+  EXPECT_EQ(done_on(16), tensor("x", 16).view.data);
+  EXPECT_EQ(done_on(16), tensor("x", 16).view.data);
+  EXPECT_EQ(calls.done, 4);
+}
+
+TEST_F(TrtSessionTest, AWorkspaceThatIsTooSmallIsRefusedWithBothSizes) {
+  const std::string message = message_of<BackendError>([&] { run(16, 4, {&device_memory, 39}); });
+  EXPECT_TRUE(names(message, {"denoiser needs 40 bytes", "planned 39", "vidrt build --force"}));
+  EXPECT_EQ(calls.enqueues, 0);
+  run(16, 4, {&device_memory, 40});
+}
+
+TEST_F(TrtSessionTest, WhatAFailedRunLeftSetIsSetAgain) {
+  run(16);
+  EXPECT_THROW(run(16, 100, {&device_memory, 40}), BackendError);
+  done_on(16);
+  EXPECT_EQ(calls.shape, Shape{4});
+}
+
+TEST_F(TrtSessionTest, AnEngineOfOtherTensorsIsRefusedWithWhatDiffers) {
+  EXPECT_TRUE(names(error_of({}, {tensor("y", 1)}), {"denoiser", "input x"}));
+  EXPECT_TRUE(names(error_of({tensor("x", 1)}, {}), {"output y"}));
+  EXPECT_TRUE(names(error_of({tensor("x", 1), tensor("z", 1)}, {tensor("y", 1)}), {"no input z"}));
+  EXPECT_TRUE(names(error_of({tensor("x", 1)}, {tensor("y", 1), tensor("x", 1)}), {"no output x"}));
+  NamedTensor half = tensor("x", 1);
+  half.view.dtype = DType::kFloat16;
+  EXPECT_TRUE(names(error_of({half}, {tensor("y", 1)}), {"input x is float32, expected float16"}));
+  EXPECT_TRUE(names(error_of({tensor("x", 1)}, {tensor("y", 1, 5)}), {"gives y as (4,), expected (5,)"}));
+  EXPECT_EQ(calls.enqueues, 0);
+}
+
+TEST_F(TrtSessionTest, TakesTheSizesThatItsEngineWasBuiltFor) {
+  EXPECT_TRUE(session->takes({{"height", {8, 64}}, {"width", {1, 9999}}}));
+  EXPECT_FALSE(session->takes({{"height", {8, 65}}}));
+  EXPECT_FALSE(session->takes({{"height", {7, 8}}}));
+}
+
+TEST_F(TrtSessionTest, ItEndsOnlyWhenItsRunsHave) {
+  run(16);
+  session.reset();
+  EXPECT_EQ(calls.done, 1);
+}
+
+class TrtPipeline : public PipelineFixture {
+ protected:
+  TrtPipeline() {
+    reference->secluded = std::make_shared<SecludedDevice>();
+    reference->workspace_bytes = 4000;
+  }
+  Pipeline open_built(bool cuda_graphs) {
+    auto built = std::make_shared<BuiltBackend>(reference);
+    built->cuda_graphs = cuda_graphs;
+    return Pipeline::open(Bundle::open(toy.path()), {}, built);
+  }
+
+  std::shared_ptr<ReferenceBackend> reference = std::make_shared<ReferenceBackend>();
+};
+
+TEST_F(TrtPipeline, FramesAreThoseOfTheHostWithGraphsAndWithout) {
+  Pipeline host = open();
+  for (const bool cuda_graphs : {true, false}) {
+    Pipeline pipeline = open_built(cuda_graphs);
+    for (const char* scheduler : {"euler", "unipc"}) {
+      for (const double guidance : {1.0, 3.0}) {
+        for (const int num_frames : {1, 5, 21, 29}) {
+          GenerateOptions options = prompt_options(num_frames);
+          options.scheduler = scheduler;
+          options.guidance_scale = guidance;
+          const std::vector<std::uint8_t> expected = pixels(host.generate(options));
+          for (const int chunk : {1, 2}) {
+            options.decode_chunk = chunk;
+            EXPECT_EQ(pixels(pipeline.generate(options)), expected) << scheduler << ", " << num_frames << " frames";
+          }
+        }
+      }
+    }
+    EXPECT_EQ(reference->secluded->replays > 0, cuda_graphs);
+    reference->secluded->replays = 0;
+  }
+}
+
+TEST_F(TrtPipeline, SequentialGuidanceReplaysBothOfItsRuns) {
+  reference->built["denoiser"] = {{"batch", {1, 1}}};
+  const std::vector<std::uint8_t> expected = pixels(open().generate(prompt_options()));
+  GenerateOptions options = prompt_options();
+  EXPECT_EQ(pixels(open_built(true).generate(options)), expected);
+  EXPECT_GE(reference->secluded->recordings, 2);
+}
+
+}  // namespace
+}  // namespace vidrt::testing
