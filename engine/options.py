@@ -52,15 +52,22 @@ def parse_bytes(size: int | str, name: str = "memory_budget") -> int:
 
 
 def pipeline_options(
-    backend: str, device: str, threads: int | None, memory_budget: int | str | None, variant: str | None
+    backend: str,
+    device: str | None,
+    threads: int | None,
+    memory_budget: int | str | None,
+    variant: str | None,
+    *,
+    cuda_graphs: bool = True,
 ) -> _core.PipelineOptions:
     """Build the core's PipelineOptions. Raises InvalidArgument for a wrong type."""
     options = _core.PipelineOptions()
     options.backend = _text("backend", backend)
-    options.device = _text("device", device)
+    options.device = "" if device is None else _text("device", device)
     options.threads = 0 if threads is None else _integer("threads", threads, 1, _INT32_MAX)
     options.memory_budget = 0 if memory_budget is None else parse_bytes(memory_budget)
     options.variant = "" if variant is None else _text("variant", variant)
+    options.cuda_graphs = bool(cuda_graphs)
     return options
 
 

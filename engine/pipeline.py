@@ -17,6 +17,7 @@ from vidrt.engine.onnxruntime_location import announce_onnxruntime
 from vidrt.engine.options import DecodeOptions, GenerateOptions, options_from_settings, pipeline_options
 from vidrt.engine.plan import GenerationPlan
 from vidrt.engine.prompt_embeds import PromptEmbeds
+from vidrt.engine.tensorrt_location import announce_tensorrt
 from vidrt.engine.video import Video
 
 if TYPE_CHECKING:
@@ -41,10 +42,11 @@ class TextToVideoPipeline:
     Args:
         bundle: A bundle folder, or an opened Bundle.
         backend: "auto", "onnxruntime", "onnxruntime-cuda", "tensorrt" or "tensorrt-rtx".
-        device: "cpu" or "cuda:N".
+        device: "cpu" or "cuda:N"; None takes what the backend runs on: the processor, or cuda:0.
         threads: Compute threads; None takes one per physical core.
         memory_budget: Bytes for weights and arena together, as a number or "6GiB"; None sets no limit.
         variant: Insist on this variant of every module that has it; None takes the first that can run.
+        cuda_graphs: TensorRT: record runs that repeat, and replay them at the cost of one launch.
 
     Raises:
         InvalidArgument: If an option is unknown or of the wrong type.
@@ -56,13 +58,16 @@ class TextToVideoPipeline:
         self,
         bundle: str | os.PathLike[str] | Bundle,
         backend: str = "auto",
-        device: str = "cpu",
+        device: str | None = None,
         threads: int | None = None,
         memory_budget: int | str | None = None,
         variant: str | None = None,
+        *,
+        cuda_graphs: bool = True,
     ) -> None:
-        options = pipeline_options(backend, device, threads, memory_budget, variant)
+        options = pipeline_options(backend, device, threads, memory_budget, variant, cuda_graphs=cuda_graphs)
         announce_onnxruntime()
+        announce_tensorrt()
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle(bundle)
         self._core = _core.Pipeline(self.bundle.path, options)
 

@@ -1,7 +1,5 @@
 #include "onnxruntime/ort_backend.h"
 
-#include <charconv>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -16,17 +14,6 @@
 
 namespace vidrt {
 namespace {
-
-// N of "cuda:N".
-std::optional<int> cuda_index(const std::string& device) {
-  constexpr std::size_t kPrefixLength = 5;
-  if (device.rfind("cuda:", 0) != 0) return std::nullopt;
-  int index = -1;
-  const char* end = device.data() + device.size();
-  const auto [stop, error] = std::from_chars(device.data() + kPrefixLength, end, index);
-  if (error != std::errc() || stop != end || index < 0) return std::nullopt;
-  return index;
-}
 
 class OrtBackend : public Backend {
  public:
@@ -106,17 +93,8 @@ class OrtBackend : public Backend {
 
 }  // namespace
 
-std::shared_ptr<Backend> make_ort_backend(const std::string& name, const std::string& device) {
-  const bool wants_cuda = name == "onnxruntime-cuda";
-  const std::optional<int> cuda = cuda_index(device);
-  if (device != "cpu" && !cuda) {
-    throw InvalidArgument("unknown device '" + device + "'; expected cpu, or cuda:N with N from 0.");
-  }
-  if (wants_cuda != cuda.has_value()) {
-    throw InvalidArgument("the backend " + name + " runs on " + (wants_cuda ? "cuda:N" : "cpu") + ", got the device '" +
-                          device + "'" + (cuda.has_value() ? "; use backend onnxruntime-cuda." : "."));
-  }
-  return std::make_shared<OrtBackend>(name, cuda);
+std::shared_ptr<Backend> make_ort_backend(const std::string& name, std::optional<int> cuda_device) {
+  return std::make_shared<OrtBackend>(name, cuda_device);
 }
 
 }  // namespace vidrt

@@ -2,14 +2,15 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "runtime/session.h"
 
 namespace vidrt {
 
-/// Make the backend `onnxruntime` (device "cpu") or `onnxruntime-cuda` (device "cuda:N"). Opens the library.
-/// Throws InvalidArgument for a device that the backend does not have, BackendError when the library is missing.
-std::shared_ptr<Backend> make_ort_backend(const std::string& name, const std::string& device);
+/// Make the backend `onnxruntime`, or `onnxruntime-cuda` on a CUDA device. Opens the library. Throws BackendError when
+/// it is missing.
+std::shared_ptr<Backend> make_ort_backend(const std::string& name, std::optional<int> cuda_device);
 
 }  // namespace vidrt

@@ -28,12 +28,16 @@ PipelineOptions pipeline_options(const vidrt_pipeline_options* given) {
   PipelineOptions options;
   if (given == nullptr) return options;
   const auto read = read_struct("options", given);
-  if (read.reserved != 0) throw InvalidArgument("options->reserved is not 0; set the whole struct to zero first.");
+  if (read.no_cuda_graphs != 0 && read.no_cuda_graphs != 1) {
+    throw InvalidArgument("options->no_cuda_graphs is " + std::to_string(read.no_cuda_graphs) +
+                          ", expected 0 or 1; set the whole struct to zero first.");
+  }
   options.backend = text_or(read.backend, "auto");
-  options.device = text_or(read.device, "cpu");
+  options.device = text_or(read.device, "");
   options.variant = text_or(read.variant, "");
   options.memory_budget = read.memory_budget;
   options.threads = read.threads;
+  options.cuda_graphs = read.no_cuda_graphs == 0;
   return options;
 }
 

@@ -25,7 +25,7 @@ std::uint64_t random_seed() {
 PipelineState::PipelineState(Bundle opened, const PipelineOptions& pipeline_options, std::shared_ptr<Backend> backend)
     : bundle(std::move(opened)),
       options(pipeline_options),
-      modules(bundle, std::move(backend), options.variant, SessionOptions{options.threads}),
+      modules(bundle, std::move(backend), options.variant, SessionOptions{options.threads, options.cuda_graphs}),
       prompts(bundle.manifest().decoder_only ? std::nullopt : std::optional<PromptEncoder>(bundle)),
       arena(modules.backend().device()) {}
 

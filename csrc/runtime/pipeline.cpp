@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "runtime/backends.h"
 #include "runtime/generation.h"
-#include "runtime/session.h"
 
 namespace vidrt {
 
@@ -21,14 +21,18 @@ Pipeline& Pipeline::operator=(Pipeline&&) noexcept = default;
 Pipeline::~Pipeline() = default;
 
 Pipeline Pipeline::open(const std::string& bundle_path, const PipelineOptions& options) {
-  check_pipeline_options(options);
+  PipelineOptions resolved = options;
+  check_pipeline_options(resolved);
+  resolve_backend(&resolved);
   Bundle bundle = Bundle::open(bundle_path);
-  return open(std::move(bundle), options, make_backend(options.backend, options.device));
+  return open(std::move(bundle), resolved, make_backend(resolved.backend, resolved.device));
 }
 
 Pipeline Pipeline::open(Bundle bundle, const PipelineOptions& options, std::shared_ptr<Backend> backend) {
   check_pipeline_options(options);
-  return Pipeline(std::make_unique<Impl>(std::move(bundle), options, std::move(backend)));
+  PipelineOptions resolved = options;
+  if (resolved.device.empty()) resolved.device = "cpu";
+  return Pipeline(std::make_unique<Impl>(std::move(bundle), resolved, std::move(backend)));
 }
 
 const Bundle& Pipeline::bundle() const { return impl_->state.bundle; }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "onnxruntime/ort_backend.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -43,20 +42,6 @@ const Variant& choose_variant(const Bundle& bundle, const Module& module, const 
     reasons += "\n  " + variant.id + " " + reason;
   }
   throw BackendError("no variant of " + module.name + " can run:" + reasons);
-}
-
-std::shared_ptr<Backend> make_backend(const std::string& backend, const std::string& device) {
-  if (backend == "auto" || backend == "onnxruntime" || backend == "onnxruntime-cuda") {
-    // Without a wish the device decides.
-    const bool cuda = device.rfind("cuda", 0) == 0;
-    return make_ort_backend(backend == "auto" ? (cuda ? "onnxruntime-cuda" : "onnxruntime") : backend, device);
-  }
-  if (backend == "tensorrt" || backend == "tensorrt-rtx") {
-    throw BackendError("this build has no " + backend + " backend; use backend onnxruntime (device cpu) or "
-                       "onnxruntime-cuda (device cuda:N).");
-  }
-  throw InvalidArgument("unknown backend '" + backend +
-                        "'; expected one of: auto, onnxruntime, onnxruntime-cuda, tensorrt, tensorrt-rtx.");
 }
 
 }  // namespace vidrt

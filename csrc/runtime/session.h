@@ -62,7 +62,8 @@ class Session {
 };
 
 struct SessionOptions {
-  int threads = 0;  // 0 = one per physical core
+  int threads = 0;          // 0 = one per physical core
+  bool cuda_graphs = true;  // replay runs that repeat; counts for TensorRT
 };
 
 /// Loads modules. Shared by the sessions of one pipeline; thread-safe.
@@ -97,9 +98,5 @@ class Backend {
 /// Throws BackendError listing why each was refused.
 const Variant& choose_variant(const Bundle& bundle, const Module& module, const Backend& backend,
                               const std::string& wanted);
-
-/// Make the backend for PipelineOptions::backend and ::device. Throws InvalidArgument for unknown words, BackendError
-/// when its library is missing (the message says what to install and lists where it was looked for).
-std::shared_ptr<Backend> make_backend(const std::string& backend, const std::string& device);
 
 }  // namespace vidrt

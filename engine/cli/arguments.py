@@ -31,7 +31,9 @@ Backend = Annotated[
     str,
     typer.Option(help="auto, onnxruntime, onnxruntime-cuda, tensorrt or tensorrt-rtx.", rich_help_panel=_MODEL),
 ]
-Device = Annotated[str, typer.Option(help="cpu or cuda:N.", rich_help_panel=_MODEL)]
+Device = Annotated[
+    str | None, typer.Option(help="cpu or cuda:N. (default: what the backend runs on)", rich_help_panel=_MODEL)
+]
 Threads = Annotated[
     int | None, typer.Option(help="Compute threads. (default: one per physical core)", rich_help_panel=_MODEL)
 ]
@@ -74,7 +76,12 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 
 def open_pipeline(
-    bundle: Path | None, backend: str, device: str, threads: int | None, memory_budget: str | None, variant: str | None
+    bundle: Path | None,
+    backend: str,
+    device: str | None,
+    threads: int | None,
+    memory_budget: str | None,
+    variant: str | None,
 ) -> TextToVideoPipeline:
     """Open the bundle that was named, or the default one."""
     folder = default_bundle() if bundle is None else bundle

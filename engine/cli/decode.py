@@ -30,7 +30,7 @@ def decode(
     decode_chunk: arg.DecodeChunk = None,
     bundle: arg.BundleOption = None,
     backend: arg.Backend = "auto",
-    device: arg.Device = "cpu",
+    device: arg.Device = None,
     threads: arg.Threads = None,
     memory_budget: arg.MemoryBudget = None,
     variant: arg.VariantOption = None,

@@ -19,7 +19,7 @@ def encode(
     truncate: arg.Truncate = False,
     bundle: arg.BundleOption = None,
     backend: arg.Backend = "auto",
-    device: arg.Device = "cpu",
+    device: arg.Device = None,
     threads: arg.Threads = None,
     json: arg.Json = False,
 ) -> None:

@@ -52,7 +52,7 @@ def generate(
     negative_prompt_embeds: arg.NegativeEmbedsFile = None,
     bundle: arg.BundleOption = None,
     backend: arg.Backend = "auto",
-    device: arg.Device = "cpu",
+    device: arg.Device = None,
     threads: arg.Threads = None,
     memory_budget: arg.MemoryBudget = None,
     variant: arg.VariantOption = None,

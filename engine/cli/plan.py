@@ -21,7 +21,7 @@ def plan(
     scheduler: arg.SchedulerOption = None,
     decode_chunk: arg.DecodeChunk = None,
     backend: arg.Backend = "auto",
-    device: arg.Device = "cpu",
+    device: arg.Device = None,
     memory_budget: arg.MemoryBudget = None,
     variant: arg.VariantOption = None,
     json: arg.Json = False,

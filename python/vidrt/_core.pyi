@@ -185,6 +185,7 @@ class PipelineOptions:
     threads: int
     memory_budget: int
     variant: str
+    cuda_graphs: bool
 
 class GenerateOptions:
     prompt: str
@@ -360,6 +361,7 @@ def standard_normal(seed: int, count: int) -> npt.NDArray[np.float32]:
 
 def add_onnxruntime_search_path(folder: str) -> None: ...
 def onnxruntime_facts() -> dict[str, str]: ...
+def add_tensorrt_search_path(folder: str) -> None: ...
 def find_engine(
     folder: str | os.PathLike[str],
     bundle: Bundle,

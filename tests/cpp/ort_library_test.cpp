@@ -11,7 +11,7 @@
 #include "support/ort_test.h"
 #include "support/temp_folder.h"
 #include "support/throws.h"
-#include "runtime/session.h"
+#include "runtime/backends.h"
 #include "vidrt/errors.h"
 
 namespace vidrt::testing {

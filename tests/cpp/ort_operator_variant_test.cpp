@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "kernels/half_types.h"
-#include "runtime/session.h"
+#include "runtime/backends.h"
 #include "support/onnx_writer.h"
 #include "support/ort_test.h"
 #include "support/throws.h"

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <thread>
 
+#include "runtime/backends.h"
 #include "support/memory_growth.h"
 #include "support/onnx_writer.h"
 #include "support/ort_test.h"

@@ -13,9 +13,10 @@ namespace vidrt {
 /// How a bundle is opened.
 struct PipelineOptions {
   std::string backend = "auto";  // auto | onnxruntime | onnxruntime-cuda | tensorrt | tensorrt-rtx
-  std::string device = "cpu";    // cpu | cuda:N
+  std::string device;            // cpu | cuda:N; empty = what the backend runs on: cpu, or cuda:0
   int threads = 0;               // compute threads; 0 = one per physical core
   std::uint64_t memory_budget = 0;  // bytes for weights and arena together; 0 = no limit
+  bool cuda_graphs = true;       // TensorRT: record runs that repeat, and replay them at the cost of one launch
   std::string variant;           // variant id to insist on where a module has it; empty = the first that can run
 };
 

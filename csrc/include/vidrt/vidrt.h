@@ -73,11 +73,11 @@ typedef struct vidrt_pipeline vidrt_pipeline;
 typedef struct vidrt_pipeline_options {
   size_t struct_size;
   const char* backend;    /* auto | onnxruntime | onnxruntime-cuda | tensorrt | tensorrt-rtx; NULL = auto */
-  const char* device;     /* cpu | cuda:N; NULL = cpu */
+  const char* device;     /* cpu | cuda:N; NULL = what the backend runs on: cpu, or cuda:0 */
   const char* variant;    /* variant id to insist on where a module has it; NULL = the first that can run */
   uint64_t memory_budget; /* bytes for weights and tensors together; 0 = no limit */
   int32_t threads;        /* compute threads; 0 = one per physical core */
-  int32_t reserved;       /* 0 */
+  int32_t no_cuda_graphs; /* TensorRT: 1 = queue every run anew instead of replaying those that repeat */
 } vidrt_pipeline_options;
 
 /* Check a bundle and choose backend and variants; modules are loaded when first needed. options may be NULL. */

@@ -90,19 +90,25 @@ void TrtSession::apply(const Binding& binding) {
   }
   applied_ = {};  // should anything below fail
   if (reshaped) set_shapes(binding);
-  if (moved) {
-    const std::size_t needed = context_->workspace_bytes();
-    if (needed > binding.workspace.bytes) {
-      throw BackendError(options_.module + " needs " + std::to_string(needed) + " bytes of workspace for these shapes, " +
-                         "but its engine's sidecar planned " + std::to_string(binding.workspace.bytes) +
-                         "; build the engine again (vidrt build --force).");
-    }
-    context_->use_workspace(binding.workspace.data, binding.workspace.bytes);
-  }
+  if (moved) set_workspace(binding.workspace);
   for (const Tensors* tensors : {&binding.inputs, &binding.outputs}) {
     for (const NamedTensor& tensor : *tensors) context_->bind(tensor.name, tensor.view.data);
   }
   applied_ = binding;
+}
+
+void TrtSession::set_workspace(Workspace lent) {
+  const std::size_t needed = context_->workspace_bytes();
+  if (needed > lent.bytes) {
+    // What the builder logged, and so the plan counts on, may be less than what the device needs.
+    device_.synchronize();
+    own_workspace_.reset();
+    own_workspace_ = std::make_unique<DeviceBuffer>(device_, needed);
+    options_.warn(options_.module + " computes in " + std::to_string(needed) + " bytes, but its engine's sidecar says " +
+                  std::to_string(lent.bytes) + "; the plan counts too little by the whole of them.");
+    lent = {own_workspace_->data(), needed};
+  }
+  context_->use_workspace(lent.data, lent.bytes);
 }
 
 void TrtSession::set_shapes(const Binding& binding) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@ struct TrtSessionOptions {
   std::string module;  // for messages
   ModuleSizes sizes;   // that the engine was built for
   bool cuda_graphs = true;
+  std::function<void(const std::string&)> warn;
 };
 
 class TrtSession : public Session {
@@ -43,6 +45,7 @@ class TrtSession : public Session {
 
   void apply(const Binding& binding);
   void set_shapes(const Binding& binding);
+  void set_workspace(Workspace lent);
   void check_ports(const std::vector<NamedTensor>& tensors, bool are_inputs) const;
   void enqueue(Known* known);
   Known* find(const Binding& binding);
@@ -51,6 +54,7 @@ class TrtSession : public Session {
   std::unique_ptr<EngineContext> context_;
   TrtSessionOptions options_;
   Binding applied_;          // what the context is set to; empty: to nothing that is known
+  std::unique_ptr<DeviceBuffer> own_workspace_;  // where less was lent than the engine needs
   std::deque<Known> known_;  // newest last; all with the shapes and the workspace of applied_, where that is known
 };
 

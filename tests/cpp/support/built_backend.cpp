@@ -53,7 +53,7 @@ std::unique_ptr<Session> BuiltBackend::load(const ModuleRequest& request, const 
   auto context =
       std::make_unique<ReferenceContext>(reference_->load(request, options), request, reference_->workspace_bytes);
   return std::make_unique<trt::TrtSession>(*reference_->secluded, std::move(context),
-                                           trt::TrtSessionOptions{request.module, request.sizes, cuda_graphs});
+                                           trt::TrtSessionOptions{request.module, request.sizes, cuda_graphs, {}});
 }
 
 }  // namespace vidrt::testing
