@@ -27,7 +27,8 @@ class HostFrameReader : public FrameReader {
         const float* source = frames.view.as<float>() + (channel * num_frames + frames.first + f) * pixels;
         std::uint8_t* target = rgb + f * pixels * 3 + channel;
         for (std::int64_t i = 0; i < pixels; ++i) {
-          const float level = std::min(std::max(source[i] * 0.5f + 0.5f, 0.0f), 1.0f);
+          // In this order NaN becomes 0.
+          const float level = std::min(std::max(0.0f, source[i] * 0.5f + 0.5f), 1.0f);
           target[i * 3] = static_cast<std::uint8_t>(std::nearbyintf(level * 255.0f));
         }
       }

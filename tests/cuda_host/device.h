@@ -29,6 +29,11 @@ V load_global(const void* address, Site site = Site::here()) {
 }
 
 template <typename V>
+V load_own(const void* address, Site site = Site::here()) {
+  return load_global<V>(address, site);
+}
+
+template <typename V>
 void store_global(void* address, const V& value, Site site = Site::here()) {
   Block::running().touch_global(address, sizeof(V), true, site);
   std::memcpy(address, &value, sizeof(V));
@@ -112,6 +117,11 @@ void multiply_fragments(const Pair (&rows)[kRows][4], const Pair (&columns)[kCol
     }
   }
 }
+
+// The project is compiled as ISO C++, in which the compiler fuses no product and sum.
+inline float product(float a, float b) { return a * b; }
+inline float sum(float a, float b) { return a + b; }
+inline int nearest(float value) { return static_cast<int>(std::nearbyint(value)); }
 
 inline float divide(float a, float b) { return a / b; }
 
