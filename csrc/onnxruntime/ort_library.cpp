@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "onnxruntime/ort_api_version.h"
+#include "runtime/own_library.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -50,12 +51,6 @@ int note_loaded(dl_phdr_info* info, std::size_t, void* result) {
   if (info->dlpi_name == nullptr || !is_library(info->dlpi_name)) return 0;
   *static_cast<std::string*>(result) = info->dlpi_name;
   return 1;
-}
-
-std::string own_folder() {
-  Dl_info info{};
-  if (dladdr(reinterpret_cast<void*>(&own_folder), &info) == 0 || info.dli_fname == nullptr) return {};
-  return fs::path(info.dli_fname).parent_path().string();
 }
 
 class Search {

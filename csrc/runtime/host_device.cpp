@@ -4,11 +4,9 @@
 #include <cstring>
 #include <deque>
 #include <new>
-#include <string>
 
 #include "runtime/device.h"
 #include "runtime/memory_plan.h"
-#include "vidrt/errors.h"
 
 namespace vidrt {
 namespace {
@@ -84,10 +82,6 @@ class HostDevice : public Device {
 Device& host_device() {
   static HostDevice device;
   return device;
-}
-
-DeviceBuffer::DeviceBuffer(Device& device, std::size_t bytes) : device_(device), data_(device.allocate(bytes)) {
-  if (data_ == nullptr) throw OutOfMemory("the device refused " + std::to_string(bytes) + " bytes; free memory on it.");
 }
 
 }  // namespace vidrt

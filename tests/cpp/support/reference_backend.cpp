@@ -181,16 +181,16 @@ class ReferenceSession : public Session {
     backend_.count_load();
   }
   ~ReferenceSession() override {
-    if (backend_.secluded != nullptr) backend_.secluded->settle();
+    if (backend_.elsewhere != nullptr) backend_.elsewhere->settle();
     backend_.count_unload();
   }
 
   void run(const Tensors& inputs, const Tensors& outputs) override {
     check_bound(variant_.inputs, inputs);
     check_bound(variant_.outputs, outputs);
-    if (backend_.secluded == nullptr) return compute(inputs, outputs);
-    backend_.secluded->queue([this, in = SecludedDevice::reachable(inputs),
-                              out = SecludedDevice::reachable(outputs)] { compute(in, out); });
+    if (backend_.on_run) backend_.on_run(module_);
+    if (backend_.elsewhere == nullptr) return compute(inputs, outputs);
+    backend_.elsewhere->run(inputs, outputs, [this](const Tensors& in, const Tensors& out) { compute(in, out); });
   }
 
  private:

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "runtime/device.h"
-#include "runtime/session.h"
+#include "support/test_device.h"
 
 namespace vidrt::testing {
 
-class SecludedDevice : public Device {
+class SecludedDevice : public Device, public TestDevice {
  public:
   void* allocate(std::size_t bytes) override;
   void release(void* memory) noexcept override;
@@ -28,23 +28,18 @@ class SecludedDevice : public Device {
   std::unique_ptr<FrameReader> frame_reader(int max_frames, std::int64_t height, std::int64_t width) override;
   bool queues_work() const override { return true; }
 
+  Device& device() override { return *this; }
+  void run(const Tensors& inputs, const Tensors& outputs, Compute compute) override;
+  void settle() noexcept override;
+  std::size_t blocks() const override { return blocks_; }
+
   /// Do `work` when somebody waits. What it throws comes out there, and the rest of the queue is dropped.
   void queue(std::function<void()> work) { queue_.push_back(std::move(work)); }
   /// Do all that is queued.
   void wait();
-  /// The same where nobody can be told what it throws.
-  void settle() noexcept;
-
-  /// The same tensors where the work itself finds them.
-  static std::vector<NamedTensor> reachable(std::vector<NamedTensor> tensors);
-
-  /// Blocks that were not given back, the most steps that were queued at once, and whether frames were ever asked for
-  /// while later ones were queued.
-  int blocks = 0;
-  std::size_t most_steps = 0;
-  bool decoded_ahead = false;
 
  private:
+  std::size_t blocks_ = 0;
   std::deque<std::function<void()>> queue_;
   std::deque<std::size_t> step_ends_;  // how much of the queue is left when a step has been done
 };
