@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <tuple>
 
 #include "cuda_host/emulator/stream.h"
 #include "kernels/half_types.h"
@@ -17,7 +18,8 @@ using cuda_host::Site;
 
 template <typename... P>
 cudaError_t launch(void (*kernel)(P...), const LaunchShape& shape, cudaStream_t stream, const P&... parameters) {
-  return stream->launch(shape, [&] { kernel(parameters...); });
+  // In copies: the launch may be done when the caller's are gone.
+  return stream->launch(shape, [kernel, copies = std::tuple<P...>(parameters...)] { std::apply(kernel, copies); });
 }
 
 template <typename V>
