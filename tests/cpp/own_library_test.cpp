@@ -39,8 +39,9 @@ TEST_F(OwnLibraryTest, IsOpenedInTheFolderThatIsNamed) {
 
 TEST_F(OwnLibraryTest, OneThatIsMissingSaysWhatToDoAndWhereItWasLookedFor) {
   EXPECT_FALSE(library.exists());
-  EXPECT_TRUE(names(refusal(), {"this vidrt has no parts; build them. Tried:", (own_folder() + "/libvidrt_part.so").c_str(),
-                                "no such file", "(the loader's path)"}));
+  const std::string beside = own_folder() + "/libvidrt_part.so";
+  EXPECT_TRUE(names(refusal(), {"this vidrt has no parts; build them. Tried:", beside.c_str(), "no such file",
+                                "(the loader's path)"}));
   look_in(folder.path());
   EXPECT_FALSE(library.exists());
   EXPECT_TRUE(names(refusal(), {"build them.", folder.path().c_str(), "(VIDRT_LIBRARY_DIR)"}));

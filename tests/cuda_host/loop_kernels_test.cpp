@@ -145,7 +145,7 @@ INSTANTIATE_TEST_SUITE_P(Algorithms, LoopStepKernel,
                                            multistep("DPMSolverMultistepScheduler", 3)));
 
 TEST(LoopFillKernel, SetsEveryElementAndNoOther) {
-  for (const std::size_t count : {std::size_t{0}, std::size_t{1}, std::size_t{6}, std::size_t{1024}, std::size_t{4097}}) {
+  for (const std::size_t count : {0u, 1u, 6u, 1024u, 4097u}) {
     for (const std::size_t offset : {std::size_t{0}, std::size_t{3}}) {
       Floats values(count, offset);
       CUstream_st stream;

@@ -1,5 +1,5 @@
-// Planes of floats to interleaved bytes. A thread converts four pixels; a block puts its 3 KiB together in shared memory
-// and writes them in words of 16 bytes, which the pixels' 12 are not.
+// Planes of floats to interleaved bytes. A thread converts four pixels; a block puts its 3 KiB together in shared
+// memory and writes them in words of 16 bytes, which the pixels' 12 are not.
 #include "kernels/cuda/alignment.h"
 #include "kernels/loop/chunk.cuh"
 #include "kernels/loop/loop_kernels.h"

@@ -39,7 +39,8 @@ class Runtime {
   cudaError_t driver = cudaSuccess;  // what looking for devices gives
   int major = 9;
   std::size_t total_bytes = std::size_t{1} << 30;
-  std::function<cudaError_t(const std::string& call)> before_call;  // an error from it is the call's, which does nothing
+  /// An error from it is the call's, which then does nothing.
+  std::function<cudaError_t(const std::string& call)> before_call;
 
   /// Queue work that may touch memory of the device.
   cudaError_t queue(cudaStream_t stream, Work work);

@@ -10,7 +10,7 @@
 
 namespace vidrt::testing {
 
-/// Sessions are queued on the device's stream, as those of a backend are. Whatever a session throws is the device's end.
+/// Sessions are queued on the device's stream, as those of a backend are. What a session throws is the device's end.
 class EmulatedCuda : public TestDevice {
  public:
   explicit EmulatedCuda(std::shared_ptr<GpuDevice> device) : device_(std::move(device)) {}
