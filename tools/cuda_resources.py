@@ -22,13 +22,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ROOT / "csrc" / "kernels" / "cuda"
+SOURCES = ROOT / "csrc" / "kernels"
+FOLDERS = ("cuda", "loop")
 REPORT = ROOT / "benchmarks" / "CUDA_RESOURCES.md"
 SHARED_KIB = 48  # kWindowSharedBytes of csrc/kernels/cuda/window_layout.h
 ARCHITECTURES = (87, 89, 90, 110, 120)
 FLAGS = ("-std=c++17", "-O3", "--expt-relaxed-constexpr", f"-I{ROOT / 'csrc'}")
 TYPES = {"float": "fp32", "vidrt::kernels::Float16": "fp16", "vidrt::kernels::BFloat16": "bf16"}
 LAYOUTS = {"0": "NCTHW", "1": "NTHWC"}
+LOOP = {"scheduler_step": "scheduler step", "fill": "fill", "find_not_finite": "not finite"}
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,13 @@ def readable(name: str) -> tuple[str, str]:
     general = re.search(r"depthwise_general<(.*?)>", name)
     if general:
         return "general", f"general, both layouts, {TYPES[general[1]]}"
-    sys.exit(f"cuda-resources: got the kernel {name}, expected one of depthwise_window, depthwise_general and "
-             "pointwise_product; add its family to readable() in this file")  # fmt: skip
+    loop = re.search(r"loop::(\w+)<\(?(?:int|bool)?\)?(\w+)>", name)
+    if loop and loop[1] in LOOP:
+        return "sampling loop", f"{LOOP[loop[1]]}, {'words' if loop[2] == '4' else 'single floats'}"
+    if loop and loop[1] == "frames_to_rgb":
+        return "sampling loop", f"frames to RGB, {'words' if loop[2] in ('1', 'true') else 'single floats'}"
+    sys.exit(f"cuda-resources: got the kernel {name}, expected one of depthwise_window, depthwise_general, "
+             "pointwise_product and those of csrc/kernels/loop; add it to readable() in this file")  # fmt: skip
 
 
 def families(kernels: Iterable[Kernel]) -> str:
@@ -176,9 +183,10 @@ def main() -> int:
         sys.exit(f"cuda-resources: got no nvcc that runs ({arguments.nvcc}), expected one in CUDA_HOME, in "
                  f"/usr/local/cuda, among the packages of {sys.executable} or on PATH; install the CUDA toolkit "
                  "(13.0 knows all architectures), or run `make setup`")  # fmt: skip
-    jobs = [(source, sm) for source in sorted(SOURCES.glob(arguments.sources)) for sm in arguments.architectures]
+    sources = [source for folder in FOLDERS for source in sorted((SOURCES / folder).glob(arguments.sources))]
+    jobs = [(source, sm) for source in sources for sm in arguments.architectures]
     if not jobs:
-        sys.exit(f"cuda-resources: no file in {SOURCES} is called {arguments.sources}")
+        sys.exit(f"cuda-resources: no file in {', '.join(FOLDERS)} of {SOURCES} is called {arguments.sources}")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         compiled = pool.map(lambda job: compile_source(arguments.nvcc, *job), jobs)
         kernels = [kernel for part in compiled for kernel in part]

@@ -55,3 +55,11 @@ if(CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 12.6)
   message(FATAL_ERROR "${VIDRT_NVCC} is CUDA ${CMAKE_CUDA_COMPILER_VERSION}; 12.6 or later is needed.")
 endif()
 message(STATUS "CUDA ${CMAKE_CUDA_COMPILER_VERSION}: kernels for ${VIDRT_CUDA_SUPPORTED} (${VIDRT_NVCC})")
+
+# How nvcc compiles the kernels of `target`.
+function(vidrt_cuda_kernels target)
+  # Layouts are worked out by the same functions on the host and in the kernels.
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>
+    # Registers that spill to memory are a warning, and so an error with VIDRT_WERROR.
+    $<$<COMPILE_LANGUAGE:CUDA>:-Xptxas=-warn-spills>)
+endfunction()

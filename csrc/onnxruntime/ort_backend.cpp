@@ -1,12 +1,15 @@
 #include "onnxruntime/ort_backend.h"
 
+#include <mutex>
 #include <utility>
 #include <vector>
 
 #include "onnxruntime/custom_ops/custom_ops.h"
+#include "onnxruntime/ort_cuda.h"
 #include "onnxruntime/ort_environment.h"
 #include "onnxruntime/ort_session.h"
 #include "onnxruntime/ort_weights.h"
+#include "runtime/gpu_device.h"
 #include "runtime/graph_file.h"
 #include "runtime/lifted_graph.h"
 #include "runtime/processor.h"
@@ -21,15 +24,24 @@ class OrtBackend : public Backend {
       : name_(std::move(name)), cuda_(cuda), library_(ort_library()), environment_(ort_environment()) {}
 
   std::string name() const override { return name_; }
-  std::string description() const override { return name_ + " " + library_.version; }
+  std::string description() const override {
+    const bool copies = cuda_ && !has_cuda_library();
+    return name_ + " " + library_.version + (copies ? " (tensors in host memory)" : "");
+  }
   // They run on the processor: between nodes on a GPU every one would copy its tensors to the host and back.
   bool has_custom_op(const std::string& name) const override { return !cuda_ && custom_ops::exists(name); }
+
+  Device& device() const override {
+    const std::shared_ptr<GpuDevice> device = gpu();
+    return device == nullptr ? host_device() : *device;
+  }
 
   std::unique_ptr<Session> load(const ModuleRequest& request, const SessionOptions& options) override {
     const OrtApi& api = *library_.api;
     const auto& [bundle, module, variant, sizes] = request;
     const std::string what = "loading " + module + " (" + variant.file + ")";
-    const OrtHandle<OrtSessionOptions> session_options = make_options(options, what);
+    const OrtPlace place{cuda_.has_value(), gpu()};
+    const OrtHandle<OrtSessionOptions> session_options = make_options(options, place, what);
     // Where the graph is read from memory, paths of what stays outside it are taken from here.
     check_ort(api,
               api.AddSessionConfigEntry(session_options.get(), "session.model_external_initializers_file_folder_path",
@@ -44,11 +56,13 @@ class OrtBackend : public Backend {
                                                                       graph.model.size(), session_options.get(),
                                                                       weights.packed(), &session),
               what);
-    return std::make_unique<OrtSession>(api, module, std::move(weights), own(session, api.ReleaseSession));
+    return std::make_unique<OrtSession>(api, module, std::move(weights), own(session, api.ReleaseSession),
+                                        place);
   }
 
  private:
-  OrtHandle<OrtSessionOptions> make_options(const SessionOptions& options, const std::string& what) const {
+  OrtHandle<OrtSessionOptions> make_options(const SessionOptions& options, const OrtPlace& place,
+                                            const std::string& what) const {
     const OrtApi& api = *library_.api;
     OrtSessionOptions* raw = nullptr;
     check_ort(api, api.CreateSessionOptions(&raw), what);
@@ -65,28 +79,25 @@ class OrtBackend : public Backend {
     };
     for (const auto& [key, value] : entries) check_ort(api, api.AddSessionConfigEntry(raw, key, value), what);
     if (cuda_) {
-      append_cuda(raw);
+      append_cuda(api, raw, *cuda_, place.device.get());
     } else {
       check_ort(api, custom_ops::add_to(raw, api, library_.version.c_str(), threads), what);
     }
     return owned;
   }
 
-  void append_cuda(OrtSessionOptions* options) const {
-    const OrtApi& api = *library_.api;
-    const std::string what = "taking the CUDA provider (pip install \"vidrt[cuda]\" has it)";
-    OrtCUDAProviderOptionsV2* raw = nullptr;
-    check_ort(api, api.CreateCUDAProviderOptions(&raw), what);
-    const OrtHandle<OrtCUDAProviderOptionsV2> cuda = own(raw, api.ReleaseCUDAProviderOptions);
-    const char* keys[] = {"device_id"};
-    const std::string index = std::to_string(*cuda_);
-    const char* values[] = {index.c_str()};
-    check_ort(api, api.UpdateCUDAProviderOptions(raw, keys, values, 1), what);
-    check_ort(api, api.SessionOptionsAppendExecutionProvider_CUDA_V2(options, raw), what);
+  // Null: tensors lie in the host's memory. The GPU is opened when first needed, for which the library alone is none.
+  std::shared_ptr<GpuDevice> gpu() const {
+    if (!cuda_ || !has_cuda_library()) return nullptr;
+    const std::lock_guard<std::mutex> lock(gpu_mutex_);
+    if (gpu_ == nullptr) gpu_ = open_gpu_device(*cuda_);
+    return gpu_;
   }
 
   std::string name_;
   std::optional<int> cuda_;
+  mutable std::mutex gpu_mutex_;
+  mutable std::shared_ptr<GpuDevice> gpu_;
   const OrtLibrary& library_;
   const OrtEnvironment& environment_;
 };

@@ -10,6 +10,7 @@
 
 #include "onnxruntime/ort_api_version.h"
 #include "runtime/library_search.h"
+#include "runtime/own_library.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {

@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "onnxruntime/ort_cuda.h"
 #include "onnxruntime/ort_value.h"
+#include "vidrt/errors.h"
 
 namespace vidrt {
 namespace {
@@ -20,20 +22,32 @@ bool same(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b) 
 
 }  // namespace
 
-OrtSession::OrtSession(const OrtApi& api, std::string module, OrtWeights weights, OrtHandle<::OrtSession> session)
+OrtSession::OrtSession(const OrtApi& api, std::string module, OrtWeights weights, OrtHandle<::OrtSession> session,
+                       OrtPlace place)
     : api_(api),
       module_(std::move(module)),
+      place_(std::move(place)),
       weights_(std::move(weights)),
       session_(std::move(session)),
-      memory_(host_memory(api)),
+      memory_(place_.device == nullptr ? host_memory(api) : gpu_memory(api, place_.device->index())),
       run_options_(nullptr, api.ReleaseRunOptions),
       binding_(nullptr, api.ReleaseIoBinding) {
   OrtRunOptions* run_options = nullptr;
   check_ort(api, api.CreateRunOptions(&run_options), "making run options");
   run_options_.reset(run_options);
+  if (place_.device != nullptr) leave_runs_queued(api, run_options);
   OrtIoBinding* binding = nullptr;
   check_ort(api, api.CreateIoBinding(session_.get(), &binding), "making an I/O binding");
   binding_.reset(binding);
+}
+
+OrtSession::~OrtSession() {
+  if (place_.device == nullptr) return;
+  try {
+    place_.device->synchronize();  // runs that are still queued use the session's memory
+  } catch (const BackendError&) {
+    // Said where a result is read, or of no interest any more.
+  }
 }
 
 void OrtSession::bind(Side side, const std::vector<NamedTensor>& tensors, std::vector<NamedTensor>* bound) {
@@ -51,6 +65,7 @@ void OrtSession::bind(Side side, const std::vector<NamedTensor>& tensors, std::v
 
 void OrtSession::run(const std::vector<NamedTensor>& inputs, const std::vector<NamedTensor>& outputs,
                      const Workspace&) {
+  if (place_.is_gpu) bound_inputs_.clear();
   bind(Side::kInput, inputs, &bound_inputs_);
   bind(Side::kOutput, outputs, &bound_outputs_);
   check_ort(api_, api_.RunWithBinding(session_.get(), run_options_.get(), binding_.get()), "running " + module_);

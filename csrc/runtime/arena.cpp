@@ -20,8 +20,8 @@ void Arena::reserve(std::size_t bytes) {
     capacity_ = data_ == nullptr ? 0 : rounded;
   }
   if (data_ == nullptr) {
-    throw OutOfMemory("the system refused " + std::to_string(bytes) +
-                      " bytes for the arena; lower the height, width or num_frames, or free memory.");
+    throw OutOfMemory("the system refused " + refusal(device_, bytes) +
+                      " for the arena; lower the height, width or num_frames, or free memory.");
   }
 }
 

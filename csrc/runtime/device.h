@@ -4,14 +4,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "runtime/scheduler.h"
 #include "vidrt/tensor.h"
 
 namespace vidrt {
 
-/// Hands finished frames to the host. Frames are begun and ended in the same order; what was begun and never ended is
-/// dropped with the reader.
+/// Hands finished frames to the host. Frames are begun and ended in the same order, and at most two are begun and not
+/// yet ended; what was never ended is dropped with the reader.
 class FrameReader {
  public:
   virtual ~FrameReader() = default;
@@ -34,6 +35,8 @@ class Device {
   virtual void* allocate(std::size_t bytes) = 0;
   /// Give memory back (null is nothing), once work that uses it has ended.
   virtual void release(void* memory) noexcept = 0;
+  /// "1024 of 4096 bytes are free on ...", or nothing where that is not known. For messages.
+  virtual std::string memory_state() const { return ""; }
 
   /// From the host's memory, which may change or end as soon as this returns.
   virtual void copy_from_host(void* to, const void* from, std::size_t bytes) = 0;
@@ -61,6 +64,9 @@ class Device {
 
 /// The processor and its memory: nothing is queued.
 Device& host_device();
+
+/// For a message about memory that `device` refused: how much, and how much there is.
+std::string refusal(const Device& device, std::size_t bytes);
 
 /// A block of a device's memory that ends with this.
 class DeviceBuffer {

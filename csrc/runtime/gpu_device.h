@@ -35,6 +35,9 @@ class GpuDevice : public Device {
   virtual void synchronize() = 0;
 };
 
+/// Whether vidrt's CUDA library is there: it is left out where vidrt was built without CUDA.
+bool has_cuda_library();
+
 /// Open device N. vidrt's CUDA library is loaded when this is first called. Throws BackendError where the library, a
 /// driver or the device is missing; the message says what to install and lists where was looked.
 std::shared_ptr<GpuDevice> open_gpu_device(int index);

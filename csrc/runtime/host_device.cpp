@@ -4,11 +4,9 @@
 #include <cstring>
 #include <deque>
 #include <new>
-#include <string>
 
 #include "runtime/device.h"
 #include "runtime/memory_plan.h"
-#include "vidrt/errors.h"
 
 namespace vidrt {
 namespace {
@@ -27,7 +25,8 @@ class HostFrameReader : public FrameReader {
         const float* source = frames.view.as<float>() + (channel * num_frames + frames.first + f) * pixels;
         std::uint8_t* target = rgb + f * pixels * 3 + channel;
         for (std::int64_t i = 0; i < pixels; ++i) {
-          const float level = std::min(std::max(source[i] * 0.5f + 0.5f, 0.0f), 1.0f);
+          // In this order NaN becomes 0.
+          const float level = std::min(std::max(0.0f, source[i] * 0.5f + 0.5f), 1.0f);
           target[i * 3] = static_cast<std::uint8_t>(std::nearbyintf(level * 255.0f));
         }
       }
@@ -83,10 +82,6 @@ class HostDevice : public Device {
 Device& host_device() {
   static HostDevice device;
   return device;
-}
-
-DeviceBuffer::DeviceBuffer(Device& device, std::size_t bytes) : device_(device), data_(device.allocate(bytes)) {
-  if (data_ == nullptr) throw OutOfMemory("the device refused " + std::to_string(bytes) + " bytes; free memory on it.");
 }
 
 }  // namespace vidrt

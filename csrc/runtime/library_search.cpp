@@ -42,12 +42,6 @@ std::string file_in(const std::string& folder, const std::string& prefix) {
 
 }  // namespace
 
-std::string own_folder() {
-  Dl_info info{};
-  if (dladdr(reinterpret_cast<void*>(&own_folder), &info) == 0 || info.dli_fname == nullptr) return {};
-  return fs::path(info.dli_fname).parent_path().string();
-}
-
 FoundLibrary find_library(const LibraryPlaces& places,
                           const std::function<std::string(void*, const std::string&)>& accept) {
   FoundLibrary found;

@@ -26,7 +26,4 @@ struct FoundLibrary {
 FoundLibrary find_library(const LibraryPlaces& places,
                           const std::function<std::string(void* handle, const std::string& path)>& accept);
 
-/// The folder of the library or program that this code is in; empty where the system does not say.
-std::string own_folder();
-
 }  // namespace vidrt

@@ -26,11 +26,10 @@ struct TrtBackendRequest {
   std::string engine_folder;
 };
 
-/// The functions that the library has. It is built with the core and of no use to another version of it.
-using TrtLibraryVersion = const char*();
+/// The functions of libvidrt_tensorrt.so and libvidrt_tensorrt_rtx.so, but for the version (runtime/own_library.h).
+/// Their exceptions cross the border: both sides are built together.
 using TrtCheckLibrary = void(const std::vector<std::string>& tensorrt_folders);  // throws BackendError
 using TrtMakeBackend = Backend*(const TrtBackendRequest& request);               // throws BackendError; the caller's
-inline constexpr const char* kTrtLibraryVersion = "vidrt_tensorrt_library_version";
 inline constexpr const char* kTrtCheckLibrary = "vidrt_tensorrt_check_library";
 inline constexpr const char* kTrtMakeBackend = "vidrt_tensorrt_make_backend";
 

@@ -3,6 +3,7 @@
 
 #include "support/built_backend.h"
 #include "support/pipeline_fixture.h"
+#include "support/secluded_device.h"
 
 namespace vidrt::testing {
 namespace {
@@ -194,15 +195,15 @@ TEST_F(TrtSessionTest, WhereTooLittleIsLentItTakesItsOwnWithAWarningAndGivesItBa
   ASSERT_EQ(warnings.size(), 1u);
   EXPECT_TRUE(names(warnings[0], {"denoiser computes in 40 bytes", "sidecar says 39"}));
   EXPECT_NE(calls.workspace, &device_memory);
-  EXPECT_EQ(device.blocks, 1);
+  EXPECT_EQ(device.blocks(), 1u);
   for (int i = 0; i < 3; ++i) run(16, 4, {&device_memory, 39});
   EXPECT_EQ(warnings.size(), 1u);
   run(16, 4, {&device_memory, 40});
   EXPECT_EQ(calls.workspace, &device_memory);
   run(16, 50, {&device_memory, 40});
-  EXPECT_EQ(device.blocks, 1);
+  EXPECT_EQ(device.blocks(), 1u);
   session.reset();
-  EXPECT_EQ(device.blocks, 0);
+  EXPECT_EQ(device.blocks(), 0u);
   EXPECT_EQ(calls.done, 6);
 }
 
@@ -240,15 +241,16 @@ TEST_F(TrtSessionTest, ItEndsOnlyWhenItsRunsHave) {
 class TrtPipeline : public PipelineFixture {
  protected:
   TrtPipeline() {
-    reference->secluded = std::make_shared<SecludedDevice>();
+    reference->elsewhere = device;
     reference->workspace_bytes = 4000;
   }
   Pipeline open_built(bool cuda_graphs) {
-    auto built = std::make_shared<BuiltBackend>(reference);
+    auto built = std::make_shared<BuiltBackend>(reference, device);
     built->cuda_graphs = cuda_graphs;
     return Pipeline::open(Bundle::open(toy.path()), {}, built);
   }
 
+  std::shared_ptr<SecludedDevice> device = std::make_shared<SecludedDevice>();
   std::shared_ptr<ReferenceBackend> reference = std::make_shared<ReferenceBackend>();
 };
 
@@ -270,8 +272,8 @@ TEST_F(TrtPipeline, FramesAreThoseOfTheHostWithGraphsAndWithout) {
         }
       }
     }
-    EXPECT_EQ(reference->secluded->replays > 0, cuda_graphs);
-    reference->secluded->replays = 0;
+    EXPECT_EQ(device->replays > 0, cuda_graphs);
+    device->replays = 0;
   }
 }
 
@@ -280,7 +282,7 @@ TEST_F(TrtPipeline, SequentialGuidanceReplaysBothOfItsRuns) {
   const std::vector<std::uint8_t> expected = pixels(open().generate(prompt_options()));
   GenerateOptions options = prompt_options();
   EXPECT_EQ(pixels(open_built(true).generate(options)), expected);
-  EXPECT_GE(reference->secluded->recordings, 2);
+  EXPECT_GE(device->recordings, 2);
 }
 
 }  // namespace

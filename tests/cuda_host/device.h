@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <tuple>
 
 #include "cuda_host/emulator/stream.h"
 #include "kernels/half_types.h"
@@ -17,7 +18,8 @@ using cuda_host::Site;
 
 template <typename... P>
 cudaError_t launch(void (*kernel)(P...), const LaunchShape& shape, cudaStream_t stream, const P&... parameters) {
-  return stream->launch(shape, [&] { kernel(parameters...); });
+  // In copies: the launch may be done when the caller's are gone.
+  return stream->launch(shape, [kernel, copies = std::tuple<P...>(parameters...)] { std::apply(kernel, copies); });
 }
 
 template <typename V>
@@ -26,6 +28,11 @@ V load_global(const void* address, Site site = Site::here()) {
   V value;
   std::memcpy(static_cast<void*>(&value), address, sizeof(V));
   return value;
+}
+
+template <typename V>
+V load_own(const void* address, Site site = Site::here()) {
+  return load_global<V>(address, site);
 }
 
 template <typename V>
@@ -112,6 +119,11 @@ void multiply_fragments(const Pair (&rows)[kRows][4], const Pair (&columns)[kCol
     }
   }
 }
+
+// The project is compiled as ISO C++, in which the compiler fuses no product and sum.
+inline float product(float a, float b) { return a * b; }
+inline float sum(float a, float b) { return a + b; }
+inline int nearest(float value) { return static_cast<int>(std::nearbyint(value)); }
 
 inline float divide(float a, float b) { return a / b; }
 

@@ -58,6 +58,12 @@ __device__ __forceinline__ V load_global(const void* address) {
   return as_bits_of<V>(__ldg(static_cast<const typename WordOf<sizeof(V)>::Type*>(address)));
 }
 
+/// Read 2, 4, 8 or 16 bytes that this thread alone of the launch writes, if any.
+template <typename V>
+__device__ __forceinline__ V load_own(const void* address) {
+  return as_bits_of<V>(*static_cast<const typename WordOf<sizeof(V)>::Type*>(address));
+}
+
 template <typename V>
 __device__ __forceinline__ void store_global(void* address, const V& value) {
   using Word = typename WordOf<sizeof(V)>::Type;
@@ -144,6 +150,13 @@ __device__ __forceinline__ float widen(Float16 value) { return __half2float(__us
 __device__ __forceinline__ float widen(BFloat16 value) {
   return __uint_as_float(static_cast<std::uint32_t>(value.bits) << 16);
 }
+
+/// One rounding each: the compiler joins no product and sum to a fused one.
+__device__ __forceinline__ float product(float a, float b) { return __fmul_rn(a, b); }
+__device__ __forceinline__ float sum(float a, float b) { return __fadd_rn(a, b); }
+
+/// The nearest whole number, ties to even.
+__device__ __forceinline__ int nearest(float value) { return __float2int_rn(value); }
 
 /// a / b within two units in the last place, 0 where b > 2^126: without the subroutine of an exact division.
 __device__ __forceinline__ float divide(float a, float b) { return __fdividef(a, b); }

@@ -1,12 +1,11 @@
-// The functions that the core looks for in this library (runtime/tensorrt_library.h). Their exceptions cross the border:
-// both sides are built together, and vidrt's exceptions have one vtable for the process or are told by name.
+// The functions that the core looks for in this library (runtime/tensorrt_library.h).
 #include "runtime/tensorrt_library.h"
 #include "tensorrt/backend/nvinfer_library.h"
 #include "tensorrt/backend/trt_backend.h"
 
 #define VIDRT_TRT_EXPORT extern "C" __attribute__((visibility("default")))
 
-VIDRT_TRT_EXPORT const char* vidrt_tensorrt_library_version() { return VIDRT_VERSION; }
+VIDRT_TRT_EXPORT const char* vidrt_tensorrt_version() { return VIDRT_VERSION; }
 
 VIDRT_TRT_EXPORT void vidrt_tensorrt_check_library(const std::vector<std::string>& tensorrt_folders) {
   vidrt::trt::nvinfer_library(tensorrt_folders);

@@ -7,7 +7,7 @@
 #include <sstream>
 #include <vector>
 
-#include "runtime/library_search.h"
+#include "runtime/own_library.h"
 #include "runtime/sha256.h"
 #include "tensorrt/backend/trt_log.h"
 #include "vidrt/errors.h"

@@ -52,7 +52,7 @@ void ReferenceContext::enqueue() {
 std::unique_ptr<Session> BuiltBackend::load(const ModuleRequest& request, const SessionOptions& options) {
   auto context =
       std::make_unique<ReferenceContext>(reference_->load(request, options), request, reference_->workspace_bytes);
-  return std::make_unique<trt::TrtSession>(*reference_->secluded, std::move(context),
+  return std::make_unique<trt::TrtSession>(*device_, std::move(context),
                                            trt::TrtSessionOptions{request.module, request.sizes, cuda_graphs, {}});
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/reference_backend.h"
@@ -36,15 +37,16 @@ class ReferenceContext : public trt::EngineContext {
   Workspace workspace_;
 };
 
-/// A backend of such engines; its modules' arithmetic, device and limits are those of `reference`.
+/// A backend of such engines; its modules' arithmetic and limits are those of `reference`, which runs on `device`.
 class BuiltBackend : public Backend {
  public:
-  explicit BuiltBackend(std::shared_ptr<ReferenceBackend> reference) : reference_(std::move(reference)) {}
+  BuiltBackend(std::shared_ptr<ReferenceBackend> reference, std::shared_ptr<GpuDevice> device)
+      : reference_(std::move(reference)), device_(std::move(device)) {}
 
   std::string name() const override { return reference_->name(); }
   std::string description() const override { return "built 1.0"; }
   bool has_custom_op(const std::string&) const override { return false; }
-  Device& device() const override { return reference_->device(); }
+  Device& device() const override { return *device_; }
   ModuleNeeds needs(const ModuleRequest& request) const override { return reference_->needs(request); }
   bool shares_weights() const override { return false; }
   std::unique_ptr<Session> load(const ModuleRequest& request, const SessionOptions& options) override;
@@ -53,6 +55,7 @@ class BuiltBackend : public Backend {
 
  private:
   std::shared_ptr<ReferenceBackend> reference_;
+  std::shared_ptr<GpuDevice> device_;
 };
 
 }  // namespace vidrt::testing

@@ -193,7 +193,7 @@ class ReferenceSession : public Session {
     backend_.count_load();
   }
   ~ReferenceSession() override {
-    if (backend_.secluded != nullptr) backend_.secluded->settle();
+    if (backend_.elsewhere != nullptr) backend_.elsewhere->settle();
     backend_.count_unload();
   }
 
@@ -201,17 +201,20 @@ class ReferenceSession : public Session {
     check_bound(variant_.inputs, inputs);
     check_bound(variant_.outputs, outputs);
     if (workspace.bytes != backend_.workspace_bytes) throw BackendError("the workspace has another size.");
-    if (backend_.secluded == nullptr) return compute(inputs, outputs, workspace);
-    Workspace reached = workspace;
-    if (reached.bytes != 0) reached.data = SecludedDevice::reachable({{"", {reached.data, DType::kUInt8, {1}}}})[0].view.data;
-    backend_.secluded->queue([this, in = SecludedDevice::reachable(inputs), out = SecludedDevice::reachable(outputs),
-                              reached] { compute(in, out, reached); });
+    if (backend_.on_run) backend_.on_run(module_);
+    Tensors written = outputs;
+    if (workspace.bytes != 0) {
+      const auto bytes = static_cast<std::int64_t>(workspace.bytes);
+      written.push_back({"workspace", {workspace.data, DType::kUInt8, {bytes}}});
+    }
+    if (backend_.elsewhere == nullptr) return compute(inputs, written);
+    backend_.elsewhere->run(inputs, written, [this](const Tensors& in, const Tensors& out) { compute(in, out); });
   }
   bool takes(const ModuleSizes& sizes) const override { return !backend_.exact || inside(sizes, sizes_); }
 
  private:
-  void compute(const Tensors& inputs, const Tensors& outputs, const Workspace& workspace) {
-    if (workspace.bytes != 0) std::memset(workspace.data, 0xff, workspace.bytes);
+  void compute(const Tensors& inputs, const Tensors& outputs) {
+    if (const TensorView* workspace = find(outputs, "workspace")) std::memset(workspace->data, 0xff, workspace->bytes());
     if (backend_.before_run) backend_.before_run(module_);
     if (module_ == "text_encoder") {
       run_text_encoder(inputs, outputs);

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "runtime/session.h"
-#include "support/secluded_device.h"
+#include "support/test_device.h"
 
 namespace vidrt::testing {
 
@@ -18,15 +18,17 @@ class ReferenceBackend : public Backend {
   std::string name() const override { return "onnxruntime"; }  // what toy bundles declare
   std::string description() const override { return "reference 1.0"; }
   bool has_custom_op(const std::string&) const override { return false; }
-  Device& device() const override { return secluded == nullptr ? host_device() : *secluded; }
+  Device& device() const override { return elsewhere == nullptr ? host_device() : elsewhere->device(); }
   ModuleNeeds needs(const ModuleRequest& request) const override;
   bool shares_weights() const override { return built.empty(); }
   std::unique_ptr<Session> load(const ModuleRequest& request, const SessionOptions& options) override;
 
   /// Called before each run is done, with the module's name; may throw or cancel. Set before the pipeline is used.
   std::function<void(const std::string&)> before_run;
+  /// Called when a run is asked for, with the module's name. Set before the pipeline is used.
+  std::function<void(const std::string&)> on_run;
   /// Where tensors live and sessions run; the host, unless set before the pipeline is opened.
-  std::shared_ptr<SecludedDevice> secluded;
+  std::shared_ptr<TestDevice> elsewhere;
   /// As if engines had been built: the sizes that each module takes. Empty: any, as graphs do.
   std::map<std::string, ModuleSizes> built;
   /// Memory that each run is lent, and fills with nonsense.

@@ -35,6 +35,11 @@ StepTensors reach(StepTensors tensors) {
   return tensors;
 }
 
+TestDevice::Tensors reach(TestDevice::Tensors tensors) {
+  for (NamedTensor& tensor : tensors) tensor.view = reach(tensor.view);
+  return tensors;
+}
+
 // Frames are converted when their turn in the queue comes, into memory of the reader's own.
 class SecludedFrameReader : public FrameReader {
  public:
@@ -55,7 +60,6 @@ class SecludedFrameReader : public FrameReader {
 
   void end(std::uint8_t* rgb) override {
     device_.wait();
-    device_.decoded_ahead = device_.decoded_ahead || begun_.size() > 1;
     std::copy(begun_.front()->begin(), begun_.front()->end(), rgb);
     begun_.pop_front();
   }
@@ -68,9 +72,8 @@ class SecludedFrameReader : public FrameReader {
 
 }  // namespace
 
-std::vector<NamedTensor> SecludedDevice::reachable(std::vector<NamedTensor> tensors) {
-  for (NamedTensor& tensor : tensors) tensor.view = reach(tensor.view);
-  return tensors;
+void SecludedDevice::run(const Tensors& inputs, const Tensors& outputs, Compute compute) {
+  queue([in = reach(inputs), out = reach(outputs), compute = std::move(compute)] { compute(in, out); });
 }
 
 std::unique_ptr<RecordedWork> SecludedDevice::record(const std::function<void()>& work) {
@@ -127,14 +130,14 @@ void* SecludedDevice::allocate(std::size_t bytes) {
   void* memory = host_device().allocate(bytes);
   if (memory == nullptr) return nullptr;
   std::memset(memory, 0xff, bytes);  // NaN: nothing may count on zeros
-  ++blocks;
+  ++blocks_;
   return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(memory) + kSeclusion);
 }
 
 void SecludedDevice::release(void* memory) noexcept {
   if (memory == nullptr) return;
   settle();
-  --blocks;
+  --blocks_;
   host_device().release(reach(memory));
 }
 
@@ -164,7 +167,6 @@ void SecludedDevice::apply_step(const SchedulerTable& table, int step, const Ste
 
 void SecludedDevice::end_step() {
   step_ends_.push_back(queue_.size());
-  most_steps = std::max(most_steps, step_ends_.size());
   if (step_ends_.size() < 2) return;
   const std::size_t done = step_ends_.front();
   const std::size_t left = queue_.size() - done;

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "runtime/gpu_device.h"
-#include "runtime/session.h"
+#include "support/test_device.h"
 
 namespace vidrt::testing {
 
-class SecludedDevice : public GpuDevice {
+class SecludedDevice : public GpuDevice, public TestDevice {
  public:
   int index() const override { return 0; }
   std::string name() const override { return "secluded"; }
@@ -36,27 +36,23 @@ class SecludedDevice : public GpuDevice {
   std::unique_ptr<FrameReader> frame_reader(int max_frames, std::int64_t height, std::int64_t width) override;
   bool queues_work() const override { return true; }
 
+  Device& device() override { return *this; }
+  void run(const Tensors& inputs, const Tensors& outputs, Compute compute) override;
+  void settle() noexcept override;
+  std::size_t blocks() const override { return blocks_; }
+
   /// Do `work` when somebody waits. What it throws comes out there, and the rest of the queue is dropped.
   void queue(std::function<void()> work) { queue_.push_back(std::move(work)); }
   /// Do all that is queued.
   void wait();
-  /// The same where nobody can be told what it throws.
-  void settle() noexcept;
 
-  /// The same tensors where the work itself finds them.
-  static std::vector<NamedTensor> reachable(std::vector<NamedTensor> tensors);
-
-  /// Blocks that were not given back, the most steps that were queued at once, and whether frames were ever asked for
-  /// while later ones were queued.
-  int blocks = 0;
-  std::size_t most_steps = 0;
-  bool decoded_ahead = false;
   /// Work can be recorded; how often it was, and how often that was replayed.
   bool records = true;
   int recordings = 0;
   int replays = 0;
 
  private:
+  std::size_t blocks_ = 0;
   std::deque<std::function<void()>> queue_;
   bool recording_ = false;
   std::deque<std::size_t> step_ends_;  // how much of the queue is left when a step has been done

@@ -16,6 +16,15 @@ void GlobalMemory::forget_all() {
   buffers_.clear();
 }
 
+void GlobalMemory::forget(const void* data) {
+  const auto begin = reinterpret_cast<std::uintptr_t>(data);
+  const auto found = std::find_if(buffers_.begin(), buffers_.end(),
+                                  [&](const Buffer& buffer) { return buffer.begin == begin; });
+  if (found == buffers_.end()) return;
+  munmap(found->touched, found->touched_bytes);
+  buffers_.erase(found);
+}
+
 void GlobalMemory::declare(const std::string& name, const void* data, std::size_t bytes, Rights rights) {
   if (data == nullptr || bytes == 0) return;
   const auto begin = reinterpret_cast<std::uintptr_t>(data);

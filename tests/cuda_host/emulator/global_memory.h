@@ -32,6 +32,8 @@ class GlobalMemory {
 
   /// From now on kernels may touch these bytes. Null and zero bytes declare nothing. The memory stays the caller's.
   void declare(const std::string& name, const void* data, std::size_t bytes, Rights rights);
+  /// No longer those that begin at `data`.
+  void forget(const void* data);
   void forget_all();
 
   /// Blocks of the coming launch are told apart from all earlier ones.

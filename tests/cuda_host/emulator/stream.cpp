@@ -8,12 +8,16 @@ constexpr unsigned kMaxThreads = 1024;
 constexpr std::uint32_t kMaxBlocks = 0x7fffffffu;
 constexpr std::size_t kMaxSharedBytes = std::size_t{48} << 10;
 
-cudaError_t CUstream_st::launch(const vidrt::kernels::cuda::LaunchShape& shape, const std::function<void()>& kernel) {
+cudaError_t CUstream_st::launch(const vidrt::kernels::cuda::LaunchShape& shape, std::function<void()> kernel) {
   if (shape.blocks == 0 || shape.blocks > kMaxBlocks || shape.threads == 0 || shape.threads > kMaxThreads ||
       shape.shared_bytes > kMaxSharedBytes) {
     return cudaErrorInvalidConfiguration;
   }
   launches.push_back(shape);
+  return defer ? defer(shape, std::move(kernel)) : run(shape, kernel);
+}
+
+cudaError_t CUstream_st::run(const vidrt::kernels::cuda::LaunchShape& shape, const std::function<void()>& kernel) {
   gridDim.x = shape.blocks;
   blockDim.x = shape.threads;
   memory.begin_launch(shape.blocks);

@@ -18,8 +18,12 @@ struct CUstream_st {
   std::function<bool(std::uint32_t block)> only;  // which blocks to run; empty: all
   std::vector<vidrt::kernels::cuda::LaunchShape> launches;
 
+  /// Where launches wait until somebody waits for them (runtime.h); empty: they are done at once.
+  std::function<cudaError_t(const vidrt::kernels::cuda::LaunchShape& shape, std::function<void()> kernel)> defer;
+
+  cudaError_t launch(const vidrt::kernels::cuda::LaunchShape& shape, std::function<void()> kernel);
   /// Run all blocks, each to its end. Throws vidrt::cuda_host::Fault.
-  cudaError_t launch(const vidrt::kernels::cuda::LaunchShape& shape, const std::function<void()>& kernel);
+  cudaError_t run(const vidrt::kernels::cuda::LaunchShape& shape, const std::function<void()>& kernel);
 
  private:
   vidrt::cuda_host::Block block_;

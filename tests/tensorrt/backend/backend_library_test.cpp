@@ -61,7 +61,7 @@ class TrtBackendLibrary : public ::testing::Test {
 };
 
 TEST_F(TrtBackendLibrary, BelongsToThisVersion) {
-  EXPECT_STREQ(function<TrtLibraryVersion>(kTrtLibraryVersion)(), version());
+  EXPECT_STREQ(function<const char*()>("vidrt_tensorrt_version")(), version());
 }
 
 TEST_F(TrtBackendLibrary, WhatIsNoTensorRtOrAnotherVersionIsRefusedWithTheReason) {

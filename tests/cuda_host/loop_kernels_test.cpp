@@ -1,0 +1,312 @@
+// The sampling loop's kernels: the bits of the processor's passes, every access in bounds, traffic as little as can be.
+#include "kernels/loop/loop_kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "cuda/loop_step.h"
+#include "cuda_host/emulator/stream.h"
+#include "runtime/device.h"
+
+namespace vidrt::kernels::testing {
+namespace {
+
+using cuda_host::Rights;
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+// `count` floats at a distance of `offset` from where cudaMalloc would place them; NaN at first.
+class Floats {
+ public:
+  Floats(std::size_t count, std::size_t offset = 0) : count_(count), memory_(count + offset + kAlignment, kNan) {
+    const auto address = reinterpret_cast<std::uintptr_t>(memory_.data());
+    begin_ = (kAlignment - address / sizeof(float) % kAlignment) % kAlignment + offset;
+  }
+
+  float* data() { return memory_.data() + begin_; }
+  std::size_t size() const { return count_; }
+  std::vector<float> values() { return {data(), data() + count_}; }
+  void assign(const std::vector<float>& values) { std::copy(values.begin(), values.end(), data()); }
+  void declare(const char* name, Rights rights, CUstream_st* stream) {
+    stream->memory.declare(name, data(), count_ * sizeof(float), rights);
+  }
+
+ private:
+  static constexpr std::size_t kAlignment = 64;  // floats in 256 bytes
+  std::size_t count_;
+  std::vector<float> memory_;
+  std::size_t begin_;
+};
+
+std::vector<float> noise(std::size_t count, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(count);
+  for (float& value : values) value = normal(generator);
+  return values;
+}
+
+// Compares NaN and the sign of zero as well.
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+std::string multistep(const char* name, int order) {
+  return std::string(R"({"_class_name": ")") + name +
+         R"(", "prediction_type": "flow_prediction", "use_flow_sigmas": true, "flow_shift": 3.0, "solver_order": )" +
+         std::to_string(order) + "}";
+}
+
+struct StepCase {
+  std::size_t count;
+  std::size_t offset;  // of every second tensor, in floats
+  bool is_guided;
+  bool is_copied;
+};
+
+// A sampling of six steps with predictions made of noise, by `apply`; gives all that it wrote.
+template <typename Apply>
+std::vector<float> sample(const SchedulerTable& table, const StepCase& step_case, Apply apply) {
+  const auto& [count, offset, is_guided, is_copied] = step_case;
+  std::vector<Floats> tensors;
+  for (std::size_t i = 0; i < 8; ++i) tensors.emplace_back(count, i % 2 * offset);
+  StepTensors step;
+  step.output_negative = is_guided ? tensors[0].data() : nullptr;
+  step.output_positive = tensors[1].data();
+  step.guidance_scale = 4.5f;
+  step.sample = tensors[2].data();
+  step.sample_copy = is_copied ? tensors[3].data() : nullptr;
+  step.prev_sample = table.needs_prev_sample ? tensors[4].data() : nullptr;
+  for (int i = 0; i < table.num_history; ++i) {
+    step.history[static_cast<std::size_t>(i)] = tensors[static_cast<std::size_t>(5 + i)].data();
+  }
+  step.count = static_cast<std::int64_t>(count);
+  tensors[2].assign(noise(count, 1));
+  std::vector<float> written;
+  for (std::size_t i = 0; i < table.steps.size(); ++i) {
+    tensors[0].assign(noise(count, static_cast<unsigned>(100 + i)));
+    tensors[1].assign(noise(count, static_cast<unsigned>(200 + i)));
+    apply(static_cast<int>(i), step, tensors);
+    rotate_history(table, step);
+    for (std::size_t t = 2; t < tensors.size(); ++t) {
+      const std::vector<float> values = tensors[t].values();
+      written.insert(written.end(), values.begin(), values.end());
+    }
+  }
+  return written;
+}
+
+class LoopStepKernel : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(LoopStepKernel, GivesTheBitsOfTheProcessorInAnyOrder) {
+  const SchedulerTable table = make_scheduler_table(GetParam(), "", 6);
+  std::uint64_t seed = 0;
+  for (const std::size_t count : {std::size_t{1}, std::size_t{3}, std::size_t{4}, std::size_t{5}, std::size_t{1023},
+                                  std::size_t{1024}, std::size_t{2051}}) {
+    for (const StepCase& one : {StepCase{count, 0, true, true}, {count, 0, false, false}, {count, 1, true, false},
+                                {count, 2, false, true}}) {
+      SCOPED_TRACE(std::to_string(count) + " from " + std::to_string(one.offset));
+      const std::vector<float> expected =
+          sample(table, one, [&](int step, const StepTensors& tensors, std::vector<Floats>&) {
+            apply_step(table, step, tensors);
+          });
+      const std::vector<float> got =
+          sample(table, one, [&](int step, const StepTensors& tensors, std::vector<Floats>& memory) {
+            CUstream_st stream;
+            stream.seed = ++seed;
+            for (std::size_t i = 0; i < memory.size(); ++i) {
+              const std::string name = "tensor " + std::to_string(i);
+              memory[i].declare(name.c_str(), i < 2 ? Rights::kRead : Rights::kReadWrite, &stream);
+            }
+            ASSERT_EQ(loop_step_cuda(make_loop_step(table, step, tensors), &stream), cudaSuccess);
+            const std::size_t width = one.offset == 0 ? 4 : 1;
+            EXPECT_EQ(stream.launches.at(0).blocks, (count + 256 * width - 1) / (256 * width));
+          });
+      EXPECT_TRUE(same_bits(got, expected));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Algorithms, LoopStepKernel,
+                         ::testing::Values(R"({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0})",
+                                           multistep("UniPCMultistepScheduler", 1),
+                                           multistep("UniPCMultistepScheduler", 2),
+                                           multistep("UniPCMultistepScheduler", 3),
+                                           multistep("DPMSolverMultistepScheduler", 1),
+                                           multistep("DPMSolverMultistepScheduler", 2),
+                                           multistep("DPMSolverMultistepScheduler", 3)));
+
+TEST(LoopFillKernel, SetsEveryElementAndNoOther) {
+  for (const std::size_t count : {0u, 1u, 6u, 1024u, 4097u}) {
+    for (const std::size_t offset : {std::size_t{0}, std::size_t{3}}) {
+      Floats values(count, offset);
+      CUstream_st stream;
+      values.declare("values", Rights::kReadWrite, &stream);
+      ASSERT_EQ(loop_fill_cuda(values.data(), static_cast<std::int64_t>(count), 2.5f, &stream), cudaSuccess);
+      EXPECT_EQ(values.values(), std::vector<float>(count, 2.5f)) << count << " from " << offset;
+    }
+  }
+}
+
+class NotFiniteKernel : public ::testing::Test {
+ protected:
+  bool finds(Floats& values, std::uint64_t seed = 0) {
+    const auto count = static_cast<std::int64_t>(values.size());
+    std::vector<std::uint32_t> verdicts(static_cast<std::size_t>(loop_verdicts(count)), 7);
+    CUstream_st stream;
+    stream.seed = seed;
+    values.declare("values", Rights::kRead, &stream);
+    stream.memory.declare("verdicts", verdicts.data(), verdicts.size() * sizeof(verdicts[0]), Rights::kReadWrite);
+    EXPECT_EQ(loop_find_not_finite_cuda(values.data(), count, verdicts.data(), &stream), cudaSuccess);
+    return std::any_of(verdicts.begin(), verdicts.end(), [](std::uint32_t verdict) { return verdict != 0; });
+  }
+};
+
+TEST_F(NotFiniteKernel, FindsOneAmongMany) {
+  const std::array<float, 3> bad = {kNan, std::numeric_limits<float>::infinity(),
+                                    -std::numeric_limits<float>::infinity()};
+  for (const std::size_t offset : {std::size_t{0}, std::size_t{1}}) {
+    for (const std::size_t count : {std::size_t{7}, std::size_t{140'003}}) {
+      Floats values(count, offset);
+      values.assign(std::vector<float>(count, std::numeric_limits<float>::max()));
+      EXPECT_FALSE(finds(values)) << count;
+      const std::array<std::size_t, 3> places = {0, count / 2, count - 1};
+      for (std::size_t i = 0; i < places.size(); ++i) {
+        const float before = values.data()[places[i]];
+        values.data()[places[i]] = bad[i];
+        EXPECT_TRUE(finds(values, i)) << bad[i] << " at " << places[i] << " of " << count;
+        values.data()[places[i]] = before;
+      }
+    }
+  }
+}
+
+class RgbKernel : public ::testing::Test {
+ protected:
+  // All frames of (1,3,frames,height,width) but the first, by the kernel; `planes` hold them.
+  static std::vector<std::uint8_t> converted(Floats& planes, int frames, std::int64_t height, std::int64_t width,
+                                             std::uint64_t seed = 0) {
+    const LoopFrames wanted = {planes.data(), frames, height * width, 1, frames - 1};
+    const std::size_t bytes = static_cast<std::size_t>(wanted.count * wanted.pixels * 3);
+    std::vector<std::uint32_t> rgb(loop_rgb_room(wanted.count, wanted.pixels) / 4 + 64, 0xffffffffu);
+    auto* aligned = reinterpret_cast<unsigned char*>(rgb.data());
+    while (reinterpret_cast<std::uintptr_t>(aligned) % 256 != 0) aligned += 4;
+    CUstream_st stream;
+    stream.seed = seed;
+    planes.declare("planes", Rights::kRead, &stream);
+    stream.memory.declare("rgb", aligned, loop_rgb_room(wanted.count, wanted.pixels), Rights::kReadWrite);
+    EXPECT_EQ(loop_rgb_cuda(wanted, aligned, &stream), cudaSuccess);
+    return {aligned, aligned + bytes};
+  }
+
+  static std::vector<std::uint8_t> on_host(Floats& planes, int frames, std::int64_t height, std::int64_t width) {
+    const auto reader = host_device().frame_reader(frames - 1, height, width);
+    reader->begin({planes.data(), DType::kFloat32, {1, 3, frames, height, width}}, 1, frames - 1);
+    std::vector<std::uint8_t> rgb(static_cast<std::size_t>((frames - 1) * height * width * 3));
+    reader->end(rgb.data());
+    return rgb;
+  }
+};
+
+TEST_F(RgbKernel, GivesTheBytesOfTheProcessor) {
+  struct Size {
+    int frames;
+    std::int64_t height, width;
+  };
+  for (const Size& size : {Size{2, 1, 1}, {3, 1, 5}, {2, 2, 2}, {4, 8, 12}, {3, 7, 9}, {2, 32, 32}, {3, 33, 50},
+                           {2, 64, 80}}) {
+    for (const std::size_t offset : {std::size_t{0}, std::size_t{1}}) {
+      const auto count = static_cast<std::size_t>(3 * size.frames * size.height * size.width);
+      Floats planes(count, offset);
+      std::vector<float> values = noise(count, 5);
+      // On and beside the edges between two levels, some of them exact ties.
+      for (std::size_t i = 0; i < count; i += 2) values[i] = static_cast<float>(i % 510 + 1) / 255.0f - 1.0f;
+      planes.assign(values);
+      const std::vector<std::uint8_t> expected = on_host(planes, size.frames, size.height, size.width);
+      for (const std::uint64_t seed : {1u, 2u}) {
+        EXPECT_EQ(converted(planes, size.frames, size.height, size.width, seed), expected)
+            << size.frames << "x" << size.height << "x" << size.width << " from " << offset;
+      }
+    }
+  }
+}
+
+TEST_F(RgbKernel, ClampsAndTakesNanForBlack) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const std::vector<float> odd = {kNan, kInfinity, -kInfinity, 7.0f, -7.0f, 0.0f, 1.0f, -1.0f};
+  Floats planes(3 * 2 * odd.size());
+  for (std::size_t i = 0; i < planes.size(); ++i) planes.data()[i] = odd[i % odd.size()];
+  const std::vector<std::uint8_t> rgb = converted(planes, 2, 2, 4);
+  EXPECT_EQ(rgb, on_host(planes, 2, 2, 4));
+  const std::array<std::uint8_t, 8> levels = {0, 255, 0, 255, 0, 128, 255, 0};
+  for (std::size_t i = 0; i < rgb.size(); ++i) EXPECT_EQ(rgb[i], levels[i / 3]) << i;
+}
+
+class LoopTraffic : public ::testing::Test {
+ protected:
+  static constexpr std::size_t kCount = 1 << 16;
+
+  LoopTraffic() { stream_.counts_traffic = true; }
+  void expect_bytes(double ideal, double most = 1.0) {
+    EXPECT_GE(static_cast<double>(stream_.traffic.bytes()) / ideal, 1.0);
+    EXPECT_LE(static_cast<double>(stream_.traffic.bytes()) / ideal, most);
+  }
+
+  CUstream_st stream_;
+};
+
+TEST_F(LoopTraffic, AStepReadsAndWritesEveryTensorOnce) {
+  const SchedulerTable table = make_scheduler_table(multistep("UniPCMultistepScheduler", 2), "", 6);
+  std::vector<Floats> tensors(7, Floats(0));
+  for (Floats& tensor : tensors) {
+    tensor = Floats(kCount);
+    tensor.declare("tensor", Rights::kReadWrite, &stream_);
+  }
+  StepTensors step;
+  step.output_negative = tensors[0].data();
+  step.output_positive = tensors[1].data();
+  step.sample = tensors[2].data();
+  step.sample_copy = tensors[3].data();
+  step.prev_sample = tensors[4].data();
+  step.history = {tensors[5].data(), tensors[6].data(), nullptr};
+  step.count = kCount;
+  ASSERT_EQ(loop_step_cuda(make_loop_step(table, 3, step), &stream_), cudaSuccess);
+  // Read: two outputs, the sample, the previous one, two of history; written: the sample, its copy, the previous one,
+  // one of history.
+  expect_bytes(10.0 * kCount * sizeof(float));
+}
+
+TEST_F(LoopTraffic, TheOtherKernelsMoveEveryByteOnce) {
+  Floats values(3 * kCount);
+  values.assign(std::vector<float>(3 * kCount, 0.0f));
+  values.declare("values", Rights::kReadWrite, &stream_);
+  ASSERT_EQ(loop_fill_cuda(values.data(), 3 * kCount, 1.0f, &stream_), cudaSuccess);
+  expect_bytes(3.0 * kCount * sizeof(float));
+
+  stream_.traffic = {};
+  Floats verdicts(static_cast<std::size_t>(loop_verdicts(3 * kCount)));
+  verdicts.declare("verdicts", Rights::kReadWrite, &stream_);
+  ASSERT_EQ(loop_find_not_finite_cuda(values.data(), 3 * kCount, reinterpret_cast<std::uint32_t*>(verdicts.data()),
+                                      &stream_),
+            cudaSuccess);
+  // A verdict is a word, and moves as a sector.
+  expect_bytes(3.0 * kCount * sizeof(float), 1.05);
+
+  stream_.traffic = {};
+  Floats rgb(3 * kCount / sizeof(float));
+  rgb.declare("rgb", Rights::kReadWrite, &stream_);
+  const LoopFrames frames = {values.data(), 1, kCount, 0, 1};
+  ASSERT_EQ(loop_rgb_cuda(frames, reinterpret_cast<unsigned char*>(rgb.data()), &stream_), cudaSuccess);
+  expect_bytes(3.0 * kCount * (sizeof(float) + 1));
+}
+
+}  // namespace
+}  // namespace vidrt::kernels::testing
