@@ -56,7 +56,7 @@ CudaDevice::CudaDevice(int index)
 void CudaDevice::check_kernels() {
   const auto error = static_cast<cudaError_t>(kernels::loop_fill_cuda(
       static_cast<float*>(device_verdicts_.data()), kernels::kMaxLoopVerdicts, 0.0f, stream_.get()));
-  if (error == cudaErrorNoKernelImageForDevice) {
+  if (error == cudaErrorNoKernelImageForDevice || error == cudaErrorInvalidDeviceFunction) {
     const std::string architecture = std::to_string(properties_.major) + std::to_string(properties_.minor);
     throw BackendError("this build of vidrt has no code for " + name() + " (compute capability " +
                        compute_capability() + "); build it with -DVIDRT_CUDA_ARCHITECTURES=" + architecture +

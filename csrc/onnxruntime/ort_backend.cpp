@@ -86,7 +86,7 @@ class OrtBackend : public Backend {
     return owned;
   }
 
-  // Null: tensors lie in the host's memory. The GPU is opened when first needed, for which the library alone is none.
+  // Null: tensors lie in the host's memory. Opened when first needed: variants are chosen on machines without a GPU too.
   std::shared_ptr<GpuDevice> gpu() const {
     if (!cuda_ || !has_cuda_library()) return nullptr;
     const std::lock_guard<std::mutex> lock(gpu_mutex_);

@@ -1,10 +1,10 @@
 #include "onnxruntime/ort_session.h"
 
+#include <exception>
 #include <utility>
 
 #include "onnxruntime/ort_cuda.h"
 #include "onnxruntime/ort_value.h"
-#include "vidrt/errors.h"
 
 namespace vidrt {
 namespace {
@@ -45,7 +45,7 @@ OrtSession::~OrtSession() {
   if (place_.device == nullptr) return;
   try {
     place_.device->synchronize();  // runs that are still queued use the session's memory
-  } catch (const BackendError&) {
+  } catch (const std::exception&) {
     // Said where a result is read, or of no interest any more.
   }
 }

@@ -56,6 +56,11 @@ TEST_F(CudaDeviceTest, SaysWhatItIs) {
   EXPECT_TRUE(device.queues_work());
 }
 
+TEST_F(CudaDeviceTest, WhatOnnxRuntimeCopiesThroughTheDefaultStreamIsInOrder) {
+  const CudaDevice device(0);
+  EXPECT_TRUE(runtime().waits_for_default(static_cast<cudaStream_t>(device.stream())));
+}
+
 TEST_F(CudaDeviceTest, ADeviceThatIsNotThereIsNamedWithThoseThatAre) {
   runtime().devices = 2;
   EXPECT_TRUE(names(refusal_to_open(2), {"no CUDA device cuda:2", "sees 2, the last is cuda:1"}));

@@ -109,8 +109,7 @@ class LoopStepKernel : public ::testing::TestWithParam<std::string> {};
 TEST_P(LoopStepKernel, GivesTheBitsOfTheProcessorInAnyOrder) {
   const SchedulerTable table = make_scheduler_table(GetParam(), "", 6);
   std::uint64_t seed = 0;
-  for (const std::size_t count : {std::size_t{1}, std::size_t{3}, std::size_t{4}, std::size_t{5}, std::size_t{1023},
-                                  std::size_t{1024}, std::size_t{2051}}) {
+  for (const std::size_t count : {std::size_t{1}, std::size_t{5}, std::size_t{1024}, std::size_t{1027}}) {
     for (const StepCase& one : {StepCase{count, 0, true, true}, {count, 0, false, false}, {count, 1, true, false},
                                 {count, 2, false, true}}) {
       SCOPED_TRACE(std::to_string(count) + " from " + std::to_string(one.offset));

@@ -106,7 +106,7 @@ cudaError_t Runtime::release_pinned(void* memory) {
   return lost_;
 }
 
-cudaError_t Runtime::create(cudaStream_t* stream) {
+cudaError_t Runtime::create(cudaStream_t* stream, unsigned flags) {
   auto made = std::make_unique<CUstream_st>();
   for (const auto& [address, block] : device_memory_) {
     made->memory.declare("device memory", as_pointer(address), block.bytes, Rights::kReadWrite);
@@ -117,7 +117,9 @@ cudaError_t Runtime::create(cudaStream_t* stream) {
     return queue(raw, [raw, shape, kernel = std::move(kernel)] { return raw->run(shape, kernel); });
   };
   *stream = made.get();
-  streams_[made.release()].device = current_device;
+  Queue& queue = streams_[made.release()];
+  queue.device = current_device;
+  queue.waits_for_default = flags != cudaStreamNonBlocking;
   return cudaSuccess;
 }
 
@@ -362,9 +364,9 @@ cudaError_t cudaMallocHost(void** memory, std::size_t bytes) {
 
 cudaError_t cudaFreeHost(void* memory) { return Runtime::get().release_pinned(memory); }
 
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   VIDRT_ENTER("cudaStreamCreateWithFlags");
-  return Runtime::get().create(stream);
+  return Runtime::get().create(stream, flags);
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) { return Runtime::get().destroy(stream); }

@@ -66,6 +66,8 @@ class Runtime {
   int graphs_made = 0;
   int graphs_launched = 0;
   std::size_t free_bytes() const;
+  /// Whether the stream and the legacy default stream wait for each other.
+  bool waits_for_default(cudaStream_t stream) const { return streams_.at(stream).waits_for_default; }
 
   // What cuda_runtime_api.h is made of. `call` is the function's name.
   cudaError_t enter(const char* call);
@@ -74,7 +76,7 @@ class Runtime {
   cudaError_t release(void* memory);
   cudaError_t allocate_pinned(void** memory, std::size_t bytes);
   cudaError_t release_pinned(void* memory);
-  cudaError_t create(cudaStream_t* stream);
+  cudaError_t create(cudaStream_t* stream, unsigned flags);
   cudaError_t destroy(cudaStream_t stream);
   cudaError_t create(cudaEvent_t* event);
   cudaError_t destroy(cudaEvent_t event);
@@ -94,6 +96,7 @@ class Runtime {
  private:
   struct Queue {
     int device = 0;
+    bool waits_for_default = true;
     std::deque<Work> work;
     std::uint64_t queued = 0;
     std::uint64_t done = 0;
