@@ -7,9 +7,9 @@ import pytest
 
 from vidrt.engine.builder.options import BuildOptions, Range
 from vidrt.engine.builder.profile import VideoSizes, module_profile, module_sizes, video_sizes
-from vidrt.engine.builder.targets import PORTABLE, check_precision, runs_on
+from vidrt.engine.builder.targets import PORTABLE, runs_on
 from vidrt.engine.bundle import Bundle
-from vidrt.engine.errors import BackendError, InvalidArgument
+from vidrt.engine.errors import InvalidArgument
 
 
 @pytest.fixture(scope="module")
@@ -182,10 +182,3 @@ def test_options_that_do_not_go_together_are_refused(options, message):
 )
 def test_an_engine_runs_on_what_it_was_built_for(targets, capability, runs):
     assert runs_on(targets, capability) is runs
-
-
-def test_a_precision_that_a_target_lacks_is_refused():
-    check_precision("denoiser", "bf16", PORTABLE)
-    check_precision("denoiser", "fp16", ("7.5",))
-    with pytest.raises(BackendError, match=r"denoiser computes in bf16, which compute capability 7.5 lacks.*8.0"):
-        check_precision("denoiser", "bf16", ("8.9", "7.5"))
