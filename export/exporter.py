@@ -265,6 +265,7 @@ def _finish(traced: _Traced, variant: Variant, files: _Files, root: Path, option
     session = _session(root, path, variant)
     measured = parity.measure(spec, traced.module, session, spec.tolerance[variant.precision])
     content = (root / path).read_bytes()
+    data_files = _data_files(variant, files)
     return GraphRecord(
         module=spec,
         id=variant.id,
@@ -273,9 +274,9 @@ def _finish(traced: _Traced, variant: Variant, files: _Files, root: Path, option
         file=path,
         bytes=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
-        data_files=_data_files(variant, files),
+        data_files=data_files,
         precision=variant.precision,
-        storage=variant.precision if variant.precision in files.narrow else options.storage,
+        storage=options.storage if data_files == (files.main.path,) else variant.precision,
         parity=measured if variant.precision == "fp32" else dataclasses.replace(measured, method="emulated"),
     )
 

@@ -45,14 +45,25 @@ def bundle(flavour: Flavour, pocket_bundle: Path) -> Bundle:
     return Bundle(pocket_bundle)
 
 
+@pytest.fixture(scope="module")
+def pocket_engines(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[BuiltEngine]]:
+    """Every module of the bundle at all its sizes, by precision.
+
+    Built before any test lets a build fail: what pytest keeps of the exception keeps TensorRT's logger alive, and the
+    next build warns of that.
+    """
+    made = {}
+    for precision in ("fp16", "fp32"):
+        wish = {EVERY_MODULE: precision}
+        options = BuildOptions("tensorrt-rtx", batch=BATCH, precisions=wish, optimization_level=0)
+        made[precision] = build_engines(bundle, options, cache=EngineCache(tmp_path_factory.mktemp(precision)))
+    return made
+
+
 @pytest.fixture(scope="module", params=["fp16", "fp32"])
-def pocket(
-    bundle: Bundle, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> list[BuiltEngine]:
-    """Every module of the bundle in each precision, at all its sizes."""
-    cache = EngineCache(tmp_path_factory.mktemp("pocket"))
-    options = BuildOptions("tensorrt-rtx", batch=BATCH, precisions={EVERY_MODULE: request.param}, optimization_level=0)
-    return build_engines(bundle, options, cache=cache)
+def pocket(pocket_engines: dict[str, list[BuiltEngine]], request: pytest.FixtureRequest) -> list[BuiltEngine]:
+    """Those of one precision."""
+    return pocket_engines[request.param]
 
 
 @pytest.fixture
