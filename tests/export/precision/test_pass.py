@@ -214,16 +214,32 @@ def test_arithmetic_with_a_constant_that_fp16_cannot_hold_stays_in_fp32(
 
 def test_a_mean_over_what_a_mask_keeps_is_fp32(lowered: Lowered) -> None:
     found = lowered(
-        """g (float[B,L,4] text, int64[B,L] mask) => (float[B,4] y) <int64[1] axes = {1}, float one = {1.0}> {
+        """g (float[B,L,4] text, int64[B,L] mask) => (float[B,4] y)
+        <float[4,4] w = {ones16}, int64[1] axes = {1}, float one = {1.0}> {
           total = ReduceSum <keepdims = 0> (text, axes)
           kept = Cast <to = 1> (mask)
           count = ReduceSum (kept, axes)
           least = Max (count, one)
           mean = Div (total, least)
-          y = Relu (mean)
+          y = MatMul (mean, w)
         }"""
     )
     assert (found["ReduceSum"], found["Max"], found["Div"]) == (["FLOAT", "FLOAT"], ["FLOAT"], ["FLOAT"])
+
+
+def test_what_takes_and_gives_fp32_only_stays_there(lowered: Lowered) -> None:
+    found = lowered(
+        """g (float[4,4] x) => (float[4,4] y, float[4,4] z) <float[4,4] w = {ones16}> {
+          h = MatMul (x, w)
+          a = Exp (h)
+          b = Neg (a)
+          c = Exp (b)
+          y = MatMul (c, w)
+          d = Abs (a)
+          z = MatMul (d, w)
+        }"""
+    )
+    assert (found["Neg"], found["Abs"]) == (["FLOAT"], ["FLOAT16"])
 
 
 def test_moves_follow_what_they_carry(lowered: Lowered) -> None:
