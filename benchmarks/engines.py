@@ -1,7 +1,7 @@
 """What TensorRT engines of a bundle hold and need: `python benchmarks/engines.py`. Writes ENGINES.md.
 
-One engine a module and size, each for everything from the bundle's least size to that one, built by TensorRT for RTX
-without a GPU. Bytes are what TensorRT says of an engine, activations those at the largest shapes.
+One engine a module, precision and size, each for everything from the bundle's least size to that one, built by TensorRT
+for RTX without a GPU. Bytes are what TensorRT says of an engine, activations those at the largest shapes.
 """
 
 from __future__ import annotations
@@ -11,25 +11,33 @@ import platform
 import tempfile
 from pathlib import Path
 
+from vidrt._core import Variant
 from vidrt.engine.builder import BuildOptions, BuiltEngine, EngineCache, Range, build_engines
+from vidrt.engine.builder.source import precisions_of
 from vidrt.engine.bundle import Bundle
+from vidrt.engine.precision import EVERY_MODULE
 
 HERE = Path(__file__).resolve().parent
+BACKEND = "tensorrt-rtx"
 SIZES = ((64, 17), (96, 65), (128, 257))
 """Height and width in pixels, and frames."""
 BATCH = 2
 """Prompts a call of every module, as the denoiser's with guidance."""
 
+Built = dict[str, BuiltEngine]
+"""Engines of one size by module."""
 
-def engines(bundle: Bundle, side: int, num_frames: int, cache: EngineCache) -> dict[str, BuiltEngine]:
+
+def engines(bundle: Bundle, precision: str, side: int, num_frames: int, cache: EngineCache) -> Built:
     """Engines for all sizes up to one, by module."""
     limits = bundle.manifest
     options = BuildOptions(
-        "tensorrt-rtx",
+        BACKEND,
         height=Range(limits.height.min, side, side),
         width=Range(limits.width.min, side, side),
         num_frames=Range(limits.num_frames.min, num_frames, num_frames),
         batch=Range(1, BATCH, BATCH),
+        precisions={EVERY_MODULE: precision},
     )
     return {built.module: built for built in build_engines(bundle, options, cache=cache)}
 
@@ -39,42 +47,82 @@ def mib(count: int | None) -> str:
     return "–" if count is None else f"{count / 2**20:.1f}"
 
 
-def table(bundle: Bundle, built: list[dict[str, BuiltEngine]]) -> str:
-    """One row a module: the engine of the largest size, and the activations of every size."""
-    titles = ["module", "nodes of the graph", "layers", "engine MiB", "weights MiB", "build s"]
-    titles += [f"activations MiB, {side}x{side}, {frames} frames" for side, frames in SIZES]
-    lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
+def table(rows: list[list[str]]) -> str:
+    """A Markdown table; the first row has the titles."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]) + "\n"
+
+
+def engine_rows(bundle: Bundle, built: dict[str, list[Built]]) -> list[list[str]]:
+    """One row a module and precision: the engine of the largest size, and the activations of every size."""
+    rows = [["module", "precision", "nodes of the graph", "layers", "engine MiB", "weights MiB", "build s"]]
+    rows[0] += [f"activations MiB, {side}x{side}, {frames} frames" for side, frames in SIZES]
     for name, module in bundle.modules.items():
-        outcomes = [of_size[name].engine.sidecar.outcome for of_size in built]
-        largest = outcomes[-1]
-        variant = next(one for one in module.variants if one.id == built[-1][name].engine.sidecar.source.variant)
-        cells = [name, str(sum(bundle.operators(variant).values())), str(len(largest.layers)), mib(largest.bytes)]
-        cells += [mib(largest.weight_bytes), f"{largest.build_seconds:.1f}"]
-        cells += [mib(outcome.activation_bytes) for outcome in outcomes]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        for precision, sizes in built.items():
+            outcomes = [of_size[name].engine.sidecar.outcome for of_size in sizes]
+            largest = outcomes[-1]
+            source = sizes[-1][name].engine.sidecar.source
+            variant = next(one for one in module.variants if one.id == source.variant)
+            rows.append(
+                [
+                    *(name, precision, str(sum(bundle.operators(variant).values())), str(len(largest.layers))),
+                    *(mib(largest.bytes), mib(largest.weight_bytes), f"{largest.build_seconds:.1f}"),
+                    *(mib(outcome.activation_bytes) for outcome in outcomes),
+                ]
+            )
+    return rows
+
+
+def operator_rows(bundle: Bundle) -> list[list[str]]:
+    """One row a module and precision that has a graph with vidrt's operators: its nodes beside the stock graph's."""
+    rows = [["module", "precision", "nodes, stock", "nodes, with vidrt's operators", "of them plugins"]]
+    for name, module in bundle.modules.items():
+        for variant in module.variants:
+            if not variant.custom_ops or "tensorrt" not in variant.backends:
+                continue
+            stock = next(one for one in module.variants if _is_stock(one, variant.precision))
+            operators = bundle.operators(variant)
+            plugins = sum(operators[operator] for operator in variant.custom_ops)
+            counts = (sum(bundle.operators(stock).values()), sum(operators.values()), plugins)
+            rows.append([name, variant.precision, *map(str, counts)])
+    return rows
+
+
+def _is_stock(variant: Variant, precision: str) -> bool:
+    return variant.precision == precision and not variant.custom_ops
 
 
 def main() -> None:
-    """Build, and write the table."""
+    """Build, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=Path, default=HERE.parent / "models" / "pocket", help="bundle to build")
     parser.add_argument("--remark", default="", help="what a reader must know of the machine, as a sentence")
     arguments = parser.parse_args()
     bundle = Bundle(arguments.bundle)
+    precisions = precisions_of(next(iter(bundle.modules.values())), BACKEND)
     with tempfile.TemporaryDirectory() as folder:
-        built = [engines(bundle, side, frames, EngineCache(Path(folder))) for side, frames in SIZES]
-    target = next(iter(built[-1].values())).engine.sidecar.target
+        cache = EngineCache(Path(folder))
+        built = {
+            precision: [engines(bundle, precision, side, frames, cache) for side, frames in SIZES]
+            for precision in sorted(precisions, reverse=True)
+        }
+    target = next(iter(built[precisions[0]][-1].values())).engine.sidecar.target
     text = (
         "# TensorRT engines of the pocket graphs\n\nMade by `python benchmarks/engines.py`; do not edit. "
         f"{target.backend} {target.version} on {platform.machine()} without a GPU, for compute capability "
-        f"{', '.join(target.compute_capabilities)}; stock graphs, batch 1 to {BATCH}, at most 8 latent frames a call "
-        "of the decoder. Each engine takes every size up to the one named; engine, layers and seconds are those of the "
-        "largest. None of these engines has run.\n\n"
+        f"{', '.join(target.compute_capabilities)}; batch 1 to {BATCH}, at most 8 latent frames a call of the decoder. "
+        "Each engine takes every size up to the one named; engine, layers and seconds are those of the largest. None "
+        "of these engines has run.\n\n"
     )
     if arguments.remark:
         text += f"**{arguments.remark}**\n\n"
-    (HERE / "ENGINES.md").write_text(text + table(bundle, built))
+    text += f"## Without vidrt's operators\n\n{table(engine_rows(bundle, built))}\n"
+    text += (
+        "## With vidrt's operators\n\n**No such engine was built.** TensorRT for RTX takes no plugins from ONNX "
+        "graphs, and TensorRT's own builder needs a GPU. What the graphs are:\n\n"
+        f"{table(operator_rows(bundle))}"
+    )
+    (HERE / "ENGINES.md").write_text(text)
     print(f"wrote {HERE / 'ENGINES.md'}")
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from rich.console import Console
@@ -14,12 +15,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from vidrt.engine.errors import InvalidArgument
+from vidrt.engine.precision import parse_precisions
 from vidrt.export.depthwise.report import Report
 from vidrt.export.exporter import ExportOptions, ExportSummary, export_bundle
 from vidrt.export.registry import ModelSource, family_names, find_family
+from vidrt.export.spec import Precision
 
 
-class _Dtype(str, Enum):
+class _Storage(str, Enum):
     FP32 = "fp32"
     FP16 = "fp16"
 
@@ -36,8 +39,15 @@ def export(
     preset: Annotated[
         str | None, typer.Option(help="The family's configuration. (default: what the checkpoint fits, or the first)")
     ] = None,
-    dtype: Annotated[_Dtype, typer.Option(help="What the graphs compute in.")] = _Dtype.FP32,
-    storage: Annotated[_Dtype, typer.Option(help="What the weights are stored in.")] = _Dtype.FP16,
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[MODULE=]PRECISION",
+            help="Also write graphs that compute in fp16 or bf16, for TensorRT: fp16, or fp16,bf16, or denoiser=fp16; "
+            "may be given again. (default: fp32 alone)",
+        ),
+    ] = None,
+    storage: Annotated[_Storage, typer.Option(help="What the weights are stored in.")] = _Storage.FP16,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle that is there.")] = False,
     custom_ops: Annotated[
         bool, typer.Option("--custom-ops/--no-custom-ops", help="Also write variants with vidrt's own operators.")
@@ -51,10 +61,13 @@ def export(
     """Export a PyTorch model to a bundle, compare every graph with PyTorch, and open the result."""
     if (checkpoint is None) == (seed is None):
         raise InvalidArgument("expected either --checkpoint FILE, or --seed N for random weights.")
+    wishes = parse_precisions(precision or ())
     found = find_family(family)
     found.check_preset(preset)
     spec = found.load(ModelSource(checkpoint, seed or 0, preset))
-    options = ExportOptions(dtype.value, storage.value, overwrite, custom_ops, separable)
+    options = ExportOptions(
+        cast(Mapping[str, tuple[Precision, ...]], wishes), storage.value, overwrite, custom_ops, separable
+    )
     console = Console(stderr=True)
     columns = (TextColumn("{task.description:<28}"), BarColumn(bar_width=30), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=as_json or not console.is_terminal) as progress:

@@ -10,9 +10,10 @@ import onnx
 import onnx_ir as ir
 import torch
 
+from vidrt.export.depthwise.graph_queries import is_operator
 from vidrt.export.errors import ExportError
-from vidrt.export.graph_passes import widen_initializers
-from vidrt.export.weights import Weight, WeightFile
+from vidrt.export.graph_passes import cast_initializers
+from vidrt.export.weights import StoredTensor, Weight, WeightFile
 
 MAX_INLINE_BYTES = 1024
 """Constants from this size on lie in the weights' file."""
@@ -52,21 +53,58 @@ def take_out_constants(model: ir.Model, weights: Mapping[str, Weight]) -> dict[s
     return taken
 
 
-def refer_to(model: ir.Model, file: WeightFile) -> None:
-    """Make every initialiser that the file holds external data of it, with a Cast where it is stored narrower."""
+def refer_to(model: ir.Model, file: WeightFile, narrow: WeightFile | None = None) -> None:
+    """Make every initialiser that a file holds external data of it, with a Cast where it is stored in another dtype.
+
+    Args:
+        model: A graph whose initialisers have the dtype that it computes in, behind a Cast where that is another.
+        file: Holds all of the graph's weights.
+        narrow: Holds some of them in a low precision: what stands there in the dtype of a Cast is taken from there.
+    """
+    if narrow is not None:
+        _refer_to_narrow(model, narrow)
     compute = {}
     for name, value in model.graph.initializers.items():
         stored = file.tensors.get(name)
         if stored is None:
             continue
         assert value.dtype is not None  # typed since the trace
-        assert value.shape is not None
         compute[name] = value.dtype
-        value.type = ir.TensorType(_ONNX_DTYPES[stored.dtype])  # a new one: copies of a graph share the old one
-        value.const_value = ir.ExternalTensor(
-            file.path, stored.offset, stored.length, value.dtype, shape=value.shape, name=name
-        )
-    widen_initializers(model, compute)
+        _make_external(value, file, stored)
+    cast_initializers(model, compute)
+
+
+def _refer_to_narrow(model: ir.Model, narrow: WeightFile) -> None:
+    graph = model.graph
+    for name, value in list(graph.initializers.items()):
+        stored = narrow.tensors.get(name)
+        if stored is None:
+            continue
+        dtype = _ONNX_DTYPES[stored.dtype]
+        for node in [use.node for use in value.uses() if is_cast_to(use.node, dtype)]:
+            taken = ir.Value(name=f"{name}.{dtype.name.lower()}", shape=value.shape)
+            _make_external(taken, narrow, stored)
+            # The Cast's result, whose name this is, goes first.
+            ir.convenience.replace_all_uses_with(node.outputs[0], taken)
+            graph.remove(node, safe=True)
+            graph.register_initializer(taken)
+        if not value.uses():
+            graph.initializers.pop(name)
+
+
+def is_cast_to(node: ir.Node, dtype: ir.DataType) -> bool:
+    """Whether a node is a Cast to that dtype."""
+    return is_operator(node, "Cast") and node.attributes["to"].as_int() == dtype
+
+
+def _make_external(value: ir.Value, file: WeightFile, stored: StoredTensor) -> None:
+    assert value.name is not None  # initialisers have both
+    assert value.shape is not None
+    dtype = _ONNX_DTYPES[stored.dtype]
+    value.type = ir.TensorType(dtype)  # a new one: copies of a graph share the old one
+    value.const_value = ir.ExternalTensor(
+        file.path, stored.offset, stored.length, dtype, shape=value.shape, name=value.name
+    )
 
 
 def write_graph(root: Path, path: str, model: ir.Model) -> None:

@@ -10,6 +10,8 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 from onnxscript import optimizer
 
+from vidrt.export.depthwise.graph_queries import is_operator
+
 _ROUNDS = 4
 
 
@@ -79,19 +81,24 @@ def _reshape_at_rest(weight: ir.Value) -> None:
     weight.shape = ir.Shape([size // known if dim == -1 else dim for dim in shape])
 
 
-def widen_initializers(model: ir.Model, compute: Mapping[str, ir.DataType]) -> None:
-    """Put a Cast behind initialisers that are stored narrower than they are computed with.
+def cast_initializers(model: ir.Model, compute: Mapping[str, ir.DataType]) -> None:
+    """Put a Cast behind initialisers that are stored in another dtype than they are computed with, and only there.
 
     Args:
         model: A graph whose initialisers have their stored dtype.
-        compute: The dtype its nodes expect, by initialiser.
+        compute: The dtype its nodes expect, by initialiser; a Cast behind one may ask for another.
     """
     graph = model.graph
     for name, dtype in compute.items():
         stored = graph.initializers[name]
-        if stored.dtype == dtype:
-            continue
         users = list(stored.uses())
+        for user, _ in [use for use in users if is_operator(use.node, "Cast")]:
+            if user.attributes["to"].as_int() == stored.dtype and not user.outputs[0].is_graph_output():
+                ir.convenience.replace_all_uses_with(user.outputs[0], stored)
+                graph.remove(user, safe=True)
+        users = [use for use in users if not is_operator(use.node, "Cast")]
+        if stored.dtype == dtype or not users:
+            continue
         cast = ir.node("Cast", [stored], {"to": dtype}, name=f"{name}.cast")
         output = cast.outputs[0]
         output.name = f"{name}.{dtype.name.lower()}"

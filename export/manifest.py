@@ -30,12 +30,13 @@ class GraphRecord:
     file: str
     bytes: int
     sha256: str
+    data_files: tuple[str, ...]
     precision: Precision
     storage: Precision
     parity: Parity
 
 
-def manifest_of(spec: BundleSpec, weights: WeightFile, graphs: list[GraphRecord]) -> dict[str, Any]:
+def manifest_of(spec: BundleSpec, files: list[WeightFile], graphs: list[GraphRecord]) -> dict[str, Any]:
     """The manifest, as JSON values. A module's graphs are its variants, in the order in which they are given."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -47,9 +48,9 @@ def manifest_of(spec: BundleSpec, weights: WeightFile, graphs: list[GraphRecord]
         "limits": {name: _limit(limit) for name, limit in spec.limits.items()},
         "vae": _without_none(dataclasses.asdict(spec.vae)),
         "defaults": _without_none(dataclasses.asdict(spec.defaults)),
-        "data_files": {weights.path: {"bytes": weights.bytes, "sha256": weights.sha256}},
+        "data_files": {file.path: {"bytes": file.bytes, "sha256": file.sha256} for file in files},
         "modules": {
-            module.name: {"variants": [_variant(graph, weights) for graph in graphs if graph.module is module]}
+            module.name: {"variants": [_variant(graph) for graph in graphs if graph.module is module]}
             for module in spec.modules
         },
         "extra": {},
@@ -81,21 +82,28 @@ def _text(spec: BundleSpec, tokenizer: TokenizerSpec) -> dict[str, Any]:
     return text
 
 
-def _variant(graph: GraphRecord, weights: WeightFile) -> dict[str, Any]:
+def _variant(graph: GraphRecord) -> dict[str, Any]:
     return {
         "id": graph.id,
         "file": graph.file,
         "sha256": graph.sha256,
         "bytes": graph.bytes,
-        "data_files": [weights.path],
+        "data_files": list(graph.data_files),
         "opset": OPSET,
         "precision": graph.precision,
         "storage": graph.storage,
         "custom_ops": list(graph.custom_ops),
         "backends": list(graph.backends),
         "tensors": {"inputs": _tensors(graph.module.inputs), "outputs": _tensors(graph.module.outputs)},
-        "parity": dataclasses.asdict(graph.parity),
+        "parity": _parity(graph.parity),
     }
+
+
+def _parity(parity: Parity) -> dict[str, Any]:
+    entry = dataclasses.asdict(parity)
+    if parity.method == "run":
+        del entry["method"]  # what the reader takes for granted
+    return entry
 
 
 def _tensors(specs: tuple[TensorSpec, ...]) -> list[dict[str, Any]]:

@@ -1,9 +1,13 @@
-"""Does a graph compute what PyTorch computes? ONNX Runtime against the module, on the very files of the bundle."""
+"""Does a graph compute what PyTorch computes? ONNX Runtime against the module, on the very files of the bundle.
+
+A graph of low precision is emulated (precision/emulation.py): ONNX Runtime's processor kernels do not compute in it.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +22,15 @@ from vidrt.export.spec import ModuleSpec, Sizes
 
 @dataclasses.dataclass(frozen=True)
 class Parity:
-    """What was measured: the largest absolute difference over all outputs and cases."""
+    """What was measured: the largest absolute difference over all outputs and cases.
+
+    `method` is "run" where the graph itself ran, "emulated" where its rounding was computed in fp32.
+    """
 
     max_abs: float
     tolerance: float
     cases: int
+    method: Literal["run", "emulated"] = "run"
 
 
 def open_session(graph: Path, *, custom_ops: bool = False) -> onnxruntime.InferenceSession:

@@ -1,4 +1,4 @@
-"""The graphs that a bundle has of a module: with vidrt's operators where a backend has them, and the stock one."""
+"""The graphs that a bundle has of a module: stock ones, those with vidrt's operators, and those of low precision."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ from vidrt.export.depthwise.match import DOMAIN
 from vidrt.export.depthwise.plugin_form import to_plugin_form
 from vidrt.export.depthwise.report import Report, Skipped
 from vidrt.export.depthwise.rewrite import rewrite
+from vidrt.export.precision.rewrite import to_precision
+from vidrt.export.spec import Precision
 
 CUSTOM_OPS, PLUGIN = "vidrt", "plugin"
-"""Ids of the variants with operators of vidrt. The stock graph's is the precision."""
+"""Ids of the variants with operators of vidrt in fp32. The stock graph's is the precision, and one with plugins in low
+precision has both, as fp16-plugin."""
 
 _BACKENDS = {
     # TensorRT for RTX takes no plugins from ONNX graphs.
     CUSTOM_OPS: ("onnxruntime",),
     PLUGIN: ("tensorrt",),
 }
+_LOW_BACKENDS = ("tensorrt", "tensorrt-rtx")
+"""Those that compute in low precision. On a processor fp32 is faster, and nothing was measured of onnxruntime-cuda."""
 _ALL_BACKENDS = ("onnxruntime", "onnxruntime-cuda", "tensorrt", "tensorrt-rtx")
 
 
@@ -32,12 +37,25 @@ class Variant:
         model: The graph.
         backends: Those that can run it where its custom operators are there.
         custom_ops: Operators that are not ONNX's own, as "vidrt::DepthwiseConv3d"; sorted.
+        precision: What it computes in.
     """
 
     id: str
     model: ir.Model
     backends: tuple[str, ...]
     custom_ops: tuple[str, ...] = ()
+    precision: Precision = "fp32"
+
+    @property
+    def for_plugins(self) -> bool:
+        """Whether its operators have the form that TensorRT's plugins take."""
+        return bool(self.custom_ops) and self.backends == _BACKENDS[PLUGIN]
+
+    @property
+    def file_suffix(self) -> str:
+        """The end of its file's name: ".fp32.onnx" of the stock graph, ".fp16.plugin.onnx" of one with plugins."""
+        kind = self.id.removeprefix(self.precision).removeprefix("-")
+        return f".{self.precision}.{kind}.onnx" if kind else f".{self.precision}.onnx"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,9 +66,9 @@ class ModuleGraphs:
     report: Report
 
 
-def stock_graph(model: ir.Model, precision: str) -> ModuleGraphs:
-    """The graph as it was exported, alone."""
-    return ModuleGraphs((Variant(precision, model, _ALL_BACKENDS),), Report())
+def stock_graph(model: ir.Model) -> ModuleGraphs:
+    """The graph as it was exported, in fp32, alone."""
+    return ModuleGraphs((Variant("fp32", model, _ALL_BACKENDS),), Report())
 
 
 def with_custom_ops(stock: ModuleGraphs, weights: Collection[str], *, separable: bool) -> ModuleGraphs:
@@ -73,6 +91,36 @@ def with_custom_ops(stock: ModuleGraphs, weights: Collection[str], *, separable:
         Variant(name, model, _BACKENDS[name], operators) for name, model in ((CUSTOM_OPS, rewritten), (PLUGIN, plugins))
     )
     return ModuleGraphs((*made, plain), report)
+
+
+def with_low_precision(graphs: ModuleGraphs, precisions: Sequence[Precision], weights: Collection[str]) -> ModuleGraphs:
+    """Variants in low precision before those in fp32 that TensorRT takes, the first wished for first.
+
+    Args:
+        graphs: What stock_graph() or with_custom_ops() gave.
+        precisions: Those to add; fp32, which is there, counts for nothing.
+        weights: Names of the initialisers that are weights.
+
+    Raises:
+        ExportError: A graph has no form in the precision.
+    """
+    made = []
+    for precision in precisions:
+        if precision == "fp32":
+            continue
+        for variant in graphs.variants:
+            if variant.id not in (CUSTOM_OPS, "fp32"):
+                continue
+            model = variant.model.clone()
+            to_precision(model, precision, weights)
+            if variant.id == CUSTOM_OPS:
+                to_plugin_form(model)
+                made.append(Variant(f"{precision}-{PLUGIN}", model, _BACKENDS[PLUGIN], variant.custom_ops, precision))
+            else:
+                made.append(Variant(precision, model, _LOW_BACKENDS, (), precision))
+    first = [variant for variant in graphs.variants if not set(_LOW_BACKENDS) & set(variant.backends)]
+    last = [variant for variant in graphs.variants if variant not in first]
+    return ModuleGraphs((*first, *made, *last), graphs.report)
 
 
 def alike(steps: Sequence[ModuleGraphs]) -> list[ModuleGraphs]:

@@ -18,8 +18,9 @@ from vidrt.engine.bundle import Bundle
 
 
 def _stock_variant(bundle: Bundle, module: str) -> Variant:
-    """The graph of a module that needs no operators of vidrt's own."""
-    return next(variant for variant in bundle.modules[module].variants if not variant.custom_ops)
+    """The fp32 graph of a module that needs no operators of vidrt's own."""
+    variants = bundle.modules[module].variants
+    return next(variant for variant in variants if variant.precision == "fp32" and not variant.custom_ops)
 
 
 class Modules:

@@ -26,7 +26,8 @@ void bind_modules(py::module_& m) {
   py::class_<Parity>(m, "Parity")
       .def_readonly("max_abs", &Parity::max_abs)
       .def_readonly("tolerance", &Parity::tolerance)
-      .def_readonly("cases", &Parity::cases);
+      .def_readonly("cases", &Parity::cases)
+      .def_readonly("method", &Parity::method);
   py::class_<Variant>(m, "Variant")
       .def_readonly("id", &Variant::id)
       .def_readonly("file", &Variant::file)

@@ -81,6 +81,7 @@ std::optional<Parity> read_parity(JsonObject& variant) {
   parity.max_abs = object.number("max_abs", {});
   parity.tolerance = object.number("tolerance", {});
   parity.cases = object.small_integer("cases", 1, 1000000);
+  if (object.optional("method") != nullptr) parity.method = object.word("method", {"run", "emulated"});
   object.finish();
   return parity;
 }

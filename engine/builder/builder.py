@@ -19,7 +19,15 @@ from vidrt.engine.builder.network import Job
 from vidrt.engine.builder.options import BuildOptions
 from vidrt.engine.builder.profile import VideoSizes, module_profile, module_sizes, video_sizes
 from vidrt.engine.builder.sidecar import Engine, Outcome, Sidecar, Source, Target, sha256_of
-from vidrt.engine.builder.source import check_plugins, check_wish, choose_variant, chosen_modules, graph_path, source_of
+from vidrt.engine.builder.source import (
+    check_plugins,
+    check_wish,
+    choose_variant,
+    chosen_modules,
+    graph_path,
+    precisions_of,
+    source_of,
+)
 from vidrt.engine.builder.targets import PORTABLE, check_precision, local_compute_capability
 from vidrt.engine.builder.timing import keep_timing_cache, read_timing_cache
 from vidrt.engine.bundle import Bundle
@@ -27,7 +35,7 @@ from vidrt.engine.errors import BackendError, Cancelled, InvalidArgument
 from vidrt.engine.events import CancelToken
 
 _NOT_OPTIONS = (
-    *("backend", "modules", "variant", "plugins", "compute_capabilities", "timing_cache"),
+    *("backend", "modules", "variant", "precisions", "plugins", "compute_capabilities", "timing_cache"),
     *("height", "width", "num_frames", "batch", "decode_chunk"),
 )
 """Fields of BuildOptions that say what is built or stand elsewhere in the sidecar, or change nothing in an engine."""
@@ -108,8 +116,10 @@ def build_engines(
     variants = {module.name: choose_variant(module, options) for module in modules}
     sizes = video_sizes(bundle.manifest, options)
     capabilities = _target_capabilities(options)
-    for name, variant in variants.items():
-        check_precision(name, variant.precision, capabilities)
+    for module in modules:
+        variant = variants[module.name]
+        others = [one for one in precisions_of(module, options.backend) if one != variant.precision]
+        check_precision(module.name, variant.precision, capabilities, others)
     flavour = load_flavour(options.backend)
     _check_capabilities(flavour, options)
     make = functools.partial(_plan, bundle, options, sizes, flavour, capabilities)

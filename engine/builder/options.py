@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal, get_args
 
 from vidrt.engine.errors import InvalidArgument
+from vidrt.engine.precision import PRECISIONS
 
 Backend = Literal["tensorrt", "tensorrt-rtx"]
 HardwareCompatibility = Literal["none", "ampere_plus", "same_compute_capability"]
@@ -66,6 +68,8 @@ class BuildOptions:
         decode_chunk: Latent frames a call of the decoder takes.
         modules: Names of the modules to build; empty is all.
         variant: Insists on this variant of every module that has it.
+        precisions: Insists on what engines compute in, as "fp16", by module; EVERY_MODULE stands for those that are not
+            named. A module that nothing is said of computes in what its first variant for the backend does.
         optimization_level: 0 (quickest build) to 5 (longest search).
         workspace_bytes: The most scratch memory a layer may take; None is no limit but the device's.
         timing_cache: Whether measured kernels are kept for the next build ("tensorrt" only; for RTX there is nothing
@@ -88,6 +92,7 @@ class BuildOptions:
     decode_chunk: Range | None = None
     modules: tuple[str, ...] = ()
     variant: str | None = None
+    precisions: Mapping[str, str] = field(default_factory=dict)
     optimization_level: int = 3
     workspace_bytes: int | None = None
     timing_cache: bool = True
@@ -103,10 +108,12 @@ class BuildOptions:
     def __post_init__(self) -> None:
         _one_of("backend", self.backend, get_args(Backend))
         _one_of("hardware_compatibility", self.hardware_compatibility, get_args(HardwareCompatibility))
-        for field in ("height", "width", "num_frames", "batch", "decode_chunk"):
-            value = getattr(self, field)
+        for name in ("height", "width", "num_frames", "batch", "decode_chunk"):
+            value = getattr(self, name)
             if value is not None and not isinstance(value, Range):
-                raise InvalidArgument(f"{field} must be a Range, got {value!r}; Range.parse reads text.")
+                raise InvalidArgument(f"{name} must be a Range, got {value!r}; Range.parse reads text.")
+        for precision in self.precisions.values():
+            _one_of("precision", precision, PRECISIONS)
         if not 0 <= self.optimization_level <= MAX_OPTIMIZATION_LEVEL:
             raise InvalidArgument(
                 f"optimization_level must be 0 to {MAX_OPTIMIZATION_LEVEL}, got {self.optimization_level}."
@@ -133,7 +140,7 @@ class BuildOptions:
                 raise InvalidArgument(f"backend tensorrt-rtx has no {wrong[0]}: {_NOT_RTX[wrong[0]]}")
 
 
-_DEFAULTS = {field.name: field.default for field in fields(BuildOptions)}
+_DEFAULTS = {one.name: one.default for one in fields(BuildOptions)}
 _NOT_RTX = {
     "plugins": "it takes no plugins from ONNX graphs. Leave them out; it builds the stock graphs.",
     "version_compatible": "an engine runs in the version that built it. Build again after an update.",

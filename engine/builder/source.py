@@ -9,6 +9,7 @@ from vidrt.engine.builder.options import BuildOptions
 from vidrt.engine.builder.sidecar import Source
 from vidrt.engine.bundle import Bundle
 from vidrt.engine.errors import BackendError, InvalidArgument
+from vidrt.engine.precision import EVERY_MODULE, check_modules
 
 PLUGIN_LIBRARY = "libvidrt_trt_plugins.so"
 _BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
@@ -23,10 +24,21 @@ def chosen_modules(bundle: Bundle, names: tuple[str, ...]) -> list[_core.Module]
 
 
 def check_wish(bundle: Bundle, options: BuildOptions) -> None:
-    """Raises BackendError where no module has the variant that is insisted on."""
+    """Check that there is what is insisted on.
+
+    Raises:
+        BackendError: No module has the variant.
+        InvalidArgument: The bundle has not the module that a precision is for.
+    """
     known = sorted({variant.id for module in bundle.modules.values() for variant in module.variants})
     if options.variant is not None and options.variant not in known:
         raise BackendError(f"no module of {bundle.name} has a variant {options.variant!r}; it has {', '.join(known)}.")
+    check_modules(options.precisions, list(bundle.modules), bundle.name)
+
+
+def precisions_of(module: _core.Module, backend: str) -> list[str]:
+    """What a module's variants for a backend compute in, the preferred first."""
+    return list(dict.fromkeys(variant.precision for variant in module.variants if backend in variant.backends))
 
 
 def check_plugins(options: BuildOptions) -> None:
@@ -43,9 +55,16 @@ def choose_variant(module: _core.Module, options: BuildOptions) -> _core.Variant
     """The first variant that the backend can take: one with custom operators needs a plugin library.
 
     Raises:
-        BackendError: There is none; the message says why each was refused.
+        BackendError: There is none in the precision that is insisted on, or none at all; the message says why each was
+            refused.
     """
     wished = [variant for variant in module.variants if variant.id == options.variant] or module.variants
+    precision = options.precisions.get(module.name, options.precisions.get(EVERY_MODULE))
+    if precision is not None:
+        _check_there(module, precision, options.backend)
+        wished = [variant for variant in wished if variant.precision == precision]
+        if not wished:
+            raise BackendError(f"the variant {options.variant} of {module.name} does not compute in {precision}.")
     refused = []
     for variant in wished:
         reason = _refusal(variant, options)
@@ -73,6 +92,16 @@ def source_of(bundle: Bundle, module: _core.Module, variant: _core.Variant) -> S
 def graph_path(bundle: Bundle, variant: _core.Variant) -> Path:
     """The ONNX file."""
     return bundle.resolve(variant.file)
+
+
+def _check_there(module: _core.Module, precision: str, backend: str) -> None:
+    there = precisions_of(module, backend)
+    if precision not in there:
+        raise BackendError(
+            f"{module.name} has no graph that computes in {precision} for {backend}; it has "
+            f"{', '.join(there) or 'none'}. Choose one of these, or export the bundle with --precision "
+            f"{module.name}={precision}."
+        )
 
 
 def _refusal(variant: _core.Variant, options: BuildOptions) -> str | None:

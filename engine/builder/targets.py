@@ -10,8 +10,8 @@ from vidrt.engine.errors import BackendError
 PORTABLE = ("8.0", "8.6", "8.9", "12.0+")
 """What TensorRT for RTX builds for when it is not told: these compute capabilities, and all later than the last."""
 
-_NEEDED = {"bf16": (8, 0)}
-"""The first compute capability with a precision; those that are not here all have."""
+_NEEDED = {"fp16": (5, 3), "bf16": (8, 0), "fp8": (8, 9)}
+"""The first compute capability that computes in a precision; fp32 all do."""
 
 _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR
 
@@ -32,19 +32,36 @@ def local_compute_capability(device: int = 0) -> str | None:
     return f"{major.value}.{minor.value}" if asked else None
 
 
-def check_precision(module: str, precision: str, targets: Sequence[str]) -> None:
+def check_precision(module: str, precision: str, targets: Sequence[str], others: Sequence[str]) -> None:
     """Refuse a precision that a target lacks.
 
+    Args:
+        module: Whose engine it is.
+        precision: What it would compute in.
+        targets: Compute capabilities, as "8.9", or "12.0+" for that and all later.
+        others: The other precisions that the module has for the backend.
+
     Raises:
-        BackendError: Naming the module, the target and what has the precision.
+        BackendError: Naming the module, the target, what has the precision, and which others would do.
     """
-    first = _NEEDED.get(precision)
     for target in targets:
-        if first is not None and _number(target.rstrip("+")) < first:
-            raise BackendError(
-                f"{module} computes in {precision}, which compute capability {target} lacks; {precision} needs "
-                f"{first[0]}.{first[1]} or later. Export the bundle in fp16 or fp32, or choose another variant."
-            )
+        if _has(target, precision):
+            continue
+        first = _NEEDED[precision]
+        fitting = [other for other in others if all(_has(one, other) for one in targets)]
+        advice = (
+            f"Build with --precision {module}={fitting[0]}"
+            if fitting
+            else f"Export the bundle with --precision {'fp16' if _has(target, 'fp16') else 'fp32'}"
+        )
+        raise BackendError(
+            f"{module} would compute in {precision}, which compute capability {target} lacks; {precision} needs "
+            f"{first[0]}.{first[1]} or later. {advice}, or leave {target} out."
+        )
+
+
+def _has(target: str, precision: str) -> bool:
+    return precision not in _NEEDED or _number(target.rstrip("+")) >= _NEEDED[precision]
 
 
 def _number(capability: str) -> tuple[int, int]:

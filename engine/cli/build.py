@@ -18,8 +18,9 @@ from vidrt.engine.cli.build_progress import BuildProgressLines
 from vidrt.engine.cli.exit_codes import CANCELLED
 from vidrt.engine.cli.interrupt import cancel_on_interrupt
 from vidrt.engine.cli.text import human_bytes, print_json
-from vidrt.engine.errors import Cancelled
+from vidrt.engine.errors import Cancelled, InvalidArgument
 from vidrt.engine.options import parse_bytes
+from vidrt.engine.precision import parse_precisions
 
 _SIZES = "Sizes"
 _TENSORRT = "TensorRT"
@@ -49,6 +50,14 @@ def build(
         list[str] | None, typer.Option("--module", help="Build this module; may be given again. (default: all)")
     ] = None,
     variant: arg.VariantOption = None,
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[MODULE=]PRECISION",
+            help="Insist on fp32, fp16 or bf16, or denoiser=fp16 for one module; may be given again. "
+            "(default: what the bundle prefers)",
+        ),
+    ] = None,
     optimization_level: Annotated[
         int, typer.Option(help="0 (quickest build) to 5 (longest search).", rich_help_panel=_TENSORRT)
     ] = 3,
@@ -115,6 +124,7 @@ def build(
         **{name: None if text is None else Range.parse(name, text) for name, text in sizes.items()},
         modules=tuple(module or ()),
         variant=variant,
+        precisions=_one_each(parse_precisions(precision or ())),
         optimization_level=optimization_level,
         workspace_bytes=None if workspace is None else parse_bytes(workspace, "workspace"),
         timing_cache=timing_cache,
@@ -151,6 +161,13 @@ def build(
         _print(built, kept)
 
 
+def _one_each(wishes: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    for names in wishes.values():
+        if len(names) > 1:
+            raise InvalidArgument(f"an engine computes in one precision, got {','.join(names)}; build once for each.")
+    return {module: name for module, (name,) in wishes.items()}
+
+
 def _entry(built: BuiltEngine) -> dict[str, object]:
     engine = built.engine
     return {
@@ -163,7 +180,9 @@ def _entry(built: BuiltEngine) -> dict[str, object]:
 
 
 def _print(engines: list[BuiltEngine], cache: EngineCache) -> None:
-    table = Table("module", "", "engine", "weights", "activations", "layers", "seconds", box=None, pad_edge=False)
+    table = Table(
+        "module", "", "precision", "engine", "weights", "activations", "layers", "seconds", box=None, pad_edge=False
+    )
     table.columns[0].no_wrap = True
     for built in engines:
         sidecar = built.engine.sidecar
@@ -171,6 +190,7 @@ def _print(engines: list[BuiltEngine], cache: EngineCache) -> None:
         table.add_row(
             built.module,
             "was there" if built.reused else "built",
+            sidecar.source.precision,
             human_bytes(outcome.bytes),
             _known(outcome.weight_bytes),
             _known(outcome.activation_bytes),

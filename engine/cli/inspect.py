@@ -104,7 +104,8 @@ def _module_table(bundle: Bundle) -> Table:
 def _parity(parity: _core.Parity | None) -> str:
     if parity is None:
         return "not compared"
-    return f"{parity.max_abs:.1e} of {parity.tolerance:.0e} in {parity.cases} cases"
+    how = "" if parity.method == "run" else f", {parity.method}"
+    return f"{parity.max_abs:.1e} of {parity.tolerance:.0e} in {parity.cases} cases{how}"
 
 
 def _tensor_table(bundle: Bundle) -> Table:

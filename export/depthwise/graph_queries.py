@@ -1,7 +1,9 @@
-"""What the pass asks of a graph's values and nodes."""
+"""What passes ask of a graph's values and nodes."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -120,3 +122,17 @@ def takes_last_frames(bounds: tuple[int, int], count: int, length: int | None) -
         return start % length == length - count and end == length
     # Without the length, only what is far past any clip is its end.
     return start == -count and end >= 2**31 - 1
+
+
+@contextlib.contextmanager
+def hidden_weights(graph: ir.Graph, weights: Collection[str]) -> Iterator[None]:
+    """Weights without their numbers, so that no pass depends on them."""
+    tensors = {name: value.const_value for name, value in graph.initializers.items() if name in weights}
+    for name in tensors:
+        graph.initializers[name].const_value = None
+    try:
+        yield
+    finally:
+        for name, value in graph.initializers.items():
+            if name in tensors:
+                value.const_value = tensors[name]

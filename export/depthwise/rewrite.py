@@ -7,15 +7,15 @@ comes to stand between weight and operator, where every runtime folds it.
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 import onnx_ir as ir
 from onnx_ir.passes import common
 
 from vidrt.export.depthwise.convolution import is_candidate
+from vidrt.export.depthwise.graph_queries import hidden_weights
 from vidrt.export.depthwise.match import DOMAIN, VERSION, Match, find_match
 from vidrt.export.depthwise.report import Report, Rewritten, Skipped
 from vidrt.export.depthwise.unfit import Unfit
@@ -34,7 +34,7 @@ def rewrite(model: ir.Model, weights: Collection[str], *, separable: bool = True
     """
     rewritten = []
     skipped = []
-    with _hidden(model.graph, weights):
+    with hidden_weights(model.graph, weights):
         for node in [node for node in model.graph if is_candidate(node)]:
             name = node.name or str(node.outputs[0].name)
             try:
@@ -49,20 +49,6 @@ def rewrite(model: ir.Model, weights: Collection[str], *, separable: bool = True
             model.graph.sort()
             model.opset_imports[DOMAIN] = VERSION
     return Report(tuple(rewritten), tuple(skipped))
-
-
-@contextlib.contextmanager
-def _hidden(graph: ir.Graph, weights: Collection[str]) -> Iterator[None]:
-    """Weights without their numbers."""
-    tensors = {name: value.const_value for name, value in graph.initializers.items() if name in weights}
-    for name in tensors:
-        graph.initializers[name].const_value = None
-    try:
-        yield
-    finally:
-        for name, value in graph.initializers.items():
-            if name in tensors:
-                value.const_value = tensors[name]
 
 
 def _replace(graph: ir.Graph, match: Match, name: str) -> None:

@@ -28,6 +28,7 @@ class Parity:
     max_abs: Final[float]
     tolerance: Final[float]
     cases: Final[int]
+    method: Final[str]
 
 class Variant:
     id: Final[str]

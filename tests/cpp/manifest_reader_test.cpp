@@ -64,6 +64,7 @@ TEST(ManifestReader, ReadsEveryFieldOfAValidManifest) {
   ASSERT_TRUE(denoiser.parity.has_value());
   EXPECT_EQ(denoiser.parity->tolerance, 1e-4);
   EXPECT_EQ(denoiser.parity->cases, 3);
+  EXPECT_EQ(denoiser.parity->method, "run");  // where the manifest says nothing
 }
 
 TEST(ManifestReader, WhatMayBeLeftOutMayBeLeftOut) {
@@ -74,10 +75,12 @@ TEST(ManifestReader, WhatMayBeLeftOutMayBeLeftOut) {
   manifest["tokenizer"].erase("added_tokens");
   manifest["text"].erase("exclusive_words");
   manifest["modules"]["denoiser"]["variants"][0]["parity"] = nullptr;
+  manifest["modules"]["text_encoder"]["variants"][0]["parity"]["method"] = "emulated";
   const Manifest read = parse_manifest(manifest.dump(), "m.json");
   EXPECT_FALSE(read.tokenizer.unk_id.has_value());
   EXPECT_TRUE(read.exclusive_words.empty());
   EXPECT_FALSE(read.modules.at("denoiser").variants[0].parity.has_value());
+  EXPECT_EQ(read.modules.at("text_encoder").variants[0].parity->method, "emulated");
 }
 
 TEST(ManifestReader, EveryOtherKeyIsNeeded) {
@@ -238,6 +241,8 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"CustomOpWithoutDomain", "/modules/denoiser/variants/0/custom_ops", {"Conv"}, "vidrt::DepthwiseConv3d"},
         Fault{"UnknownBackend", "/modules/denoiser/variants/0/backends", {"cuda"}, "tensorrt-rtx"},
         Fault{"BackendTwice", "/modules/denoiser/variants/0/backends", {"onnxruntime", "onnxruntime"}, "a second time"},
+        Fault{"ParityMethod", "/modules/denoiser/variants/0/parity/method", "guessed",
+              "parity.method: got \"guessed\", expected one of"},
         Fault{"NegativeParity", "/modules/denoiser/variants/0/parity/max_abs", -1, "parity.max_abs: got -1"},
         Fault{"NegativeDimension", "/modules/denoiser/variants/0/tensors/inputs/0/shape/1", -4, "shape[1]: got -4"},
         Fault{"ZeroDimension", "/modules/denoiser/variants/0/tensors/inputs/0/shape/1", 0, "shape[1]: got 0"},

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from vidrt.engine.builder import BuildOptions, EngineCache, Range, build_engines
 from vidrt.engine.builder.flavour import load_flavour
+from vidrt.engine.builder.source import precisions_of
 from vidrt.engine.bundle import Bundle
 from vidrt.engine.errors import BackendError
+from vidrt.engine.precision import EVERY_MODULE
 from vidrt.export.exporter import ExportOptions, export_bundle
 from vidrt.export.models.pocket import bundle_spec
 from vidrt.export.pocket.checkpoint import Networks, random_networks
@@ -44,10 +46,10 @@ class ToyBundle:
 
 @pytest.fixture(scope="session")
 def toy_bundle(tmp_path_factory: pytest.TempPathFactory) -> ToyBundle:
-    """Pocket at toy size."""
+    """Pocket at toy size, with graphs in fp16."""
     networks = _toy_networks()
     path = tmp_path_factory.mktemp("toy") / "pocket"
-    export_bundle(bundle_spec(networks), path, ExportOptions())
+    export_bundle(bundle_spec(networks), path, ExportOptions({EVERY_MODULE: ("fp16",)}))
     return ToyBundle(path, networks)
 
 
@@ -91,7 +93,7 @@ def _module(name: str, network: nn.Module, **fields: Any) -> ModuleSpec:
         extents={symbol: Extent(1, 8) for symbol in sizes},
         trace=sizes,
         cases=(sizes, dict.fromkeys(sizes, 1)),
-        tolerance={"fp32": 1e-5},
+        tolerance={"fp32": 1e-5, "fp16": 1e-2, "bf16": 1e-1},
         **fields,
     )
 
@@ -136,7 +138,7 @@ def make_miniature() -> BundleSpec:
                 outputs=(TensorSpec("frames", "float32", ("B", 3, "T", "h", "w")),),
             ),
         ),
-        compute=("fp32",),
+        compute=("fp32", "fp16", "bf16"),
         tokenizer=TokenizerSpec("wordlevel", {"tokenizer/vocab.txt": b"<pad>\n<unk>\n<eos>\na\n"}, 4, 0, 2, 1),
         scheduler={"_class_name": "FlowMatchEulerDiscreteScheduler"},
         limits={"height": side, "width": side, "num_frames": Limit(1, 8, 1, (1, 8))},
@@ -172,6 +174,14 @@ def miniature_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def low_miniature_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A miniature stored in fp32, with graphs in every precision."""
+    path = tmp_path_factory.mktemp("low_miniature") / "bundle"
+    export_bundle(make_miniature(), path, ExportOptions({EVERY_MODULE: ("bf16", "fp16")}, storage="fp32"))
+    return path
+
+
+@pytest.fixture(scope="session")
 def evaluate_depthwise() -> Callable[..., Any]:
     """Run a graph with vidrt's operators by their definition (depthwise/reference.py)."""
     path = Path(__file__).parent / "depthwise" / "reference.py"
@@ -186,18 +196,33 @@ def evaluate_depthwise() -> Callable[..., Any]:
 
 @pytest.fixture
 def check_engines(tmp_path: Path) -> Callable[..., None]:
-    """Build every module of a bundle with all its sizes dynamic; what TensorRT says of the engines is plausible."""
+    """Build every module of a bundle in each precision that it has for TensorRT, with all its sizes dynamic.
+
+    What TensorRT says of the engines is plausible.
+    """
     try:
         load_flavour("tensorrt-rtx")
     except BackendError as error:
         pytest.skip(str(error))
 
-    def check(path: Path, **sizes: Range) -> None:
+    def check(path: Path, expected: list[str], **sizes: Range) -> None:
         bundle = Bundle(path)
-        options = BuildOptions("tensorrt-rtx", batch=Range(1, 2, 2), **sizes)
-        built = build_engines(bundle, options, cache=EngineCache(tmp_path / "engines"))
-        assert [one.module for one in built] == list(bundle.modules)
-        for one in built:
+        (precisions,) = {tuple(precisions_of(module, "tensorrt-rtx")) for module in bundle.modules.values()}
+        assert list(precisions) == expected
+        engines = []
+        for precision in precisions:
+            options = BuildOptions(
+                "tensorrt-rtx",
+                batch=Range(1, 2, 2),
+                precisions={EVERY_MODULE: precision},
+                optimization_level=0,
+                **sizes,
+            )
+            built = build_engines(bundle, options, cache=EngineCache(tmp_path / "engines"))
+            assert [one.module for one in built] == list(bundle.modules)
+            assert {one.engine.sidecar.source.precision for one in built} == {precision}
+            engines.extend(built)
+        for one in engines:
             sidecar = one.engine.sidecar
             for spec in bundle.modules[one.module].variants[-1].inputs:
                 shapes = sidecar.target.profile[spec.name]

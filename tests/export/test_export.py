@@ -108,8 +108,8 @@ def test_fp32_storage_keeps_every_bit_and_needs_no_casts_of_weights(miniature: B
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (ExportOptions(precision="fp16"), "miniature computes in fp32, got --dtype fp16"),
-        (ExportOptions(storage="bf16"), "got --storage bf16 with --dtype fp32; expected one of fp16, fp32"),
+        (ExportOptions({"denoizer": ("fp32",)}), "miniature has no module 'denoizer'; it has text_encoder, denoiser"),
+        (ExportOptions(storage="bf16"), "got --storage bf16, expected one of fp16, fp32"),
     ],
 )
 def test_precisions_that_are_not_supported_are_refused_before_anything_is_done(
@@ -117,6 +117,13 @@ def test_precisions_that_are_not_supported_are_refused_before_anything_is_done(
 ) -> None:
     with pytest.raises(vidrt.InvalidArgument, match=message):
         export_bundle(miniature, tmp_path / "bundle", options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_precision_that_the_family_lacks_is_refused(miniature: BundleSpec, tmp_path: Path) -> None:
+    spec = dataclasses.replace(miniature, compute=("fp32",))
+    with pytest.raises(vidrt.InvalidArgument, match="miniature computes in fp32, got --precision fp16 for denoiser"):
+        export_bundle(spec, tmp_path / "bundle", ExportOptions({"denoiser": ("fp16",)}))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -50,18 +50,21 @@ def _depthwise_count(network: nn.Module) -> int:
     return sum(isinstance(layer, DepthwiseConv) for layer in network.modules())
 
 
-def test_modules_with_depthwise_convolutions_have_three_variants_in_order(manifest: dict[str, Any]) -> None:
+def test_modules_have_their_variants_in_order(manifest: dict[str, Any]) -> None:
     for name, module in manifest["modules"].items():
         kinds = [(item["id"], item["backends"], item["custom_ops"]) for item in module["variants"]]
+        low = ("fp16", ["tensorrt", "tensorrt-rtx"], [])
         everywhere = ("fp32", ["onnxruntime", "onnxruntime-cuda", "tensorrt", "tensorrt-rtx"], [])
         if name in REWRITTEN:
             assert kinds == [
                 ("vidrt", ["onnxruntime"], [SEPARABLE]),
+                ("fp16-plugin", ["tensorrt"], [SEPARABLE]),
+                low,
                 ("plugin", ["tensorrt"], [SEPARABLE]),
                 everywhere,
             ]
         else:
-            assert kinds == [everywhere]
+            assert kinds == [low, everywhere]
 
 
 @pytest.mark.parametrize("variant", ["vidrt", "plugin"])

@@ -44,7 +44,7 @@ def test_every_option_reaches_tensorrt_and_every_stock_graph_parses(
     for configured, (settings, expected) in zip(answer["configured"], OPTIONS, strict=True):
         assert {**configured, **expected, "errors": []} == configured, settings
     # TensorRT numbers profiles from 0, and gives -1 for one that it refuses.
-    stock = {"fp32": {"plugins": 0, "profile": 0}}
+    stock = {precision: {"plugins": 0, "profile": 0} for precision in ("fp16", "fp32")}
     assert answer["parsed"] == dict.fromkeys(Bundle(pocket_bundle).modules, stock)
     assert answer["errors"] == []
 
@@ -60,4 +60,4 @@ def test_the_variants_with_plugins_parse_with_every_operator_as_a_plugin(
                 operators = bundle.operators(variant)
                 expected = sum(operators[operator] for operator in variant.custom_ops)
                 assert parsed[name][variant.id] == {"plugins": expected, "profile": 0}
-    assert parsed["denoiser"]["plugin"]["plugins"] > 0
+    assert parsed["denoiser"]["plugin"]["plugins"] == parsed["denoiser"]["fp16-plugin"]["plugins"] > 0

@@ -16,8 +16,9 @@ from vidrt.export import graph_passes
 from vidrt.export.models.pocket import bundle_spec
 from vidrt.export.pocket.checkpoint import random_networks
 from vidrt.export.pocket.config import TOY
+from vidrt.export.spec import Precision
 from vidrt.export.to_onnx import trace
-from vidrt.export.variants import PLUGIN, stock_graph, with_custom_ops
+from vidrt.export.variants import stock_graph, with_custom_ops, with_low_precision
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +31,15 @@ def stock_graphs() -> dict[str, ir.Model]:
     return graphs
 
 
-@pytest.mark.parametrize("separable", [True, False])
+@pytest.mark.parametrize(("separable", "precision"), [(True, "fp32"), (False, "fp32"), (True, "fp16"), (True, "bf16")])
 def test_every_operator_becomes_a_plugin_layer_of_the_shape_that_the_graph_declares(
-    probe: Callable[..., dict[str, Any]], stock_graphs: dict[str, ir.Model], separable: bool
+    probe: Callable[..., dict[str, Any]], stock_graphs: dict[str, ir.Model], separable: bool, precision: Precision
 ) -> None:
     graphs = {}
     for name, model in stock_graphs.items():
-        for variant in with_custom_ops(stock_graph(model, "fp32"), (), separable=separable).variants:
-            if variant.id == PLUGIN:
+        made = with_custom_ops(stock_graph(model), (), separable=separable)
+        for variant in with_low_precision(made, [precision], ()).variants:
+            if variant.for_plugins and variant.precision == precision:
                 graphs[name] = variant.model
     assert set(graphs) == set(stock_graphs) - {"text_encoder"}
     files = [base64.b64encode(ir.to_proto(model).SerializeToString()).decode() for model in graphs.values()]
@@ -45,6 +47,8 @@ def test_every_operator_becomes_a_plugin_layer_of_the_shape_that_the_graph_decla
         assert parsed["ok"], parsed["errors"]
         layers = [layer for layer in parsed["layers"] if layer["type"] == "PLUGIN_V3"]
         found = {tensor["name"]: tensor["shape"] for layer in layers for tensor in layer["outputs"]}
+        dtypes = {tensor["dtype"] for layer in layers for tensor in layer["outputs"]}
+        assert dtypes == {{"fp32": "FLOAT", "fp16": "HALF", "bf16": "BF16"}[precision]}
         nodes = [node for node in model.graph if node.domain == "vidrt"]
         assert len(layers) == len(nodes) > 0
         assert found == {value.name: declared(value) for node in nodes for value in node.outputs}

@@ -123,10 +123,10 @@ def test_what_was_measured_is_kept_for_the_next_build(api, pocket_bundle, tmp_pa
 def test_variants_with_plugins_are_taken_where_their_library_is_named(api, pocket_bundle, tmp_path, library):
     cache = EngineCache(tmp_path / "engines")
     stock = build(pocket_bundle, cache)
-    assert {one.engine.sidecar.source.variant for one in stock} == {"fp32"}
+    assert {one.engine.sidecar.source.variant for one in stock} == {"fp16"}
     assert api.seen["libraries"] == []
     built = {one.module: one for one in build(pocket_bundle, cache, plugins=(library,))}
-    assert built["denoiser"].engine.sidecar.source.variant == "plugin"
+    assert built["denoiser"].engine.sidecar.source.variant == "fp16-plugin"
     assert list(built["denoiser"].engine.sidecar.target.plugins) == [library.name]
     assert built["text_encoder"].reused  # it has no such operators
     assert api.seen["libraries"] == [str(library)]  # TensorRT refuses to load one twice

@@ -7,9 +7,8 @@ import pytest
 
 from vidrt.engine.builder.options import BuildOptions, Range
 from vidrt.engine.builder.profile import VideoSizes, module_profile, module_sizes, video_sizes
-from vidrt.engine.builder.targets import PORTABLE, check_precision
 from vidrt.engine.bundle import Bundle
-from vidrt.engine.errors import BackendError, InvalidArgument
+from vidrt.engine.errors import InvalidArgument
 
 
 @pytest.fixture(scope="module")
@@ -163,10 +162,3 @@ def test_a_dimension_that_nobody_knows_is_an_error(manifest):
 def test_options_that_do_not_go_together_are_refused(options, message):
     with pytest.raises(InvalidArgument, match=message):
         BuildOptions(**{"backend": "tensorrt-rtx", **options})
-
-
-def test_a_precision_that_a_target_lacks_is_refused():
-    check_precision("denoiser", "bf16", PORTABLE)
-    check_precision("denoiser", "fp16", ("7.5",))
-    with pytest.raises(BackendError, match=r"denoiser computes in bf16, which compute capability 7.5 lacks.*8.0"):
-        check_precision("denoiser", "bf16", ("8.9", "7.5"))

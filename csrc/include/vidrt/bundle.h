@@ -25,6 +25,7 @@ struct Parity {
   double max_abs = 0.0;    // largest absolute difference over all outputs and shapes
   double tolerance = 0.0;  // what the exporter demanded
   int cases = 0;           // shapes tried
+  std::string method = "run";  // "run": the graph itself ran; "emulated": fp32 with every result rounded to its precision
 };
 
 /// One exported form of a module.
