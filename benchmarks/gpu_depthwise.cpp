@@ -1,5 +1,5 @@
-// The CUDA kernels behind C functions, so that gpu_depthwise.py runs them on PyTorch's memory and streams, in turns with
-// the other contenders. A convolution is over one clip that keeps its size. `sizes`: C, T, H, W, kT, kH, kW.
+// The CUDA kernels behind C functions, so that gpu_depthwise.py runs them on PyTorch's memory and streams, in turns
+// with the other contenders. A convolution is over one clip that keeps its size. `sizes`: C, T, H, W, kT, kH, kW.
 #include <cstdio>
 #include <exception>
 #include <stdexcept>
