@@ -9,7 +9,7 @@ ROWS = (
     Row("instruction_set", "vidrt's convolutions on the CPU", machine.instruction_set, required=True),
     Row("memory", "what a plan compares itself with", machine.memory),
     Row("jetson", "nothing", machine.jetson),
-    Row("onnxruntime", "every backend that runs: onnxruntime, onnxruntime-cuda", onnxruntime.library, required=True),
+    Row("onnxruntime", "backends onnxruntime and onnxruntime-cuda", onnxruntime.library, required=True),
     Row("onnxruntime_cuda", "backend onnxruntime-cuda", onnxruntime.cuda_provider),
     Row("cuda_driver", "everything on a GPU", cuda.driver),
     Row("cuda_devices", "everything on a GPU", cuda.devices),

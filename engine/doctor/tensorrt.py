@@ -64,7 +64,7 @@ def rtx_cuda_runtime(around: Surroundings) -> Finding:
 
 
 def plugins(around: Surroundings) -> Finding:
-    """Vidrt's plugin library: beside the compiled core, then on the loader's path."""
+    """The library of vidrt's plugins: beside the compiled core, then on the loader's path."""
     beside = Path(_core.__file__).with_name(PLUGIN_LIBRARY)
     found = find_library(around, "any", [str(beside), PLUGIN_LIBRARY])
     if found.path is not None:
@@ -89,7 +89,7 @@ def _python(around: Surroundings, backend: str) -> Finding:
 
 def _absent(around: Surroundings, backend: str) -> Finding:
     names = " or ".join(MODULES[backend])
-    if backend == "tensorrt-rtx" and (around.machine != "x86_64"):
+    if backend == "tensorrt-rtx" and around.machine != "x86_64":
         return not_applicable(_NOT_RTX)
     if backend == "tensorrt" and not has_gpu(around):
         return not_applicable(f"{NO_GPU}, without which it builds nothing")
