@@ -18,32 +18,22 @@ import json
 import statistics
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from depthwise import KERNELS, SHAPES
+from depthwise_graphs import FORMS
 from depthwise_report import by_x
-from gpu_contenders import (
-    TYPES,
-    Case,
-    Contender,
-    Tensors,
-    UnavailableError,
-    convolve,
-    pytorch,
-    tensorrt,
-    vidrt,
-)
+from gpu_case import TOLERANCES, TYPES, Case, Tensors, relative_error
+from gpu_contenders import contenders_of
 
 HERE = Path(__file__).resolve().parent
 RESULT = HERE / "results" / "kernels" / "gpu_depthwise.json"
 REPORT = HERE / "GPU_DEPTHWISE.md"
 SKIPPED = 77
-FORMS = ("plain", "causal")
 ROUNDS, WARMUP = 31, 5
 FLUSHED_BYTES = 256 << 20
 """More than any device's level 2 cache."""
-TOLERANCES = {"float16": 2e-2, "float32": 1e-4}
-"""Relative to the larger of 1 and the expected value: sums of others may be in the type of their input."""
 
 
 def why_no_gpu() -> str:
@@ -55,42 +45,29 @@ def why_no_gpu() -> str:
     return ""
 
 
-def contenders_of(library: Path, case: Case) -> tuple[dict[str, Contender], dict[str, str]]:
-    """Those that can take part, and why the others cannot."""
-    planar, last = Tensors.random(case, "NCTHW"), Tensors.random(case, "NTHWC")
-    copied = torch.empty_like(planar.x)
-    wanted = {
-        "vidrt NCTHW": lambda: vidrt(library, case, "NCTHW", planar),
-        "vidrt NTHWC": lambda: vidrt(library, case, "NTHWC", last),
-        "pytorch NCTHW": lambda: pytorch(case, planar, cudnn=False),
-        "cudnn NTHWC": lambda: pytorch(case, last, cudnn=True),
-        "tensorrt NCTHW": lambda: tensorrt(case, "NCTHW", planar),
-        "tensorrt NTHWC": lambda: tensorrt(case, "NTHWC", last),
-        "copy": lambda: lambda: copied.copy_(planar.x),
-    }
-    present, absent = {}, {}
-    for name, make in wanted.items():
-        try:
-            present[name] = make()
-        except UnavailableError as error:
-            absent[name] = str(error)
-    return present, absent
-
-
 def check(case: Case, name: str, y: torch.Tensor) -> None:
     """Compare a result with the convolution in double precision; ends the process where they differ."""
-    tensors = Tensors.random(case, "NCTHW")
-    bias = None if tensors.bias is None else tensors.bias.double()
-    expected = convolve(case, Tensors(tensors.x.double(), tensors.weight.double(), bias))
-    error = ((y.double() - expected).abs() / expected.abs().clamp(min=1)).max().item()
+    error = relative_error(case, y, Tensors.random(case, "NCTHW"))
     if not error <= TOLERANCES[case.type]:
         sys.exit(f"gpu_depthwise: {name}, {case}: got a result that differs by {error:.1e}, expected at most "
                  f"{TOLERANCES[case.type]:.0e}; run `make test-gpu`")  # fmt: skip
 
 
-def measure(library: Path, case: Case) -> dict[str, object]:
+def measure(library: Path, case: Case) -> dict[str, Any]:
     """Milliseconds of every contender, by round."""
     present, absent = contenders_of(library, case)
+    for name, run in list(present.items()):
+        try:
+            y = run()
+        except (RuntimeError, NotImplementedError) as error:
+            if name.startswith("vidrt"):
+                raise
+            # Not every kernel of the others takes every type and size.
+            absent[name] = str(error).splitlines()[0]
+            del present[name]
+        else:
+            if name != "copy":
+                check(case, name, y)
     flushed = torch.empty(FLUSHED_BYTES, dtype=torch.uint8, device="cuda")
     begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
     times: dict[str, list[float]] = {name: [] for name in present}
@@ -98,30 +75,34 @@ def measure(library: Path, case: Case) -> dict[str, object]:
         for name, run in present.items():
             flushed.fill_(index)
             begin.record()
-            y = run()
+            run()
             end.record()
             end.synchronize()
             if index >= WARMUP:
                 times[name].append(begin.elapsed_time(end))
-            elif index == 0 and name != "copy":
-                check(case, name, y)
     return dataclasses.asdict(case) | {"times": times, "absent": absent}
 
 
-def table(form: str, type_: str, rows: list[dict[str, object]]) -> str:
-    """One form and element type as Markdown: milliseconds."""
+def table(form: str, type_: str, rows: list[dict[str, Any]]) -> str:
+    """One form and element type as Markdown: milliseconds, and who did not take part where."""
     own = [row for row in rows if (row["form"], row["type"]) == (form, type_)]
-    names = list(own[0]["times"])
+    names = list(dict.fromkeys(name for row in own for name in row["times"]))
     lines = [
-        f"## {form}, {type_}",
+        f"## {FORMS[form]}, {type_}",
         "",
         "| kernel | CxTxHxW | " + " | ".join(names) + " |",
         "|---" * (2 + len(names)) + "|",
     ]
+    absences: dict[str, list[str]] = {}
     for row in own:
-        medians = " | ".join(f"{statistics.median(row['times'][name]):.3f}" for name in names)
-        lines.append(f"| {by_x(row['kernel'])} | {by_x(row['shape'])} | {medians} |")
-    reasons = [f"- {name} did not take part: {reason}" for name, reason in own[0]["absent"].items()]
+        sizes = f"{by_x(row['kernel'])} over {by_x(row['shape'])}"
+        medians = (f"{statistics.median(row['times'][name]):.3f}" if name in row["times"] else "" for name in names)
+        lines.append(f"| {by_x(row['kernel'])} | {by_x(row['shape'])} | " + " | ".join(medians) + " |")
+        for name, reason in row["absent"].items():
+            absences.setdefault(f"{name} did not take part: {reason}", []).append(sizes)
+    reasons = [
+        f"- {text}" + ("" if len(where) == len(own) else f" ({', '.join(where)})") for text, where in absences.items()
+    ]
     return "\n".join([*lines, "", *reasons]).rstrip() + "\n"
 
 
@@ -152,9 +133,10 @@ def main() -> int:
     RESULT.write_text(
         json.dumps({"schema_version": 1, "device": device, "versions": versions, "rows": rows}, indent=1) + "\n"
     )
-    header = f"# Depthwise 3D convolution on the GPU\n\nMade by `make bench-gpu`; do not edit. {device}; {versions}. "
-    header += (
-        f"Milliseconds, medians of {ROUNDS} rounds with a cold level 2 cache; the contenders of a row take turns.\n"
+    header = (
+        f"# Depthwise 3D convolution on the GPU\n\nMade by `make bench-gpu`; do not edit. {device}; {versions}. "
+        f"Milliseconds, medians of {ROUNDS} rounds with a cold level 2 cache; the contenders of a row take turns. "
+        "`copy` moves X to Y; `vidrt, then cudnn` are vidrt's depthwise operator and cuDNN's 1x1x1 convolution.\n"
     )
     sections = [table(form, type_, rows) for type_, form in itertools.product(TYPES, FORMS)]
     REPORT.write_text("\n".join([header, *sections]))

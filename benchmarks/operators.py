@@ -9,6 +9,7 @@ import argparse
 import json
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,22 @@ def sample(tensor: Any, sizes: dict[str, int]) -> Any:
     return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
 
 
-def milliseconds(graph: Path, inputs: dict[str, Any], threads: int) -> Counter[str]:
-    """Mean time a run of each operator's kernels."""
+def operator(event: dict[str, Any]) -> str:
+    """The operator of a kernel in the profile."""
+    name: str = event["args"]["op_name"]
+    return name
+
+
+def milliseconds(
+    graph: Path,
+    inputs: dict[str, Any],
+    threads: int,
+    *,
+    kind: Callable[[dict[str, Any]], str] = operator,
+    runs: int = RUNS,
+    warmup: int = WARMUP,
+) -> Counter[str]:
+    """Mean time a run of the kernels of each kind."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.enable_profiling = True
@@ -51,14 +66,14 @@ def milliseconds(graph: Path, inputs: dict[str, Any], threads: int) -> Counter[s
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder) / "profile")
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        for _ in range(WARMUP + RUNS):
+        for _ in range(warmup + runs):
             session.run(None, inputs)
         events = json.loads(Path(session.end_profiling()).read_text())
     kernels = [event for event in events if event["cat"] == "Node" and event["name"].endswith("_kernel_time")]
-    counted = kernels[len(kernels) * WARMUP // (WARMUP + RUNS) :]
+    counted = kernels[len(kernels) * warmup // (warmup + runs) :]
     totals: Counter[str] = Counter()
     for event in counted:
-        totals[event["args"]["op_name"]] += event["dur"] / 1000 / RUNS
+        totals[kind(event)] += event["dur"] / 1000 / runs
     return totals
 
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "bindings/bindings.h"
+#include "kernels/cpu_isa.h"
 
 #if defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
@@ -36,6 +37,15 @@ std::vector<std::string> cpu_features() {
   return features;
 }
 
+std::vector<std::string> instruction_sets() {
+  std::vector<std::string> names;
+  for (const kernels::Isa isa : {kernels::Isa::kAvx512, kernels::Isa::kAvx2, kernels::Isa::kNeon}) {
+    if (kernels::kernels_of(isa) != nullptr) names.emplace_back(kernels::to_string(isa));
+  }
+  names.emplace_back(kernels::to_string(kernels::Isa::kGeneric));
+  return names;
+}
+
 std::string compiler() {
 #if defined(__clang__)
   return "clang " __clang_version__;
@@ -50,6 +60,8 @@ std::string compiler() {
 
 void bind_host(py::module_& m) {
   m.def("cpu_features", &cpu_features);
+  m.def("instruction_sets", &instruction_sets);
+  m.def("instruction_set", [] { return kernels::to_string(kernels::cpu_isa()); });
   m.def("compiler", &compiler);
 #if defined(NDEBUG)
   m.attr("assertions") = false;

@@ -13,19 +13,18 @@ constexpr std::int64_t kOutputMultiple = 16;  // whole vectors of every instruct
 
 }  // namespace
 
-PackedPointwise pack_pointwise(std::int64_t outputs, std::int64_t channels, ElementType type, const void* weight,
-                               const void* bias) {
+PackedPointwise pack_pointwise(DataLayout layout, std::int64_t outputs, std::int64_t channels, ElementType type,
+                               const void* weight, const void* bias) {
   PackedPointwise packed;
+  packed.layout = layout;
   const std::int64_t padded = (outputs + kOutputMultiple - 1) / kOutputMultiple * kOutputMultiple;
   const std::vector<float> rows = to_floats(type, weight, outputs * channels, padded * channels);
   packed.bias = to_floats(type, bias, outputs, padded);
-  packed.panels.resize(rows.size());
-  packed.by_channel.resize(rows.size());
+  packed.weight.resize(rows.size());
   for (std::int64_t o = 0; o < padded; ++o) {
     for (std::int64_t c = 0; c < channels; ++c) {
-      const float value = rows[o * channels + c];
-      packed.panels[(o / kPanelRows * channels + c) * kPanelRows + o % kPanelRows] = value;
-      packed.by_channel[c * padded + o] = value;
+      const std::int64_t in_panels = (o / kPanelRows * channels + c) * kPanelRows + o % kPanelRows;
+      packed.weight[layout == DataLayout::kNTHWC ? c * padded + o : in_panels] = rows[o * channels + c];
     }
   }
   return packed;

@@ -12,10 +12,10 @@ from typing import Any
 
 from vidrt.engine.errors import BackendError
 
-_RTX_LIBRARIES = ("libtensorrt_rtx.so.1", "libtensorrt_onnxparser_rtx.so.1")
-_CUDA_RUNTIME = "libcudart.so.13"
-_MODULES = {"tensorrt": ("tensorrt", "tensorrt_bindings"), "tensorrt-rtx": ("tensorrt_rtx", "tensorrt_rtx_bindings")}
-_INSTALL = {
+RTX_LIBRARIES = ("libtensorrt_rtx.so.1", "libtensorrt_onnxparser_rtx.so.1")
+RTX_CUDA_RUNTIME = "libcudart.so.13"
+MODULES = {"tensorrt": ("tensorrt", "tensorrt_bindings"), "tensorrt-rtx": ("tensorrt_rtx", "tensorrt_rtx_bindings")}
+INSTALL = {
     "tensorrt": (
         "On a Jetson it comes with JetPack (apt install python3-libnvinfer); elsewhere install the TensorRT SDK, then "
         "`pip install 'vidrt[tensorrt]'` (tensorrt-cu13-bindings)."
@@ -54,15 +54,15 @@ def load_flavour(backend: str) -> Flavour:
     Raises:
         BackendError: It is not installed or does not load; the message says what to install.
     """
-    found = [name for name in _MODULES[backend] if importlib.util.find_spec(name) is not None]
+    found = [name for name in MODULES[backend] if importlib.util.find_spec(name) is not None]
     if not found:
-        raise BackendError(f"backend {backend} needs its Python module, which is not installed. {_INSTALL[backend]}")
+        raise BackendError(f"backend {backend} needs its Python module, which is not installed. {INSTALL[backend]}")
     try:
         if backend == "tensorrt-rtx":
             _load_rtx_libraries()
         api = importlib.import_module(found[0])
     except (ImportError, OSError) as error:
-        raise BackendError(f"backend {backend} does not load: {error}. {_INSTALL[backend]}") from error
+        raise BackendError(f"backend {backend} does not load: {error}. {INSTALL[backend]}") from error
     return Flavour(backend, api.__version__, api)
 
 
@@ -91,14 +91,15 @@ def load_plugins(flavour: Flavour, library: Path) -> None:
 def _load_rtx_libraries() -> None:
     # The bindings look for libraries by name, and the wheels lie outside the loader's path: load them by their paths
     # first. A package of NVIDIA's that does it exists, but as a source package only.
-    runtime = next((path for path in _wheel_files("nvidia", f"cu*/lib/{_CUDA_RUNTIME}")), Path(_CUDA_RUNTIME))
+    runtime = next((path for path in wheel_files("nvidia", f"cu*/lib/{RTX_CUDA_RUNTIME}")), Path(RTX_CUDA_RUNTIME))
     ctypes.CDLL(str(runtime), ctypes.RTLD_GLOBAL)
-    for name in _RTX_LIBRARIES:
-        library = next((path for path in _wheel_files("tensorrt_rtx_libs", name)), Path(name))
+    for name in RTX_LIBRARIES:
+        library = next((path for path in wheel_files("tensorrt_rtx_libs", name)), Path(name))
         ctypes.CDLL(str(library), ctypes.RTLD_GLOBAL)
 
 
-def _wheel_files(package: str, pattern: str) -> list[Path]:
+def wheel_files(package: str, pattern: str) -> list[Path]:
+    """Files in an installed package's folder, which is not imported."""
     spec = importlib.util.find_spec(package)
     folders = spec.submodule_search_locations if spec is not None else None
     return [path for folder in folders or () for path in sorted(Path(folder).glob(pattern))]

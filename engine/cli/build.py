@@ -17,10 +17,11 @@ from vidrt.engine.cli import arguments as arg
 from vidrt.engine.cli.build_progress import BuildProgressLines
 from vidrt.engine.cli.exit_codes import CANCELLED
 from vidrt.engine.cli.interrupt import cancel_on_interrupt
-from vidrt.engine.cli.text import human_bytes, print_json
+from vidrt.engine.cli.text import print_json
 from vidrt.engine.errors import Cancelled, InvalidArgument
 from vidrt.engine.options import parse_bytes
 from vidrt.engine.precision import parse_precisions
+from vidrt.engine.text import human_bytes
 
 _SIZES = "Sizes"
 _TENSORRT = "TensorRT"

@@ -14,9 +14,10 @@ import typer
 from vidrt import _core
 from vidrt.engine.cli import arguments as arg
 from vidrt.engine.cli.rendering import render
-from vidrt.engine.cli.text import human_bytes, human_ms, print_json
+from vidrt.engine.cli.text import print_json
 from vidrt.engine.errors import InvalidArgument, IoError
 from vidrt.engine.options import DecodeOptions
+from vidrt.engine.text import human_bytes, human_ms
 from vidrt.engine.writers import open_writer
 
 

@@ -2,38 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import typer
 
 from vidrt.engine.cli import arguments as arg
-from vidrt.engine.cli.text import human_bytes, print_json
+from vidrt.engine.cli.exit_codes import BACKEND
+from vidrt.engine.cli.text import print_json
+
+if TYPE_CHECKING:
+    from vidrt.engine.doctor import Report
+
+_STATUS_WIDTH, _NAME_WIDTH = 16, 27
 
 
 def doctor(json: arg.Json = False) -> None:
-    """Show what this machine and installation can run, and what to do about what is missing."""
+    """Show what this machine and installation can run, and what to do about what is missing.
+
+    Exit code 4 means that nothing can be generated here; what is missing besides is no failure.
+    """
     from vidrt.engine.doctor import diagnose
 
-    diagnosis = diagnose()
+    report = diagnose()
     if json:
-        print_json({**diagnosis.facts, "suggestions": diagnosis.suggestions})
-        return
-    for section, facts in diagnosis.facts.items():
-        print(section)
-        for name, value in facts.items():
-            print(f"  {name}: {_show(name, value)}")
-    print()
-    for suggestion in diagnosis.suggestions:
-        print(f"- {suggestion}")
-    if not diagnosis.suggestions:
-        print("Everything for generating videos is here.")
+        print_json(report.to_dict())
+    else:
+        print("\n".join(lines(report)))
+    if not report.can_generate:
+        raise typer.Exit(BACKEND)
 
 
-def _show(name: str, value: Any) -> str:
-    if value is None or value == []:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    if isinstance(value, dict):
-        return "; ".join(f"{key} {_show(key, inner)}" for key, inner in value.items())
-    return human_bytes(value) if name.endswith("_bytes") else str(value)
+def lines(report: Report) -> Iterator[str]:
+    """The report for people: a line a row, and below it what a row in trouble disables and how to mend it."""
+    vidrt, python, system = (report.facts[name] for name in ("vidrt", "python", "system"))
+    yield f"vidrt {vidrt['version']} ({vidrt['compiler']}{', assertions' if vidrt['assertions'] else ''})"
+    yield f"{python['implementation']} {python['version']}"
+    yield f"{system['name']}, kernel {system['kernel']}, {system['machine']}, {system['cores']} cores"
+    yield "packages: " + ", ".join(f"{name} {version}" for name, version in report.facts["packages"].items() if version)
+    yield from (f"{name}={value}" for name, value in report.facts["environment"].items())
+    yield ""
+    indent = " " * (_STATUS_WIDTH + _NAME_WIDTH)
+    for check in report.checks:
+        finding = check.finding
+        yield f"{finding.status.words:{_STATUS_WIDTH}}{check.row.name:{_NAME_WIDTH}}{finding.value}"
+        if check.is_trouble:
+            yield f"{indent}disables: {check.row.disables}"
+        if finding.fix is not None:
+            yield f"{indent}fix: {finding.fix}"
+    yield ""
+    yield "Videos can be generated here." if report.can_generate else "Nothing can be generated here: see above."

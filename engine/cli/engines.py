@@ -14,8 +14,9 @@ from vidrt.engine.builder.targets import local_compute_capability
 from vidrt.engine.bundle import Bundle, default_bundle
 from vidrt.engine.cli import arguments as arg
 from vidrt.engine.cli.build import CacheFolder, EngineBackend
-from vidrt.engine.cli.text import human_bytes, print_json
+from vidrt.engine.cli.text import print_json
 from vidrt.engine.errors import BackendError, InvalidArgument
+from vidrt.engine.text import human_bytes
 
 app = typer.Typer(help="List, check and remove TensorRT engines that `vidrt build` made.", no_args_is_help=True)
 _BACKENDS = ("tensorrt", "tensorrt-rtx")

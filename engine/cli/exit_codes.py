@@ -11,12 +11,13 @@ from vidrt.engine.errors import BackendError, BundleError, Cancelled, Error, Inv
 OK = 0
 INTERNAL = 1
 BAD_INPUT = 2  # the command line parser's own code for a usage error
+BACKEND = 4
 CANCELLED = 130  # 128 + SIGINT, as shells report it
 
 _CODES: dict[type[Exception], int] = {
     InvalidArgument: BAD_INPUT,
     BundleError: 3,
-    BackendError: 4,
+    BackendError: BACKEND,
     OutOfMemory: 5,
     IoError: 6,
     Cancelled: CANCELLED,

@@ -15,10 +15,11 @@ import typer
 from vidrt import _core
 from vidrt.engine.cli import arguments as arg
 from vidrt.engine.cli.rendering import render
-from vidrt.engine.cli.text import human_bytes, human_ms, print_json
+from vidrt.engine.cli.text import print_json
 from vidrt.engine.options import GenerateOptions
 from vidrt.engine.pipeline import TextToVideoPipeline
 from vidrt.engine.plan import GenerationPlan
+from vidrt.engine.text import human_bytes, human_ms
 from vidrt.engine.video import Video
 from vidrt.engine.writers import open_writer
 

@@ -11,7 +11,8 @@ from rich.table import Table
 from vidrt import _core
 from vidrt.engine.bundle import Bundle, default_bundle
 from vidrt.engine.cli import arguments as arg
-from vidrt.engine.cli.text import human_bytes, print_json
+from vidrt.engine.cli.text import print_json
+from vidrt.engine.text import human_bytes
 
 
 def inspect(

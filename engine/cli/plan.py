@@ -6,9 +6,10 @@ from rich.console import Console
 from rich.table import Table
 
 from vidrt.engine.cli import arguments as arg
-from vidrt.engine.cli.text import human_bytes, print_json
+from vidrt.engine.cli.text import print_json
 from vidrt.engine.options import GenerateOptions
 from vidrt.engine.plan import GenerationPlan
+from vidrt.engine.text import human_bytes
 
 
 def plan(

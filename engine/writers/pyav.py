@@ -16,7 +16,7 @@ from vidrt.engine.writers.staging import StagedFile, io_error
 if TYPE_CHECKING:
     from types import ModuleType
 
-_CODECS = {".mp4": "libx264", ".webm": "libvpx-vp9"}
+CODECS = {".mp4": "libx264", ".webm": "libvpx-vp9"}
 _CODEC_OPTIONS = {
     # Visually lossless at these sizes; yuv420p and the High profile are what every browser decodes.
     ".mp4": {"crf": "17", "preset": "medium", "profile": "high"},
@@ -53,7 +53,7 @@ class PyAvWriter(VideoWriter):
                 f"{suffix} stores colour at half size and needs an even width and height, "
                 f"got {clip.width}x{clip.height}; nearest: {even}. Write .gif, .y4m or PNG files, which take any size."
             )
-        codec = _CODECS[suffix]
+        codec = CODECS[suffix]
         if codec not in av.codecs_available:
             raise BackendError(f"this PyAV has no {codec} encoder, which {suffix} needs; install PyAV's own wheel.")
         self._av = av

@@ -587,9 +587,23 @@ TEST(OrtCustomOps, NodesWithEqualWeightsShareOneCopyUntilTheLastIsGone) {
   EXPECT_NE(pack(values.data()), first);
   EXPECT_NE(custom_ops::share(kernels::pack_depthwise({1, 3, 1}, 2, ElementType::kFloat32, values.data(), nullptr)),
             first);
-  const std::weak_ptr<const kernels::PackedPointwise> gone =
-      custom_ops::share(kernels::pack_pointwise(2, 3, ElementType::kFloat32, values.data(), nullptr));
+  const auto pack_rows = [&](DataLayout layout) {
+    return custom_ops::share(kernels::pack_pointwise(layout, 2, 3, ElementType::kFloat32, values.data(), nullptr));
+  };
+  const std::weak_ptr<const kernels::PackedPointwise> gone = pack_rows(DataLayout::kNCTHW);
   EXPECT_TRUE(gone.expired());
+  const auto planar = pack_rows(DataLayout::kNCTHW);
+  EXPECT_EQ(pack_rows(DataLayout::kNCTHW), planar);
+  EXPECT_NE(pack_rows(DataLayout::kNTHWC), planar);
+}
+
+TEST(OrtCustomOps, TheRowsOfThePointwiseConvolutionAreHeldOnce) {
+  const std::vector<float> values(32 * 24, 1.0f);
+  for (const DataLayout layout : {DataLayout::kNCTHW, DataLayout::kNTHWC}) {
+    const kernels::PackedPointwise packed =
+        kernels::pack_pointwise(layout, 32, 24, ElementType::kFloat32, values.data(), nullptr);
+    EXPECT_EQ(packed.weight.size(), values.size());
+  }
 }
 
 TEST(OrtCustomOps, TheNamesAreKnown) {

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -15,6 +17,7 @@ import vidrt
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
+import turbo_vaed_operators  # noqa: E402
 from depthwise import KERNELS  # noqa: E402
 from depthwise_graphs import FORMS, graphs  # noqa: E402
 from depthwise_report import Row, report  # noqa: E402
@@ -72,3 +75,26 @@ def test_rounds_of_a_case_are_one_result_with_all_runs_and_the_highest_peak() ->
     first = {"label": "a", "imports_mib": 3.0, "peak_mib": 9.0, "runs": [1]}
     second = {"label": "a", "imports_mib": 4.0, "peak_mib": 8.0, "runs": [2]}
     assert together(first, second) == {"label": "a", "imports_mib": 4.0, "peak_mib": 9.0, "runs": [1, 2]}
+
+
+def event(operator: str, *shapes: list[int]) -> dict[str, Any]:
+    return {"args": {"op_name": operator, "input_type_shape": [{"float": shape} for shape in shapes]}}
+
+
+def test_convolutions_of_turbo_vaed_are_told_apart_by_what_they_sum_over() -> None:
+    x = [1, 64, 9, 8, 8]
+    assert turbo_vaed_operators.kind(event("Conv", x, [64, 1, 5, 5, 5])) == "Conv, one filter a channel (125 taps)"
+    assert turbo_vaed_operators.kind(event("Conv", x, [32, 64, 1, 1, 1], [32])) == "Conv, all channels, 1x1x1"
+    assert turbo_vaed_operators.kind(event("FusedConv", x, [32, 64, 1, 3, 3])) == "Conv, all channels, 3x3x3 or 1x3x3"
+    assert turbo_vaed_operators.kind(event("Pow", x, [])).startswith("norms")
+    assert turbo_vaed_operators.kind(event("Transpose", x)) == "Transpose"
+
+
+def test_shares_of_both_variants_stand_beside_each_other_and_sum_to_all() -> None:
+    shares = {"a": Counter({"Conv": 98.99, "Pad": 1.0, "Cast": 0.01}), "b": Counter({"Conv": 50.0, "Slice": 50.0})}
+    assert turbo_vaed_operators.table(shares).splitlines()[2:] == [
+        "| Conv | 98.99% | 50.00% |",
+        "| Slice | 0.00% | 50.00% |",
+        "| Pad | 1.00% | 0.00% |",
+        "| others | 0.01% | 0.00% |",
+    ]

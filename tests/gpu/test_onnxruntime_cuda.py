@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import vidrt
-from vidrt.engine.doctor import diagnose
+from vidrt.engine.doctor import Status, diagnose
+from vidrt.engine.doctor.rows import ROWS
 
 pytestmark = pytest.mark.gpu
 
@@ -22,11 +23,10 @@ LEVELS = 2
 @pytest.fixture(scope="module")
 def cuda_pipe(pocket_bundle: Path) -> vidrt.TextToVideoPipeline:
     """The pipeline on the first GPU."""
-    facts = diagnose().facts
-    if not facts["gpu"]["devices"]:
-        pytest.skip("no NVIDIA GPU was found")
-    if facts["packages"]["onnxruntime-gpu"] is None:
-        pytest.skip("onnxruntime-gpu is not installed (pip install 'vidrt[cuda]')")
+    rows = [row for row in ROWS if row.name in ("cuda_driver", "cuda_devices", "onnxruntime_cuda")]
+    for check in diagnose(rows=rows).checks:
+        if check.finding.status is not Status.OK:
+            pytest.skip(f"{check.row.name}: {check.finding.value}")
     return vidrt.TextToVideoPipeline(pocket_bundle, backend="onnxruntime-cuda", device="cuda:0")
 
 

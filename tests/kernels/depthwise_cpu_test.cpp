@@ -60,8 +60,9 @@ class DepthwiseCpu : public ::testing::TestWithParam<Isa> {
           const std::int64_t channels = problem.depthwise.x.c;
           depthwise_separable_conv3d_cpu(
               problem, pack_depthwise(problem.depthwise.kernel, channels, type, first.weight, first.bias),
-              pack_pointwise(problem.y.c, channels, type, tensors.pointwise, tensors.pointwise_bias), tensors, parallel,
-              GetParam());
+              pack_pointwise(problem.depthwise.attributes.data_layout, problem.y.c, channels, type, tensors.pointwise,
+                             tensors.pointwise_bias),
+              tensors, parallel, GetParam());
         }));
   }
 };

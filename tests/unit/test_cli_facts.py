@@ -1,4 +1,4 @@
-"""The commands that only tell: inspect, plan, doctor, encode's errors, export without torch, completion."""
+"""The commands that only tell: inspect, plan, encode's errors, export without torch, completion."""
 
 import json
 
@@ -57,32 +57,6 @@ def test_plan_says_what_a_generation_needs(run_vidrt):
 def test_plan_refuses_what_generate_would(run_vidrt):
     result = run_vidrt("plan", "--memory-budget", "1KiB")
     assert (result.returncode, result.stdout) == (5, "")
-
-
-def test_doctor_shows_what_is_found(run_vidrt):
-    result = run_vidrt("doctor")
-    assert result.returncode == 0, result.stderr
-    for part in ("cpu_features", "onnxruntime", "tensorrt", "cuda_driver", ".mp4: yes", "bundle"):
-        assert part in result.stdout
-
-
-def test_doctor_as_json_has_every_section(run_vidrt):
-    facts = json.loads(run_vidrt("doctor", "--json").stdout)
-    assert set(facts) == {"vidrt", "machine", "packages", "backends", "gpu", "video", "bundle", "suggestions"}
-    assert facts["vidrt"]["version"] == vidrt.__version__
-    assert "error" not in facts["backends"]["onnxruntime"]
-    assert facts["suggestions"] == []
-
-
-def test_doctor_suggests_what_is_missing(run_vidrt_process, tmp_path):
-    facts = json.loads(
-        run_vidrt_process(
-            "doctor", "--json", VIDRT_ONNXRUNTIME=str(tmp_path / "libnone.so"), VIDRT_BUNDLE=str(tmp_path)
-        ).stdout
-    )
-    assert any("vidrt[cpu]" in suggestion for suggestion in facts["suggestions"])
-    assert any("VIDRT_BUNDLE" in suggestion for suggestion in facts["suggestions"])
-    assert "libnone.so" in facts["backends"]["onnxruntime"]["error"]
 
 
 def test_encode_refuses_an_overlong_prompt_and_writes_nothing(run_vidrt, tmp_path):

@@ -39,8 +39,7 @@ SeparableJob plan_separable(const DepthwiseSeparableConv3dProblem& problem, cons
   job.depthwise = begin_job(problem.depthwise, depthwise, tensors.depthwise, lanes);
   job.output_activation = problem.output_activation;
   job.outputs = problem.y.c;
-  job.panels = pointwise.panels.data();
-  job.by_channel = pointwise.by_channel.data();
+  job.pointwise = pointwise.weight.data();
   job.outputs_pitch = static_cast<std::int64_t>(pointwise.bias.size());
   job.bias = pointwise.bias.data();
   job.residual = tensors.depthwise.residual;

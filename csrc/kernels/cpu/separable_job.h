@@ -12,8 +12,8 @@ struct SeparableJob {
 
   Activation output_activation = Activation::kNone;
   std::int64_t outputs = 0;
-  const float* panels = nullptr;      // (O rounded up to kPanelRows / kPanelRows, C, kPanelRows)
-  const float* by_channel = nullptr;  // (C, outputs_pitch)
+  // NCTHW: (O rounded up to kPanelRows / kPanelRows, C, kPanelRows); NTHWC: (C, outputs_pitch).
+  const float* pointwise = nullptr;
   std::int64_t outputs_pitch = 0;
   const float* bias = nullptr;  // outputs_pitch values
   const void* residual = nullptr;

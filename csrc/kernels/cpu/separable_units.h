@@ -73,7 +73,7 @@ void separable_planar(const SeparableJob& job, Unit unit, float* between, float*
   const Runs runs(depthwise, unit);
   const std::int64_t pitch = depthwise.out_t * depthwise.out_h * depthwise.out_w;
   for (std::int64_t o = 0; o < job.outputs; o += kPanelRows) {
-    const float* panel = job.panels + o * depthwise.channels;
+    const float* panel = job.pointwise + o * depthwise.channels;
     for (std::int64_t r = 0; r < runs.count; ++r) {
       const Product product{panel, 1, kPanelRows, between + r * runs.length, job.between_pitch, depthwise.channels};
       const std::int64_t first = (unit.clip * job.outputs + o) * pitch + runs.begin(r);
@@ -106,7 +106,7 @@ void separable_channels_last(const SeparableJob& job, Unit unit, float* between,
       const Product product{between + (t * strip + position) * job.between_pitch,
                             job.between_pitch,
                             1,
-                            job.by_channel,
+                            job.pointwise,
                             job.outputs_pitch,
                             depthwise.channels};
       const std::int64_t first = ((frame + row) * depthwise.out_w + position) * job.outputs;

@@ -29,9 +29,9 @@ PackedDepthwise pack_filters(ElementType type, const Arguments& arguments) {
                                  arguments.data(Role::kBias));
 }
 
-PackedPointwise pack_rows(ElementType type, const Arguments& arguments) {
+PackedPointwise pack_rows(kernels::DataLayout layout, ElementType type, const Arguments& arguments) {
   const std::vector<std::int64_t>& dims = arguments[Role::kPointwise]->dims;
-  return kernels::pack_pointwise(dims[0], dims[1], type, arguments.data(Role::kPointwise),
+  return kernels::pack_pointwise(layout, dims[0], dims[1], type, arguments.data(Role::kPointwise),
                                  arguments.data(Role::kPointwiseBias));
 }
 
@@ -42,7 +42,7 @@ struct ConstantWeights {
 };
 
 // After check_what_is_known, which checks no weights where it does not know W's sizes.
-ConstantWeights pack_constants(const Arguments& arguments) {
+ConstantWeights pack_constants(kernels::DataLayout layout, const Arguments& arguments) {
   ConstantWeights packed;
   if (!arguments[Role::kWeight]->has_dims()) return packed;
   const ElementType type = element_type(arguments);
@@ -50,7 +50,7 @@ ConstantWeights pack_constants(const Arguments& arguments) {
     packed.depthwise = share(pack_filters(type, arguments));
   }
   if (is_constant(arguments[Role::kPointwise]) && never_changes(arguments[Role::kPointwiseBias])) {
-    packed.pointwise = share(pack_rows(type, arguments));
+    packed.pointwise = share(pack_rows(layout, type, arguments));
   }
   return packed;
 }
@@ -136,7 +136,7 @@ class SeparableNode : public ConvNode {
     std::optional<PackedDepthwise> filters;
     if (constants_.depthwise == nullptr) filters = pack_filters(type, arguments);
     std::optional<PackedPointwise> rows;
-    if (constants_.pointwise == nullptr) rows = pack_rows(type, arguments);
+    if (constants_.pointwise == nullptr) rows = pack_rows(facts().attributes.data_layout, type, arguments);
     kernels::DepthwiseSeparableConv3dTensors tensors;
     tensors.depthwise = bind(facts(), problem.depthwise, problem.y, arguments, run);
     kernels::depthwise_separable_conv3d_cpu(problem, filters ? *filters : *constants_.depthwise,
@@ -160,7 +160,7 @@ std::unique_ptr<ConvNode> ConvNode::make(const Signature& signature, std::string
   const Arguments arguments = info.arguments(signature);
   check_present(signature, arguments);
   check_what_is_known(facts, arguments);
-  ConstantWeights constants = pack_constants(arguments);
+  ConstantWeights constants = pack_constants(facts.attributes.data_layout, arguments);
   if (signature.separable) {
     return std::make_unique<SeparableNode>(signature, facts, std::move(label), std::move(constants));
   }

@@ -18,14 +18,17 @@ bool equal(const PackedDepthwise& a, const PackedDepthwise& b) {
 }
 
 bool equal(const PackedPointwise& a, const PackedPointwise& b) {
-  return a.by_channel == b.by_channel && a.panels == b.panels && a.bias == b.bias;
+  return a.layout == b.layout && a.weight == b.weight && a.bias == b.bias;
 }
+
+const std::vector<float>& weights_of(const PackedDepthwise& packed) { return packed.by_channel; }
+const std::vector<float>& weights_of(const PackedPointwise& packed) { return packed.weight; }
 
 template <typename T>
 class Shelf {
  public:
   std::shared_ptr<const T> share(T packed) {
-    const std::vector<float>& floats = packed.by_channel;
+    const std::vector<float>& floats = weights_of(packed);
     const std::size_t key =
         std::hash<std::string_view>()({reinterpret_cast<const char*>(floats.data()), floats.size() * sizeof(float)});
     const std::lock_guard<std::mutex> lock(mutex_);

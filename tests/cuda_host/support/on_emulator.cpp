@@ -29,22 +29,27 @@ Depthwise depthwise_on_emulator(std::uint64_t seed) {
   };
 }
 
+void declare_separable(const DepthwiseSeparableConv3dProblem& problem, const DepthwiseSeparableConv3dTensors& tensors,
+                       Bytes& workspace, CUstream_st* device) {
+  const ElementType type = problem.depthwise.type;
+  const auto bytes_of = [&](std::int64_t elements) { return static_cast<std::size_t>(elements) * size_of(type); };
+  DepthwiseConv3dTensors depthwise = tensors.depthwise;
+  depthwise.residual = nullptr;
+  depthwise.y = workspace.data();
+  declare(problem.depthwise, depthwise, device);
+  const std::int64_t outputs = problem.y.c;
+  device->memory.declare("PW", tensors.pointwise, bytes_of(outputs * problem.depthwise.x.c), Rights::kRead);
+  device->memory.declare("PB", tensors.pointwise_bias, bytes_of(outputs), Rights::kRead);
+  device->memory.declare("residual", tensors.depthwise.residual, bytes_of(problem.y.elements()), Rights::kRead);
+  device->memory.declare("result", tensors.depthwise.y, bytes_of(problem.y.elements()), Rights::kReadWrite);
+}
+
 Separable separable_on_emulator(std::uint64_t seed, cuda::LaunchShape* product) {
   return [=](const DepthwiseSeparableConv3dProblem& problem, const DepthwiseSeparableConv3dTensors& tensors) {
-    const ElementType type = problem.depthwise.type;
-    const auto bytes_of = [&](std::int64_t elements) { return static_cast<std::size_t>(elements) * size_of(type); };
     Bytes workspace(depthwise_separable_conv3d_cuda_workspace(problem));
     CUstream_st device;
     device.seed = seed;
-    DepthwiseConv3dTensors depthwise = tensors.depthwise;
-    depthwise.residual = nullptr;
-    depthwise.y = workspace.data();
-    declare(problem.depthwise, depthwise, &device);
-    const std::int64_t outputs = problem.y.c;
-    device.memory.declare("PW", tensors.pointwise, bytes_of(outputs * problem.depthwise.x.c), Rights::kRead);
-    device.memory.declare("PB", tensors.pointwise_bias, bytes_of(outputs), Rights::kRead);
-    device.memory.declare("residual", tensors.depthwise.residual, bytes_of(problem.y.elements()), Rights::kRead);
-    device.memory.declare("result", tensors.depthwise.y, bytes_of(problem.y.elements()), Rights::kReadWrite);
+    declare_separable(problem, tensors, workspace, &device);
     EXPECT_EQ(depthwise_separable_conv3d_cuda(problem, tensors, workspace.data(), &device), cudaSuccess);
     if (product != nullptr) *product = device.launches.back();
   };

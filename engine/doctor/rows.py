@@ -1,0 +1,30 @@
+"""All rows of `vidrt doctor`, in the order in which they are shown. A new one is a function and a line here."""
+
+from __future__ import annotations
+
+from vidrt.engine.doctor import cuda, installation, machine, onnxruntime, tensorrt
+from vidrt.engine.doctor.report import Row
+
+ROWS = (
+    Row("instruction_set", "vidrt's convolutions on the CPU", machine.instruction_set, required=True),
+    Row("memory", "what a plan compares itself with", machine.memory),
+    Row("jetson", "nothing", machine.jetson),
+    Row("onnxruntime", "backends onnxruntime and onnxruntime-cuda", onnxruntime.library, required=True),
+    Row("onnxruntime_cuda", "backend onnxruntime-cuda", onnxruntime.cuda_provider),
+    Row("cuda_driver", "everything on a GPU", cuda.driver),
+    Row("cuda_devices", "everything on a GPU", cuda.devices),
+    Row("cuda_runtime", "ONNX Runtime and TensorRT on the GPU", cuda.runtime),
+    Row("nvcc", "compiling vidrt's CUDA kernels (`make cuda`)", cuda.nvcc),
+    Row("tensorrt_python", "`vidrt build --backend tensorrt`", tensorrt.python),
+    Row("tensorrt_libraries", "`vidrt build --backend tensorrt`", tensorrt.libraries),
+    Row("tensorrt_rtx_python", "`vidrt build --backend tensorrt-rtx`", tensorrt.rtx_python),
+    Row("tensorrt_rtx_libraries", "`vidrt build --backend tensorrt-rtx`", tensorrt.rtx_libraries),
+    Row("tensorrt_rtx_cuda_runtime", "`vidrt build --backend tensorrt-rtx`", tensorrt.rtx_cuda_runtime),
+    Row("tensorrt_plugins", "vidrt's operators in TensorRT engines; stock graphs serve without", tensorrt.plugins),
+    Row("custom_ops_library", "vidrt's operators in other ONNX Runtime sessions", installation.custom_ops),
+    Row("video_formats", "saving as .mp4 and .webm", installation.video_formats),
+    Row("export", "`vidrt export`, `vidrt eval`", installation.export),
+    Row("bundle", "commands that are given no bundle", installation.bundle),
+    Row("cache", "keeping engines, and what is known of checked weights", installation.cache),
+    Row("engine_cache", "engines of `vidrt build`", installation.engines),
+)

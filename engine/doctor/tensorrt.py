@@ -1,0 +1,127 @@
+"""Both flavours of TensorRT: Python bindings, libraries, CUDA runtime, vidrt's plugins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vidrt import _core
+from vidrt.engine.builder.flavour import INSTALL, MODULES, RTX_CUDA_RUNTIME, RTX_LIBRARIES, wheel_files
+from vidrt.engine.builder.source import PLUGIN_LIBRARY
+from vidrt.engine.doctor.cuda import NO_GPU, has_gpu
+from vidrt.engine.doctor.libraries import FoundLibrary, find_library
+from vidrt.engine.doctor.report import Finding, Status, missing, not_applicable, ok, wrong
+from vidrt.engine.doctor.surroundings import Surroundings, is_importable, package_version
+
+_MAJORS = (11, 10)
+_NOT_RTX = "TensorRT for RTX is for Linux on x86-64"
+_BUILD_PLUGINS = (
+    f"build {PLUGIN_LIBRARY} where TensorRT's headers are (docs/tensorrt_plugin.md), and name it with --plugin."
+)
+
+
+def python(around: Surroundings) -> Finding:
+    """TensorRT's bindings."""
+    return _python(around, "tensorrt")
+
+
+def rtx_python(around: Surroundings) -> Finding:
+    """The bindings of TensorRT for RTX."""
+    return _python(around, "tensorrt-rtx")
+
+
+def libraries(around: Surroundings) -> Finding:
+    """TensorRT's libraries, as its bindings and the loader find them."""
+    inference, parser = (
+        _search(around, kind, "tensorrt_libs", [f"{stem}.so.{major}" for major in _MAJORS])
+        for kind, stem in (("tensorrt", "libnvinfer"), ("any", "libnvonnxparser"))
+    )
+    return _both(around, "tensorrt", inference, parser)
+
+
+def rtx_libraries(around: Surroundings) -> Finding:
+    """The libraries of TensorRT for RTX, of its wheels or of the loader's path."""
+    inference, parser = (
+        _search(around, kind, "tensorrt_rtx_libs", [name])
+        for kind, name in zip(("tensorrt", "any"), RTX_LIBRARIES, strict=True)
+    )
+    return _both(around, "tensorrt-rtx", inference, parser)
+
+
+def rtx_cuda_runtime(around: Surroundings) -> Finding:
+    """The CUDA runtime that TensorRT for RTX is linked to."""
+    absent = _absent(around, "tensorrt-rtx")
+    wheels = [str(path) for path in wheel_files("nvidia", f"*/lib/{RTX_CUDA_RUNTIME}")]
+    found = find_library(around, "cuda_runtime", [*wheels, RTX_CUDA_RUNTIME])
+    package = package_version("nvidia-cuda-runtime")
+    if found.path is not None:
+        value = f"{found.version} ({found.path})"
+        return ok(value, version=found.version, path=found.path, package=package)
+    if found.broken is not None:
+        return wrong(found.broken, INSTALL["tensorrt-rtx"], package=package)
+    if absent.status is Status.NOT_APPLICABLE:
+        return absent
+    return missing(f"no {RTX_CUDA_RUNTIME} was found", INSTALL["tensorrt-rtx"])
+
+
+def plugins(around: Surroundings) -> Finding:
+    """The library of vidrt's plugins: beside the compiled core, then on the loader's path."""
+    beside = Path(_core.__file__).with_name(PLUGIN_LIBRARY)
+    found = find_library(around, "any", [str(beside), PLUGIN_LIBRARY])
+    if found.path is not None:
+        return ok(found.path, path=found.path)
+    if found.broken is not None:
+        return wrong(found.broken, _BUILD_PLUGINS)
+    if not has_gpu(around):
+        return not_applicable(NO_GPU)
+    return missing(f"neither {beside} nor the loader's path has it", _BUILD_PLUGINS)
+
+
+def _python(around: Surroundings, backend: str) -> Finding:
+    module = next((name for name in MODULES[backend] if is_importable(name)), None)
+    if module is None:
+        return _absent(around, backend)
+    found, failure = around.probe("tensorrt_python", backend)
+    reason = failure or found.get("error")
+    if reason is not None:
+        return wrong(f"{module}: {reason}", INSTALL[backend])
+    return ok(f"{found['version']} (module {module})", version=found["version"], module=module)
+
+
+def _absent(around: Surroundings, backend: str) -> Finding:
+    names = " or ".join(MODULES[backend])
+    if backend == "tensorrt-rtx" and around.machine != "x86_64":
+        return not_applicable(_NOT_RTX)
+    if backend == "tensorrt" and not has_gpu(around):
+        return not_applicable(f"{NO_GPU}, without which it builds nothing")
+    return missing(f"no Python module {names}", INSTALL[backend])
+
+
+def _search(around: Surroundings, kind: str, package: str, names: list[str]) -> FoundLibrary:
+    wheels = [str(path) for name in names for path in wheel_files(package, name)]
+    return find_library(around, kind, [*wheels, *names])
+
+
+def _both(around: Surroundings, backend: str, inference: FoundLibrary, parser: FoundLibrary) -> Finding:
+    for found in (inference, parser):
+        if found.broken is not None:
+            return wrong(found.broken, INSTALL[backend])
+    if inference.path is None and parser.path is None:
+        absent = _absent(around, backend)
+        return absent if absent.status is Status.NOT_APPLICABLE else missing("no library was found", INSTALL[backend])
+    details = {"version": inference.version, "path": inference.path, "onnx_parser_path": parser.path}
+    if inference.path is None or parser.path is None:
+        here, lacking = ("ONNX parser", "TensorRT") if inference.path is None else ("TensorRT", "ONNX parser")
+        return wrong(f"the library of the {here} is there, that of the {lacking} is not", INSTALL[backend], **details)
+    if inference.version is None:
+        return wrong(f"{inference.path} is of before TensorRT 10", INSTALL[backend], **details)
+    value = f"{inference.version} ({inference.path})"
+    bindings, _ = around.probe("tensorrt_python", backend) if _python_is_there(backend) else ({}, None)
+    version = bindings.get("version")
+    if version and version.split(".")[:3] != inference.version.split(".")[:3]:
+        fix = f"install bindings and libraries of one version. {INSTALL[backend]}"
+        return wrong(f"{value}, but the Python bindings are {version}", fix, **details)
+    return ok(value, **details)
+
+
+def _python_is_there(backend: str) -> bool:
+    return any(is_importable(name) for name in MODULES[backend])
