@@ -49,7 +49,7 @@ void* OwnLibrary::symbol(const char* name) {
 void OwnLibrary::open() {
   Found found = search();
   if (found.handle == nullptr) {
-    throw BackendError((found.is_there ? file_ + " cannot be used" : without_) + " Tried:" + found.tried);
+    throw BackendError((found.is_there ? file_ + " cannot be used." : without_) + " Tried:" + found.tried);
   }
   handle_ = found.handle;
 }

@@ -5,6 +5,7 @@
 
 #include "runtime/engine_store.h"
 #include "runtime/own_library.h"
+#include "vidrt/errors.h"
 
 namespace vidrt {
 namespace {
@@ -19,16 +20,11 @@ std::vector<std::string>& folders() {
   return paths;
 }
 
-std::string without(const std::string& backend, const std::string& more) {
-  return "this vidrt has no " + backend + " backend, which is built where TensorRT's headers are found " +
-         "(docs/engines.md)." + more + " Use backend onnxruntime (device cpu) or onnxruntime-cuda (device cuda:N).";
-}
-
-OwnLibrary& library_of(const std::string& backend) {
-  static OwnLibrary tensorrt("vidrt_tensorrt", without("tensorrt", ""));
-  static OwnLibrary rtx("vidrt_tensorrt_rtx",
-                        without("tensorrt-rtx", " It builds engines (vidrt build), and does not run them."));
-  return backend == "tensorrt" ? tensorrt : rtx;
+OwnLibrary& library() {
+  static OwnLibrary library("vidrt_tensorrt",
+                            "this vidrt has no tensorrt backend, which is built where TensorRT's headers are found "
+                            "(docs/engines.md). Use backend onnxruntime (device cpu) or onnxruntime-cuda (device cuda:N).");
+  return library;
 }
 
 }  // namespace
@@ -39,11 +35,14 @@ void add_tensorrt_search_path(const std::string& folder) {
 }
 
 std::shared_ptr<Backend> make_tensorrt_backend(const std::string& backend, int device_index) {
+  if (backend != "tensorrt") {
+    throw BackendError("vidrt builds engines for " + backend + " (vidrt build) and does not run them yet; use backend " +
+                       "tensorrt, onnxruntime-cuda (device cuda:N) or onnxruntime (device cpu).");
+  }
   const std::lock_guard<std::mutex> lock(guard());
-  OwnLibrary& library = library_of(backend);
-  library.function<TrtCheckLibrary>(kTrtCheckLibrary)(folders());
+  library().function<TrtCheckLibrary>(kTrtCheckLibrary)(folders());
   const TrtBackendRequest request{backend, open_gpu_device(device_index), folders(), default_engine_folder()};
-  return std::shared_ptr<Backend>(library.function<TrtMakeBackend>(kTrtMakeBackend)(request));
+  return std::shared_ptr<Backend>(library().function<TrtMakeBackend>(kTrtMakeBackend)(request));
 }
 
 }  // namespace vidrt

@@ -20,7 +20,8 @@ _PACKAGES = (
     *("tensorrt-rtx-cu13-libs", "nvidia-cuda-runtime", "nvidia-cuda-runtime-cu12", "nvidia-cuda-nvcc"),
 )
 _VARIABLES = (
-    *("VIDRT_BUNDLE", "VIDRT_CACHE_DIR", "VIDRT_DEBUG", "VIDRT_ISA", "VIDRT_ONNXRUNTIME"),
+    *("VIDRT_BUNDLE", "VIDRT_CACHE_DIR", "VIDRT_DEBUG", "VIDRT_ISA", "VIDRT_LIBRARY_DIR", "VIDRT_ONNXRUNTIME"),
+    *("VIDRT_TENSORRT", "VIDRT_TENSORRT_LOG", "VIDRT_TENSORRT_PLUGINS"),
     *("CUDA_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "XDG_CACHE_HOME"),
 )
 """All of the environment that a report shows, where set."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vidrt.engine.doctor import cuda, installation, machine, onnxruntime, tensorrt
+from vidrt.engine.doctor import cuda, installation, machine, onnxruntime, own_libraries, tensorrt
 from vidrt.engine.doctor.report import Row
 
 ROWS = (
@@ -20,7 +20,9 @@ ROWS = (
     Row("tensorrt_rtx_python", "`vidrt build --backend tensorrt-rtx`", tensorrt.rtx_python),
     Row("tensorrt_rtx_libraries", "`vidrt build --backend tensorrt-rtx`", tensorrt.rtx_libraries),
     Row("tensorrt_rtx_cuda_runtime", "`vidrt build --backend tensorrt-rtx`", tensorrt.rtx_cuda_runtime),
-    Row("tensorrt_plugins", "vidrt's operators in TensorRT engines; stock graphs serve without", tensorrt.plugins),
+    Row("cuda_library", "tensors on the GPU from step to step; backend tensorrt", own_libraries.cuda),
+    Row("tensorrt_library", "backend tensorrt", own_libraries.tensorrt),
+    Row("tensorrt_plugins", "vidrt's operators in TensorRT engines; stock graphs serve without", own_libraries.plugins),
     Row("custom_ops_library", "vidrt's operators in other ONNX Runtime sessions", installation.custom_ops),
     Row("video_formats", "saving as .mp4 and .webm", installation.video_formats),
     Row("export", "`vidrt export`, `vidrt eval`", installation.export),

@@ -1,12 +1,8 @@
-"""Both flavours of TensorRT: Python bindings, libraries, CUDA runtime, vidrt's plugins."""
+"""Both flavours of TensorRT: Python bindings, libraries, CUDA runtime."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from vidrt import _core
 from vidrt.engine.builder.flavour import INSTALL, MODULES, RTX_CUDA_RUNTIME, RTX_LIBRARIES, wheel_files
-from vidrt.engine.builder.source import PLUGIN_LIBRARY
 from vidrt.engine.doctor.cuda import NO_GPU, has_gpu
 from vidrt.engine.doctor.libraries import FoundLibrary, find_library
 from vidrt.engine.doctor.report import Finding, Status, missing, not_applicable, ok, wrong
@@ -14,9 +10,6 @@ from vidrt.engine.doctor.surroundings import Surroundings, is_importable, packag
 
 _MAJORS = (11, 10)
 _NOT_RTX = "TensorRT for RTX is for Linux on x86-64"
-_BUILD_PLUGINS = (
-    f"build {PLUGIN_LIBRARY} where TensorRT's headers are (docs/tensorrt_plugin.md), and name it with --plugin."
-)
 
 
 def python(around: Surroundings) -> Finding:
@@ -61,19 +54,6 @@ def rtx_cuda_runtime(around: Surroundings) -> Finding:
     if absent.status is Status.NOT_APPLICABLE:
         return absent
     return missing(f"no {RTX_CUDA_RUNTIME} was found", INSTALL["tensorrt-rtx"])
-
-
-def plugins(around: Surroundings) -> Finding:
-    """The library of vidrt's plugins: beside the compiled core, then on the loader's path."""
-    beside = Path(_core.__file__).with_name(PLUGIN_LIBRARY)
-    found = find_library(around, "any", [str(beside), PLUGIN_LIBRARY])
-    if found.path is not None:
-        return ok(found.path, path=found.path)
-    if found.broken is not None:
-        return wrong(found.broken, _BUILD_PLUGINS)
-    if not has_gpu(around):
-        return not_applicable(NO_GPU)
-    return missing(f"neither {beside} nor the loader's path has it", _BUILD_PLUGINS)
 
 
 def _python(around: Surroundings, backend: str) -> Finding:

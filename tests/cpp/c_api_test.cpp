@@ -316,6 +316,13 @@ TEST_F(CApi, EveryKindOfErrorHasItsStatus) {
   wrong.backend = "abacus";
   EXPECT_EQ(vidrt_pipeline_open(toy.path().c_str(), &wrong, &opened), VIDRT_INVALID_ARGUMENT);
   EXPECT_NE(std::strstr(vidrt_last_error(), "abacus"), nullptr);
+  wrong.backend = "tensorrt-rtx";
+  EXPECT_EQ(vidrt_pipeline_open(toy.path().c_str(), &wrong, &opened), VIDRT_BACKEND_ERROR);
+  EXPECT_NE(std::strstr(vidrt_last_error(), "does not run them yet"), nullptr);
+  wrong.backend = nullptr;
+  wrong.no_cuda_graphs = 2;
+  EXPECT_EQ(vidrt_pipeline_open(toy.path().c_str(), &wrong, &opened), VIDRT_INVALID_ARGUMENT);
+  EXPECT_NE(std::strstr(vidrt_last_error(), "no_cuda_graphs is 2"), nullptr);
   vidrt_prompt_embeds* embeds = nullptr;
   EXPECT_EQ(vidrt_prompt_embeds_load("/nowhere/at/all", &embeds), VIDRT_IO_ERROR);
   backend->before_run = [](const std::string&) { throw BackendError("the graph failed."); };

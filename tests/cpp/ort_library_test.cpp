@@ -11,7 +11,6 @@
 #include "support/ort_test.h"
 #include "support/temp_folder.h"
 #include "support/throws.h"
-#include "runtime/backends.h"
 #include "vidrt/errors.h"
 
 namespace vidrt::testing {
@@ -81,17 +80,6 @@ TEST_F(OrtLibraryDeathTest, ASearchThatFailedMayBeTriedAgain) {
         look_for_library();
       },
       ::testing::ExitedWithCode(0), "found ");
-}
-
-TEST(OrtBackend, DevicesThatItDoesNotRunOnAreRefused) {
-  const auto refused = [](const char* backend, const char* device) {
-    return message_of<InvalidArgument>([&] { make_backend(backend, device); });
-  };
-  EXPECT_TRUE(names(refused("onnxruntime", "cuda"), {"'cuda'", "cuda:N"}));
-  EXPECT_TRUE(names(refused("onnxruntime", "cuda:-1"), {"'cuda:-1'"}));
-  EXPECT_TRUE(names(refused("onnxruntime", "cuda:0"), {"cpu", "use backend onnxruntime-cuda"}));
-  EXPECT_TRUE(names(refused("onnxruntime-cuda", "cpu"), {"cuda:N"}));
-  EXPECT_TRUE(names(refused("onyx", "cpu"), {"'onyx'", "onnxruntime"}));
 }
 
 }  // namespace

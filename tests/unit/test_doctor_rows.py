@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-from vidrt.engine.doctor import Finding, Status, Surroundings, cuda, installation, machine, onnxruntime, tensorrt
+from vidrt.engine.doctor import (
+    Finding,
+    Status,
+    Surroundings,
+    cuda,
+    installation,
+    machine,
+    onnxruntime,
+    own_libraries,
+    tensorrt,
+)
 from vidrt.engine.doctor import surroundings as surroundings_module
 
 OK, MISSING, WRONG, NOT_APPLICABLE = Status.OK, Status.MISSING, Status.WRONG, Status.NOT_APPLICABLE
@@ -261,16 +271,32 @@ def test_tensorrt_rtx_cuda_runtime(around: Around, library: Any, architecture: s
 
 
 @pytest.mark.parametrize(
+    ("row", "name", "fix"),
+    [
+        (own_libraries.cuda, "libvidrt_cuda.so", "docs/devices.md"),
+        (own_libraries.tensorrt, "libvidrt_tensorrt.so", "docs/engines.md"),
+        (own_libraries.plugins, "libvidrt_trt_plugins.so", "docs/tensorrt_plugin.md"),
+    ],
+)
+@pytest.mark.parametrize(
     ("library", "files", "status", "value"),
     [
-        (present(""), {}, OK, "libvidrt_trt_plugins.so"),
-        (absent, GPU, MISSING, "the loader's path"),
+        (present(""), {}, OK, ""),
+        (absent, GPU, MISSING, "nor has the loader's path"),
         (absent, {}, NOT_APPLICABLE, "no NVIDIA GPU"),
         (unloadable, GPU, WRONG, "libneeded.so.7"),
     ],
 )
-def test_tensorrt_plugins(around: Around, library: Any, files: Any, status: Status, value: str) -> None:
-    expect(tensorrt.plugins(around({"shared_library": library}, files)), status, value, "docs/tensorrt_plugin.md")
+def test_own_libraries(
+    around: Around, row: Any, name: str, fix: str, library: Any, files: Any, status: Status, value: str
+) -> None:
+    expect(row(around({"shared_library": library}, files)), status, value or name, fix)
+
+
+def test_own_libraries_are_looked_for_in_the_chosen_folder_alone(around: Around) -> None:
+    place = around({"shared_library": absent}, GPU, VIDRT_LIBRARY_DIR="/chosen")
+    found = own_libraries.tensorrt(place)
+    assert found.value == "/chosen/libvidrt_tensorrt.so is not there"
 
 
 FOUND = {"version": "1.32.0", "path": "/x/libonnxruntime.so.1.32.0", "providers": ["CPUExecutionProvider"]}

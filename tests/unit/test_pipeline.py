@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import vidrt
+from vidrt.engine.builder.targets import local_compute_capability
 
 PROMPT = "a small red circle moving left"
 
@@ -250,6 +251,16 @@ def test_metadata_and_timings_say_how_a_video_was_made(pipe, tiny, unwarned):
 @pytest.mark.parametrize("backend", ["tensorflow", "", "ONNXRUNTIME"])
 def test_an_unknown_backend_is_refused(pocket_bundle, backend):
     with pytest.raises(vidrt.InvalidArgument, match="backend"):
+        vidrt.TextToVideoPipeline(pocket_bundle, backend=backend)
+
+
+@pytest.mark.parametrize(
+    ("backend", "says"), [("tensorrt", "TensorRT|driver"), ("tensorrt-rtx", "does not run them yet")]
+)
+def test_a_backend_that_this_machine_lacks_says_what_to_do(pocket_bundle, backend, says):
+    if local_compute_capability() is not None:
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(vidrt.BackendError, match=says):
         vidrt.TextToVideoPipeline(pocket_bundle, backend=backend)
 
 
