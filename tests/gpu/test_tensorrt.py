@@ -1,0 +1,118 @@
+"""The shipped model on an NVIDIA GPU through TensorRT, beside ONNX Runtime on the processor. Has never run on one.
+
+`pytest tests/gpu/test_tensorrt.py -m gpu -s` also prints what each stage took, with CUDA graphs and without.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import vidrt
+from vidrt.engine.builder import BuildOptions, Range, build_engines
+from vidrt.engine.bundle import Bundle
+from vidrt.engine.doctor import Status, diagnose
+from vidrt.engine.doctor.rows import ROWS
+from vidrt.engine.options import DecodeOptions
+from vidrt.engine.precision import EVERY_MODULE
+
+pytestmark = pytest.mark.gpu
+
+PROMPT = "a small red circle moving left"
+SETTINGS: dict[str, Any] = {"height": 64, "width": 64, "num_frames": 17, "seed": 7}
+NEEDED = ("cuda_driver", "cuda_devices", "tensorrt_python", "tensorrt_libraries", "cuda_library", "tensorrt_library")
+RUNS = 15
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What a module of one precision may differ by: text embeddings absolutely, frames in levels of 255 on average."""
+
+    embeds: float
+    mean_levels: float
+
+
+TOLERANCES = {"fp32": Tolerance(1e-3, 0.2), "fp16": Tolerance(5e-2, 2.0)}
+
+
+@pytest.fixture(scope="module", params=list(TOLERANCES))
+def precision(
+    request: pytest.FixtureRequest, pocket_bundle: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Engines of one precision, in a cache of their own, which the core reads meanwhile."""
+    for check in diagnose(rows=[row for row in ROWS if row.name in NEEDED]).checks:
+        if check.finding.status is not Status.OK:
+            pytest.skip(f"{check.row.name}: {check.finding.value}")
+    options = BuildOptions(
+        backend="tensorrt",
+        height=Range(32, 64, 64),
+        width=Range(32, 64, 64),
+        num_frames=Range(1, 17, 33),
+        precisions={EVERY_MODULE: request.param},
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VIDRT_CACHE_DIR", str(tmp_path_factory.mktemp(request.param)))
+        build_engines(Bundle(pocket_bundle), options)
+        yield request.param
+
+
+@pytest.fixture(scope="module")
+def pipes(precision: str, pocket_bundle: Path) -> tuple[vidrt.TextToVideoPipeline, vidrt.TextToVideoPipeline]:
+    """TensorRT on the first GPU, and the processor."""
+    return vidrt.TextToVideoPipeline(pocket_bundle, backend="tensorrt"), vidrt.TextToVideoPipeline(pocket_bundle)
+
+
+def levels_apart(video: vidrt.Video, other: vidrt.Video) -> float:
+    """The mean difference of two videos, in levels of 255."""
+    return float(np.abs(video.frames.astype(int) - other.frames.astype(int)).mean())
+
+
+def test_text_embeddings_are_those_of_the_processor(precision: str, pipes: Any) -> None:
+    got, expected = (np.asarray(pipe.encode_prompt(PROMPT).values) for pipe in pipes)
+    assert np.abs(got - expected).max() <= TOLERANCES[precision].embeds
+
+
+def test_one_step_of_the_denoiser_is_that_of_the_processor(precision: str, pipes: Any) -> None:
+    got, expected = (pipe(PROMPT, num_inference_steps=1, **SETTINGS) for pipe in pipes)
+    assert levels_apart(got, expected) <= TOLERANCES[precision].mean_levels
+
+
+@pytest.mark.parametrize("chunk", [1, 2])
+def test_decoded_frames_are_those_of_the_processor(precision: str, pipes: Any, chunk: int) -> None:
+    channels = pipes[0].bundle.manifest.vae.latent_channels
+    latents = np.random.default_rng(3).standard_normal((channels, 5, 8, 8)).astype(np.float32)
+    got, expected = (pipe.decode_latents(DecodeOptions(latents, decode_chunk=chunk)) for pipe in pipes)
+    assert levels_apart(got, expected) <= TOLERANCES[precision].mean_levels
+
+
+def test_whole_generations_agree_and_repeat_bit_for_bit(precision: str, pipes: Any) -> None:
+    first, second = (pipes[0](PROMPT, num_inference_steps=8, **SETTINGS) for _ in range(2))
+    assert np.array_equal(first.frames, second.frames)
+    expected = pipes[1](PROMPT, num_inference_steps=8, **SETTINGS)
+    # Errors of a step are carried through the later ones.
+    assert levels_apart(first, expected) <= 4 * TOLERANCES[precision].mean_levels
+
+
+def test_cuda_graphs_change_no_bit(precision: str, pipes: Any, pocket_bundle: Path) -> None:
+    plain = vidrt.TextToVideoPipeline(pocket_bundle, backend="tensorrt", cuda_graphs=False)
+    settings = {"num_inference_steps": 8, **SETTINGS}
+    assert np.array_equal(pipes[0](PROMPT, **settings).frames, plain(PROMPT, **settings).frames)
+    for name, pipe in (("with CUDA graphs", pipes[0]), ("without", plain)):
+        times = [pipe(PROMPT, **settings).timings for _ in range(RUNS)]
+        stages = ("denoise", "decode", "total")
+        medians = [statistics.median(getattr(time, stage) for time in times) for stage in stages]
+        # Runs are queued: time in a session is the host's, for asking.
+        host = statistics.median(time.session / time.total for time in times)
+        shares = ", ".join(f"{stage} {ms:.2f} ms" for stage, ms in zip(stages, medians, strict=True))
+        print(f"\n{precision} {pipe.backend}, {name}: {shares}; the host asks for work in {host:.0%} of it")
+
+
+def test_a_size_that_no_engine_takes_is_refused_with_what_differs(precision: str, pipes: Any) -> None:
+    with pytest.raises(vidrt.BackendError, match="height is 32 to 64, asked for 96"):
+        pipes[0](PROMPT, **{**SETTINGS, "height": 96})
