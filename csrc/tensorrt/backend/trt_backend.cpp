@@ -38,6 +38,8 @@ class TrtBackend : public Backend {
 
   std::unique_ptr<Session> load(const ModuleRequest& request, const SessionOptions& options) override {
     const EngineSidecar engine = find(request);
+    // TensorRT loads to the thread's current device, which this makes it; a pipeline may be called from any thread.
+    request_.device->synchronize();
     load_plugins(library_, engine.plugins);
     const auto warn = [this](const std::string& warning) {
       const std::lock_guard<std::mutex> lock(mutex_);
