@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 from functools import cache
 from pathlib import Path
 
 from vidrt import _core
+from vidrt.engine.packages import package_folders
 
 
 def onnxruntime_folder() -> Path | None:
     """The folder of the wheel's shared library, or None where `onnxruntime` is not installed."""
-    spec = importlib.util.find_spec("onnxruntime")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    return Path(next(iter(spec.submodule_search_locations))) / "capi"
+    return next((folder / "capi" for folder in package_folders("onnxruntime")), None)
 
 
 @cache

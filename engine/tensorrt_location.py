@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 from functools import cache
 from pathlib import Path
 
 from vidrt import _core
+from vidrt.engine.packages import package_folders
 
 
 def tensorrt_folder() -> Path | None:
     """The folder of the wheel's shared libraries, or None where `tensorrt` is not installed as a wheel."""
-    spec = importlib.util.find_spec("tensorrt_libs")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    return Path(next(iter(spec.submodule_search_locations)))
+    return next(iter(package_folders("tensorrt_libs")), None)
 
 
 @cache

@@ -23,6 +23,17 @@ if(VIDRT_COVERAGE)
   target_link_options(vidrt_compile_flags INTERFACE --coverage)
 endif()
 
+# Give a shared library its exports: what `map` names, and nothing of what it links statically, which may be in the
+# process a second time.
+function(vidrt_exports target map)
+  target_link_options(${target} PRIVATE "LINKER:--exclude-libs,ALL" "LINKER:--version-script,${map}")
+  if(NOT VIDRT_SANITIZE)
+    # A sanitizer's functions come from the program; without one, nothing may be left for later.
+    target_link_options(${target} PRIVATE "LINKER:--no-undefined")
+  endif()
+  set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX LINK_DEPENDS "${map}")
+endfunction()
+
 # Give `target` our language level, warnings and sanitizers, with hidden symbols and position-independent code.
 function(vidrt_compile target)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:vidrt_compile_flags>)

@@ -2,7 +2,6 @@
 
 #include <dlfcn.h>
 
-#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -21,16 +20,16 @@ std::mutex& library_mutex() {
   return mutex;
 }
 
-std::vector<std::string>& search_paths() {
-  static std::vector<std::string> paths;
-  return paths;
+SearchFolders& search_folders() {
+  static SearchFolders folders;
+  return folders;
 }
 
 FoundLibrary search(OrtLibrary* library) {
   LibraryPlaces places;
   places.variable = "VIDRT_ONNXRUNTIME";
   places.prefix = "libonnxruntime.so";
-  places.folders = search_paths();
+  places.folders = search_folders().all();
   places.folders.push_back(own_folder());
   places.names = {"libonnxruntime.so.1", "libonnxruntime.so"};
   return find_library(places, [&](void* handle, const std::string& path) -> std::string {
@@ -45,11 +44,7 @@ FoundLibrary search(OrtLibrary* library) {
 
 }  // namespace
 
-void add_onnxruntime_search_path(const std::string& folder) {
-  const std::lock_guard<std::mutex> lock(library_mutex());
-  std::vector<std::string>& paths = search_paths();
-  if (std::find(paths.begin(), paths.end(), folder) == paths.end()) paths.push_back(folder);
-}
+void add_onnxruntime_search_path(const std::string& folder) { search_folders().add(folder); }
 
 const OrtLibrary& ort_library() {
   static std::unique_ptr<const OrtLibrary> library;
@@ -58,8 +53,10 @@ const OrtLibrary& ort_library() {
     OrtLibrary opened;
     const FoundLibrary found = search(&opened);
     if (found.handle == nullptr) {
-      throw BackendError("ONNX Runtime was not found; install it (pip install \"vidrt[cpu]\"), or set VIDRT_ONNXRUNTIME "
-                         "to its shared library. Tried:" + found.tried);
+      throw BackendError(
+          "ONNX Runtime was not found; install it (pip install \"vidrt[cpu]\"), or set VIDRT_ONNXRUNTIME "
+          "to its shared library. Tried:" +
+          found.tried);
     }
     library = std::make_unique<const OrtLibrary>(std::move(opened));
   }

@@ -7,21 +7,6 @@
 #include "onnxruntime/ort_value.h"
 
 namespace vidrt {
-namespace {
-
-bool same(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b) {
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (a[i].view.data != b[i].view.data || a[i].view.dtype != b[i].view.dtype || a[i].view.shape != b[i].view.shape ||
-        a[i].name != b[i].name) {
-      return false;
-    }
-  }
-  return true;
-}
-
-}  // namespace
-
 OrtSession::OrtSession(const OrtApi& api, std::string module, OrtWeights weights, OrtHandle<::OrtSession> session,
                        OrtPlace place)
     : api_(api),
@@ -51,7 +36,7 @@ OrtSession::~OrtSession() {
 }
 
 void OrtSession::bind(Side side, const std::vector<NamedTensor>& tensors, std::vector<NamedTensor>* bound) {
-  if (same(tensors, *bound)) return;
+  if (same_tensors(tensors, *bound)) return;
   bound->clear();  // a failure below leaves nothing that looks bound
   side == Side::kInput ? api_.ClearBoundInputs(binding_.get()) : api_.ClearBoundOutputs(binding_.get());
   const auto attach = side == Side::kInput ? api_.BindInput : api_.BindOutput;

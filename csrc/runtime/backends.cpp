@@ -44,7 +44,8 @@ void resolve_backend(PipelineOptions* options) {
   if (backend == "auto") backend = on_gpu ? kOrtCuda : kOrt;
   if (on_gpu == (backend != kOrt)) return;
   throw InvalidArgument("the backend " + backend + " runs on " + (on_gpu ? "cpu" : "cuda:N") + ", got the device '" +
-                        device + "'" + (on_gpu ? "; use backend onnxruntime-cuda or tensorrt." : "; leave it out for cuda:0."));
+                        device + "'" +
+                        (on_gpu ? "; use backend onnxruntime-cuda or tensorrt." : "; leave it out for cuda:0."));
 }
 
 std::shared_ptr<Backend> make_backend(const std::string& backend, const std::string& device) {

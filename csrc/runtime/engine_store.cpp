@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "runtime/cache_folder.h"
+#include "runtime/joined.h"
 #include "runtime/sha256.h"
 #include "runtime/verified_files.h"
 #include "vidrt/errors.h"
@@ -23,12 +24,6 @@ constexpr const char* kAgain = "It is not used; `vidrt build` builds it again.";
 std::string processor() {
   utsname system{};
   return uname(&system) == 0 ? system.machine : "";
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
 }
 
 // "8.9" as (8, 9).
@@ -53,7 +48,7 @@ std::string other_sizes(const EngineSidecar& engine, const ModuleSizes& sizes) {
     const auto found = engine.sizes.find(name);
     if (found == engine.sizes.end()) continue;  // the module does not depend on it
     const SizeRange& built = found->second;
-    if (built.min <= asked.min && asked.max <= built.max) continue;
+    if (built.holds(asked)) continue;
     std::string wanted = std::to_string(asked.min);
     if (asked.max != asked.min) wanted += " to " + std::to_string(asked.max);
     differences.push_back(name + " is " + std::to_string(built.min) + " to " + std::to_string(built.max) +
@@ -107,13 +102,13 @@ std::string plan_fault(const EngineSidecar& engine) {
   }
 }
 
-// The sidecars of a folder, in no order. A folder that is not there has none.
-std::vector<fs::path> sidecars(const std::string& folder) {
+// The sidecars of a module's engines, by their names, in no order. A folder that is not there has none.
+std::vector<fs::path> sidecars(const std::string& folder, const std::string& module) {
   std::vector<fs::path> found;
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     const fs::path& path = entry->path();
-    if (path.extension() == ".json" && path.filename().string().front() != '.') found.push_back(path);
+    if (path.extension() == ".json" && path.filename().string().rfind(module + ".", 0) == 0) found.push_back(path);
   }
   return found;
 }
@@ -122,7 +117,7 @@ std::vector<fs::path> sidecars(const std::string& folder) {
 std::vector<EngineSidecar> engines_of(const std::string& folder, const EngineWish& wish,
                                       std::vector<std::string>* reasons) {
   std::vector<EngineSidecar> engines;
-  for (const fs::path& path : sidecars(folder)) {
+  for (const fs::path& path : sidecars(folder, wish.module)) {
     try {
       EngineSidecar engine = read_engine_sidecar(path.string());
       if (engine.bundle == wish.bundle.manifest().name && engine.module == wish.module &&
@@ -130,8 +125,7 @@ std::vector<EngineSidecar> engines_of(const std::string& folder, const EngineWis
         engines.push_back(std::move(engine));
       }
     } catch (const BackendError& error) {
-      const std::string name = path.filename().string();
-      if (name.rfind(wish.module + ".", 0) == 0) reasons->push_back(name + ": " + error.what());
+      reasons->push_back(path.filename().string() + ": " + error.what());
     }
   }
   std::sort(engines.begin(), engines.end(), [](const EngineSidecar& a, const EngineSidecar& b) {
@@ -150,8 +144,8 @@ std::string default_engine_folder() {
 std::string changed_source(const EngineSidecar& engine, const Bundle& bundle) {
   if (!bundle.has_module(engine.module)) return "the bundle has no module " + engine.module + " any more";
   const std::vector<Variant>& variants = bundle.module(engine.module).variants;
-  const auto variant = std::find_if(variants.begin(), variants.end(),
-                                    [&](const Variant& one) { return one.id == engine.variant; });
+  const auto variant =
+      std::find_if(variants.begin(), variants.end(), [&](const Variant& one) { return one.id == engine.variant; });
   if (variant == variants.end()) {
     return "the bundle has no variant " + engine.variant + " of " + engine.module + " any more";
   }
@@ -173,8 +167,7 @@ EngineSidecar find_engine(const std::string& folder, const EngineWish& wish) {
     if (reason.empty()) return std::move(engine);
     reasons.push_back(fs::path(engine.path).filename().string() + ": " + reason);
   }
-  std::string found = reasons.empty() ? "none was built" : "";
-  for (const std::string& reason : reasons) found += (found.empty() ? "" : "; ") + reason;
+  const std::string found = reasons.empty() ? "none was built" : joined(reasons, "; ");
   throw BackendError("no engine of " + wish.bundle.manifest().name + "'s " + wish.module + " for " + wish.backend +
                      " fits: " + found + ". Build one with `vidrt build " + wish.bundle.path() + " --backend " +
                      wish.backend + "` and the sizes that you want. Looked in " + folder + ".");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "runtime/joined.h"
 #include "runtime/words.h"
 
 namespace vidrt {
@@ -17,12 +18,6 @@ std::vector<std::string> lowered_words(std::string_view text) {
 bool stands_at(const std::vector<std::string>& phrase, const std::vector<std::string>& words, std::size_t at) {
   return phrase.size() <= words.size() - at &&
          std::equal(phrase.begin(), phrase.end(), words.begin() + static_cast<std::ptrdiff_t>(at));
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-  return text;
 }
 
 }  // namespace
@@ -51,7 +46,7 @@ std::vector<std::string> ExclusiveWords::warnings(std::string_view text) const {
         ++at;
         continue;
       }
-      if (values.insert(found->value).second) named.push_back(joined(found->words));
+      if (values.insert(found->value).second) named.push_back(joined(found->words, " "));
       at += found->words.size();
     }
     if (named.size() < 2) continue;

@@ -42,25 +42,37 @@ std::string file_in(const std::string& folder, const std::string& prefix) {
 
 }  // namespace
 
-FoundLibrary find_library(const LibraryPlaces& places,
-                          const std::function<std::string(void*, const std::string&)>& accept) {
+void SearchFolders::add(const std::string& folder) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (std::find(folders_.begin(), folders_.end(), folder) == folders_.end()) folders_.push_back(folder);
+}
+
+std::vector<std::string> SearchFolders::all() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return folders_;
+}
+
+void* try_library(const std::string& file, const std::string& origin, const AcceptLibrary& accept, std::string* tried) {
+  const std::string label = "\n  " + file + (origin.empty() ? "" : " (" + origin + ")") + ": ";
+  void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) {
+    const char* reason = dlerror();
+    *tried += label + (reason != nullptr ? reason : "cannot be opened");
+    return nullptr;
+  }
+  const std::string fault = accept(handle, file);
+  if (fault.empty()) return handle;
+  *tried += label + fault;
+  dlclose(handle);
+  return nullptr;
+}
+
+FoundLibrary find_library(const LibraryPlaces& places, const AcceptLibrary& accept) {
   FoundLibrary found;
   const auto open = [&](const std::string& file, const std::string& origin) {
-    const std::string label = "\n  " + file + (origin.empty() ? "" : " (" + origin + ")") + ": ";
-    void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (handle == nullptr) {
-      const char* reason = dlerror();
-      found.tried += label + (reason != nullptr ? reason : "cannot be opened");
-      return false;
-    }
-    if (const std::string fault = accept(handle, file); !fault.empty()) {
-      found.tried += label + fault;
-      dlclose(handle);
-      return false;
-    }
-    found.handle = handle;
-    found.path = file;
-    return true;
+    found.handle = try_library(file, origin, accept, &found.tried);
+    if (found.handle != nullptr) found.path = file;
+    return found.handle != nullptr;
   };
 
   const char* chosen = places.variable == nullptr ? nullptr : std::getenv(places.variable);

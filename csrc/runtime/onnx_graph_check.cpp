@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "runtime/joined.h"
 #include "runtime/onnx_graph.h"
 #include "runtime/onnx_tensor.h"
 #include "vidrt/errors.h"
@@ -13,11 +14,7 @@ namespace {
                     "bundle again.");
 }
 
-std::string join(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text.empty() ? "none" : text;
-}
+std::string joined_or_none(const std::vector<std::string>& words) { return words.empty() ? "none" : joined(words); }
 
 // Backends bind by name, so the order may differ.
 void check_values(const std::vector<GraphValue>& values, const std::vector<TensorSpec>& declared,
@@ -28,7 +25,8 @@ void check_values(const std::vector<GraphValue>& values, const std::vector<Tenso
   for (const TensorSpec& spec : declared) expected.push_back(spec.name);
   std::sort(got.begin(), got.end());
   std::sort(expected.begin(), expected.end());
-  if (got != expected) fail(file, "its " + what + " are " + join(got) + ", expected " + join(expected));
+  if (got != expected)
+    fail(file, "its " + what + " are " + joined_or_none(got) + ", expected " + joined_or_none(expected));
   for (const TensorSpec& spec : declared) {
     const auto value = std::find_if(values.begin(), values.end(),
                                     [&](const GraphValue& candidate) { return candidate.name == spec.name; });
@@ -48,7 +46,8 @@ void check_operators(const OnnxGraph& graph, const Variant& variant, const std::
   const std::vector<std::string> got(graph.custom_ops.begin(), graph.custom_ops.end());
   std::vector<std::string> expected = variant.custom_ops;
   std::sort(expected.begin(), expected.end());
-  if (got != expected) fail(file, "its custom ops are " + join(got) + ", expected " + join(expected));
+  if (got != expected)
+    fail(file, "its custom ops are " + joined_or_none(got) + ", expected " + joined_or_none(expected));
 }
 
 void check_range(const ExternalTensor& tensor, const Variant& variant,
@@ -56,7 +55,7 @@ void check_range(const ExternalTensor& tensor, const Variant& variant,
   const std::vector<std::string>& allowed = variant.data_files;
   if (std::find(allowed.begin(), allowed.end(), tensor.location) == allowed.end()) {
     fail(file, "the tensor '" + tensor.name + "' lies in '" + tensor.location +
-                   "', expected one of its data_files: " + join(allowed));
+                   "', expected one of its data_files: " + joined_or_none(allowed));
   }
   const std::uint64_t size = data_files.at(tensor.location).bytes;
   if (tensor.offset > size || tensor.length > size - tensor.offset) {

@@ -6,20 +6,13 @@
 #include <filesystem>
 #include <utility>
 
+#include "runtime/library_search.h"
 #include "vidrt/errors.h"
 #include "vidrt/version.h"
 
 namespace vidrt {
-namespace {
 
 namespace fs = std::filesystem;
-
-std::string last_error() {
-  const char* reason = dlerror();
-  return reason != nullptr ? reason : "cannot be opened";
-}
-
-}  // namespace
 
 std::string own_folder() {
   Dl_info info{};
@@ -74,24 +67,16 @@ OwnLibrary::Found OwnLibrary::search() const {
 }
 
 bool OwnLibrary::take(const std::string& file, const std::string& origin, Found* found) const {
-  const bool is_path = file.find('/') != std::string::npos;
-  const std::string label = "\n  " + file + (origin.empty() ? "" : " (" + origin + ")") + ": ";
-  found->is_there = is_path;
-  void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) {
-    found->tried += label + last_error();
-    return false;
-  }
-  found->is_there = true;
-  const auto its_version = reinterpret_cast<const char* (*)()>(dlsym(handle, (name_ + "_version").c_str()));
-  const std::string other = its_version == nullptr ? "has no version" : std::string("is of vidrt ") + its_version();
-  if (its_version == nullptr || std::string(its_version()) != version()) {
-    found->tried += label + other + ", this is " + version() + "; install one vidrt anew";
-    dlclose(handle);
-    return false;
-  }
-  found->handle = handle;
-  return true;
+  found->is_there = file.find('/') != std::string::npos;
+  const auto refuse = [&](void* handle, const std::string&) -> std::string {
+    found->is_there = true;
+    const auto its_version = reinterpret_cast<const char* (*)()>(dlsym(handle, (name_ + "_version").c_str()));
+    if (its_version != nullptr && std::string(its_version()) == version()) return "";
+    const std::string other = its_version == nullptr ? "has no version" : std::string("is of vidrt ") + its_version();
+    return other + ", this is " + version() + "; install one vidrt anew";
+  };
+  found->handle = try_library(file, origin, refuse, &found->tried);
+  return found->handle != nullptr;
 }
 
 }  // namespace vidrt

@@ -3,6 +3,7 @@
 #include <sstream>
 #include <vector>
 
+#include "runtime/joined.h"
 #include "runtime/utf8.h"
 #include "vidrt/errors.h"
 
@@ -19,10 +20,9 @@ std::vector<std::string> visible_words(const std::string& text) {
   return words;
 }
 
-std::string joined(const std::vector<std::string>& words, std::size_t begin, std::size_t end) {
-  std::string text;
-  for (std::size_t i = begin; i < end; ++i) text += (i == begin ? "" : " ") + words[i];
-  return text;
+std::string joined_part(const std::vector<std::string>& words, std::size_t begin, std::size_t end) {
+  const auto at = [&](std::size_t i) { return words.begin() + static_cast<std::ptrdiff_t>(i); };
+  return joined(at(begin), at(end), " ");
 }
 
 // More words never have fewer tokens, so the number of those that fit is found by halving.
@@ -31,7 +31,7 @@ std::size_t count_that_fit(const Tokenizer& tokenizer, const std::vector<std::st
   std::size_t too_many = words.size() + 1;
   while (too_many - fit > 1) {
     const std::size_t middle = fit + (too_many - fit) / 2;
-    const bool fits = tokenizer.encode(joined(words, 0, middle)).ids.size() <= max_length;
+    const bool fits = tokenizer.encode(joined_part(words, 0, middle)).ids.size() <= max_length;
     (fits ? fit : too_many) = middle;
   }
   return fit;
@@ -57,9 +57,9 @@ FittedPrompt fit_prompt(const Tokenizer& tokenizer, const TokenizerConfig& confi
                               " tokens, the end marker included, but this model takes " +
                               std::to_string(config.max_length) + ": " + std::to_string(fit) + " of its " +
                               std::to_string(words.size()) + " words. It " + (truncate ? "does" : "would") +
-                              " not see '" + shortened(joined(words, fit, words.size())) + "'";
+                              " not see '" + shortened(joined_part(words, fit, words.size())) + "'";
   if (!truncate) throw InvalidArgument(message + "; shorten it, or set truncate to cut it.");
-  fitted.seen = joined(words, 0, fit);
+  fitted.seen = joined_part(words, 0, fit);
   fitted.warning = message + ".";
   return fitted;
 }

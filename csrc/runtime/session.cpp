@@ -2,16 +2,11 @@
 
 #include <algorithm>
 
+#include "runtime/joined.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
 namespace {
-
-std::string join(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
 
 // Why a backend cannot run a variant; empty when it can.
 std::string refusal(const Bundle& bundle, const std::string& module, const Variant& variant, const Backend& backend,
@@ -19,7 +14,7 @@ std::string refusal(const Bundle& bundle, const std::string& module, const Varia
   if (!wanted.empty() && variant.id != wanted) return "is not the variant asked for (" + wanted + ")";
   const bool supported =
       std::find(variant.backends.begin(), variant.backends.end(), backend.name()) != variant.backends.end();
-  if (!supported) return "is for " + join(variant.backends) + ", not for " + backend.name();
+  if (!supported) return "is for " + joined(variant.backends) + ", not for " + backend.name();
   for (const std::string& op : variant.custom_ops) {
     if (!backend.has_custom_op(op)) return "needs the operator " + op + ", which " + backend.name() + " does not have";
   }
@@ -27,6 +22,24 @@ std::string refusal(const Bundle& bundle, const std::string& module, const Varia
 }
 
 }  // namespace
+
+bool same_shapes(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const NamedTensor& x, const NamedTensor& y) {
+    return x.view.dtype == y.view.dtype && x.view.shape == y.view.shape && x.name == y.name;
+  });
+}
+
+bool same_tensors(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b) {
+  const auto same_place = [](const NamedTensor& x, const NamedTensor& y) { return x.view.data == y.view.data; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_place) && same_shapes(a, b);
+}
+
+bool takes_sizes(const ModuleSizes& built, const ModuleSizes& asked) {
+  return std::all_of(asked.begin(), asked.end(), [&](const auto& size) {
+    const auto found = built.find(size.first);
+    return found == built.end() || found->second.holds(size.second);
+  });
+}
 
 std::uint64_t Backend::loaded_weight_bytes(const Variant& variant) {
   const bool widened = variant.precision == "fp32" && variant.storage != "fp32";

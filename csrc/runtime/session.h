@@ -25,14 +25,24 @@ struct Workspace {
   std::size_t bytes = 0;
 };
 
+/// Whether two lists name the same tensors with the same dtypes and shapes, in the same order; and whether these are
+/// also the same memory.
+bool same_shapes(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b);
+bool same_tensors(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b);
+
 struct SizeRange {
   std::int64_t min = 1;
   std::int64_t max = 1;
+
+  bool holds(const SizeRange& other) const { return min <= other.min && other.max <= max; }
 };
 
 /// What a module is going to be run for, by name: height and width (pixels), num_frames, batch (prompts a run),
 /// decode_chunk (latent frames a run of a decoder). Holds what the module depends on.
 using ModuleSizes = std::map<std::string, SizeRange>;
+
+/// Whether what takes the sizes `built` takes `asked`. A size that is not in `built` does not matter.
+bool takes_sizes(const ModuleSizes& built, const ModuleSizes& asked);
 
 /// One variant of one module, wanted for these sizes.
 struct ModuleRequest {

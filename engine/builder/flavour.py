@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vidrt.engine.errors import BackendError
+from vidrt.engine.packages import wheel_files
 
 RTX_LIBRARIES = ("libtensorrt_rtx.so.1", "libtensorrt_onnxparser_rtx.so.1")
 RTX_CUDA_RUNTIME = "libcudart.so.13"
@@ -96,10 +97,3 @@ def _load_rtx_libraries() -> None:
     for name in RTX_LIBRARIES:
         library = next((path for path in wheel_files("tensorrt_rtx_libs", name)), Path(name))
         ctypes.CDLL(str(library), ctypes.RTLD_GLOBAL)
-
-
-def wheel_files(package: str, pattern: str) -> list[Path]:
-    """Files in an installed package's folder, which is not imported."""
-    spec = importlib.util.find_spec(package)
-    folders = spec.submodule_search_locations if spec is not None else None
-    return [path for folder in folders or () for path in sorted(Path(folder).glob(pattern))]

@@ -6,10 +6,10 @@ import re
 import shutil
 from pathlib import Path
 
-from vidrt.engine.builder.flavour import wheel_files
 from vidrt.engine.doctor.libraries import find_library
 from vidrt.engine.doctor.report import Finding, missing, not_applicable, ok, wrong
 from vidrt.engine.doctor.surroundings import Surroundings, package_version
+from vidrt.engine.packages import wheel_files
 from vidrt.engine.text import human_bytes
 
 LEAST_CUDA = (12, 6)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from vidrt.engine.builder.flavour import INSTALL, MODULES, RTX_CUDA_RUNTIME, RTX_LIBRARIES, wheel_files
+from vidrt.engine.builder.flavour import INSTALL, MODULES, RTX_CUDA_RUNTIME, RTX_LIBRARIES
 from vidrt.engine.doctor.cuda import NO_GPU, has_gpu
 from vidrt.engine.doctor.libraries import FoundLibrary, find_library
 from vidrt.engine.doctor.report import Finding, Status, missing, not_applicable, ok, wrong
 from vidrt.engine.doctor.surroundings import Surroundings, is_importable, package_version
+from vidrt.engine.packages import wheel_files
 
 _MAJORS = (11, 10)
 _NOT_RTX = "TensorRT for RTX is for Linux on x86-64"

@@ -16,9 +16,7 @@ constexpr const char* kPrefix = "libnvinfer.so";
 struct Version {
   int major, minor, patch;
 
-  std::string text() const {
-    return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch);
-  }
+  std::string text() const { return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch); }
 };
 
 // getInferLibVersion() gives (major * 100 + minor) * 100 + patch from TensorRT 10 on.
@@ -53,9 +51,7 @@ std::unique_ptr<nvinfer1::IRuntime> NvInferLibrary::make_runtime(nvinfer1::ILogg
       static_cast<nvinfer1::IRuntime*>(create_runtime(&logger, NV_TENSORRT_VERSION)));
 }
 
-std::string headers_version() {
-  return std::to_string(NV_TENSORRT_MAJOR) + "." + std::to_string(NV_TENSORRT_MINOR);
-}
+std::string headers_version() { return std::to_string(NV_TENSORRT_MAJOR) + "." + std::to_string(NV_TENSORRT_MINOR); }
 
 const NvInferLibrary& nvinfer_library(const std::vector<std::string>& folders) {
   static std::mutex mutex;
@@ -68,7 +64,8 @@ const NvInferLibrary& nvinfer_library(const std::vector<std::string>& folders) {
       find_library({"VIDRT_TENSORRT", kPrefix, folders, {name}},
                    [&](void* handle, const std::string& path) { return read(handle, path, &opened); });
   if (found.handle == nullptr) {
-    throw BackendError("TensorRT " + std::to_string(NV_TENSORRT_MAJOR) + " (" + kPrefix + ") was not found; install it " +
+    throw BackendError("TensorRT " + std::to_string(NV_TENSORRT_MAJOR) + " (" + kPrefix +
+                       ") was not found; install it " +
                        "(JetPack has it; else the TensorRT SDK, or pip install \"vidrt[tensorrt]\"), or set " +
                        "VIDRT_TENSORRT to its shared library. Tried:" + found.tried);
   }

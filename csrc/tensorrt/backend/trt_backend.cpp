@@ -1,5 +1,6 @@
 #include "tensorrt/backend/trt_backend.h"
 
+#include <map>
 #include <mutex>
 #include <utility>
 
@@ -16,19 +17,22 @@ namespace {
 
 class TrtBackend : public Backend {
  public:
-  TrtBackend(const TrtBackendRequest& request, const NvInferLibrary& library, std::unique_ptr<nvinfer1::IRuntime> runtime)
+  TrtBackend(const TrtBackendRequest& request, const NvInferLibrary& library,
+             std::unique_ptr<nvinfer1::IRuntime> runtime)
       : request_(request), library_(library), runtime_(std::move(runtime)) {}
 
   std::string name() const override { return request_.name; }
-  std::string description() const override { return name() + " " + library_.version + " on " + request_.device->name(); }
+  std::string description() const override {
+    return name() + " " + library_.version + " on " + request_.device->name();
+  }
   bool has_custom_op(const std::string& op) const override { return has_plugin(op); }
   Device& device() const override { return *request_.device; }
   bool shares_weights() const override { return false; }
 
   std::string lacks(const Bundle& bundle, const std::string& module, const Variant& variant) const override {
     if (has_engine(request_.engine_folder, bundle, module, variant.id, name())) return "";
-    return "has no engine in " + request_.engine_folder + "; build one with `vidrt build " + bundle.path() + " --backend " +
-           name() + "`";
+    return "has no engine in " + request_.engine_folder + "; build one with `vidrt build " + bundle.path() +
+           " --backend " + name() + "`";
   }
 
   ModuleNeeds needs(const ModuleRequest& request) const override {
@@ -58,16 +62,26 @@ class TrtBackend : public Backend {
   }
 
  private:
+  // The engine that was found before, as long as it serves: a plan asks for every module, again for every generation,
+  // and looking is reading all sidecars.
   EngineSidecar find(const ModuleRequest& request) const {
-    return find_engine(request_.engine_folder, {request.bundle, request.module, request.variant.id, name(),
-                                                library_.version, request_.device->compute_capability(), request.sizes});
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto known = found_.find(request.module);
+    if (known != found_.end() && known->second.variant == request.variant.id &&
+        takes_sizes(known->second.sizes, request.sizes)) {
+      return known->second;
+    }
+    return found_[request.module] = find_engine(
+               request_.engine_folder, {request.bundle, request.module, request.variant.id, name(), library_.version,
+                                        request_.device->compute_capability(), request.sizes});
   }
 
   const TrtBackendRequest request_;
   const NvInferLibrary& library_;
   std::unique_ptr<nvinfer1::IRuntime> runtime_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<std::string> warnings_;
+  mutable std::map<std::string, EngineSidecar> found_;  // by module; the bundle is the pipeline's, as the backend is
 };
 
 }  // namespace
@@ -81,8 +95,8 @@ std::unique_ptr<Backend> make_trt_backend(const TrtBackendRequest& request) {
   if (runtime == nullptr || said != ".") {
     // Where it fails, 10.15 gives a pointer to nothing that is not null (seen without a driver): not to be deleted.
     (void)runtime.release();
-    throw BackendError("TensorRT " + library.version + " (" + library.path + ") does not start on cuda:" +
-                       std::to_string(request.device->index()) + said);
+    throw BackendError("TensorRT " + library.version + " (" + library.path +
+                       ") does not start on cuda:" + std::to_string(request.device->index()) + said);
   }
   return std::make_unique<TrtBackend>(request, library, std::move(runtime));
 }

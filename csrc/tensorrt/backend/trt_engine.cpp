@@ -17,14 +17,22 @@ using nvinfer1::Dims;
 
 std::optional<DType> dtype_of(DataType type) {
   switch (type) {
-    case DataType::kFLOAT: return DType::kFloat32;
-    case DataType::kHALF: return DType::kFloat16;
-    case DataType::kBF16: return DType::kBFloat16;
-    case DataType::kINT64: return DType::kInt64;
-    case DataType::kINT32: return DType::kInt32;
-    case DataType::kUINT8: return DType::kUInt8;
-    case DataType::kBOOL: return DType::kBool;
-    default: return std::nullopt;
+    case DataType::kFLOAT:
+      return DType::kFloat32;
+    case DataType::kHALF:
+      return DType::kFloat16;
+    case DataType::kBF16:
+      return DType::kBFloat16;
+    case DataType::kINT64:
+      return DType::kInt64;
+    case DataType::kINT32:
+      return DType::kInt32;
+    case DataType::kUINT8:
+      return DType::kUInt8;
+    case DataType::kBOOL:
+      return DType::kBool;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -78,7 +86,8 @@ class TrtContext : public EngineContext {
   }
 
   void bind(const std::string& name, void* data) override {
-    if (!context_->setTensorAddress(name.c_str(), data)) fail(module_ + ": TensorRT did not take the memory of " + name);
+    if (!context_->setTensorAddress(name.c_str(), data))
+      fail(module_ + ": TensorRT did not take the memory of " + name);
   }
 
   void enqueue() override {
@@ -90,7 +99,8 @@ class TrtContext : public EngineContext {
     const std::optional<DType> dtype = dtype_of(engine_->getTensorDataType(name));
     const bool on_device = engine_->getTensorLocation(name) == nvinfer1::TensorLocation::kDEVICE;
     if (!dtype.has_value() || !on_device) {
-      throw BackendError(module_ + ": the engine's tensor " + name + " is of a type, or in a place, that vidrt does not " +
+      throw BackendError(module_ + ": the engine's tensor " + name +
+                         " is of a type, or in a place, that vidrt does not " +
                          "know; build it again with this version.");
     }
     ports_.push_back({name, *dtype, engine_->getTensorIOMode(name) == nvinfer1::TensorIOMode::kINPUT});
@@ -111,7 +121,8 @@ class TrtContext : public EngineContext {
 
 }  // namespace
 
-std::unique_ptr<EngineContext> load_engine(nvinfer1::IRuntime& runtime, const EngineSidecar& sidecar, GpuDevice& device) {
+std::unique_ptr<EngineContext> load_engine(nvinfer1::IRuntime& runtime, const EngineSidecar& sidecar,
+                                           GpuDevice& device) {
   TrtLog::instance().take_errors();  // those of others
   std::unique_ptr<nvinfer1::ICudaEngine> engine;
   {

@@ -14,6 +14,7 @@ namespace vidrt::trt {
 
 /// Load a checked plan and make its context. Throws BackendError with what TensorRT said, and OutOfMemory where the
 /// device has not enough.
-std::unique_ptr<EngineContext> load_engine(nvinfer1::IRuntime& runtime, const EngineSidecar& sidecar, GpuDevice& device);
+std::unique_ptr<EngineContext> load_engine(nvinfer1::IRuntime& runtime, const EngineSidecar& sidecar,
+                                           GpuDevice& device);
 
 }  // namespace vidrt::trt

@@ -14,17 +14,6 @@ constexpr std::size_t kMaxKnown = 4;
 
 using Tensors = std::vector<NamedTensor>;
 
-bool same_shapes(const Tensors& a, const Tensors& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const NamedTensor& x, const NamedTensor& y) {
-    return x.name == y.name && x.view.shape == y.view.shape && x.view.dtype == y.view.dtype;
-  });
-}
-
-bool same_places(const Tensors& a, const Tensors& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const NamedTensor& x, const NamedTensor& y) { return x.view.data == y.view.data; });
-}
-
 bool same_workspace(const Workspace& a, const Workspace& b) { return a.data == b.data && a.bytes == b.bytes; }
 
 }  // namespace
@@ -40,32 +29,25 @@ TrtSession::~TrtSession() {
   }
 }
 
-bool TrtSession::takes(const ModuleSizes& sizes) const {
-  return std::all_of(sizes.begin(), sizes.end(), [&](const auto& size) {
-    const auto built = options_.sizes.find(size.first);
-    return built == options_.sizes.end() ||
-           (built->second.min <= size.second.min && size.second.max <= built->second.max);
-  });
-}
+bool TrtSession::takes(const ModuleSizes& sizes) const { return takes_sizes(options_.sizes, sizes); }
 
 void TrtSession::run(const Tensors& inputs, const Tensors& outputs, const Workspace& workspace) {
-  const Binding binding{inputs, outputs, workspace};
-  if (const Known* known = find(binding); known != nullptr && known->recorded != nullptr) {
+  if (const Known* known = find(inputs, outputs, workspace); known != nullptr && known->recorded != nullptr) {
     return known->recorded->replay();
   }
+  const Binding binding{inputs, outputs, workspace};
   apply(binding);
-  if (Known* known = find(binding); known != nullptr) return enqueue(known);
+  if (Known* known = find(inputs, outputs, workspace); known != nullptr) return enqueue(known);
   // The first run on these tensors is a plain one: an engine may set itself up in it, which is not to be recorded.
   context_->enqueue();
   if (known_.size() == kMaxKnown) known_.pop_front();
   known_.push_back({binding, options_.cuda_graphs, nullptr});
 }
 
-TrtSession::Known* TrtSession::find(const Binding& binding) {
+TrtSession::Known* TrtSession::find(const Tensors& inputs, const Tensors& outputs, const Workspace& workspace) {
   const auto found = std::find_if(known_.begin(), known_.end(), [&](const Known& known) {
-    return same_shapes(known.binding.inputs, binding.inputs) && same_places(known.binding.inputs, binding.inputs) &&
-           same_shapes(known.binding.outputs, binding.outputs) && same_places(known.binding.outputs, binding.outputs) &&
-           same_workspace(known.binding.workspace, binding.workspace);
+    return same_workspace(known.binding.workspace, workspace) && same_tensors(known.binding.inputs, inputs) &&
+           same_tensors(known.binding.outputs, outputs);
   });
   return found == known_.end() ? nullptr : &*found;
 }
@@ -80,7 +62,8 @@ void TrtSession::enqueue(Known* known) {
 }
 
 void TrtSession::apply(const Binding& binding) {
-  const bool reshaped = !same_shapes(applied_.inputs, binding.inputs) || !same_shapes(applied_.outputs, binding.outputs);
+  const bool reshaped =
+      !same_shapes(applied_.inputs, binding.inputs) || !same_shapes(applied_.outputs, binding.outputs);
   const bool moved = reshaped || !same_workspace(applied_.workspace, binding.workspace);
   // What was recorded holds for the shapes and the workspace that it was recorded with: TensorRT says so of shapes,
   // and the workspace may be somebody else's by now. It may still run.
@@ -104,8 +87,9 @@ void TrtSession::set_workspace(Workspace lent) {
     device_.synchronize();
     own_workspace_.reset();
     own_workspace_ = std::make_unique<DeviceBuffer>(device_, needed);
-    options_.warn(options_.module + " computes in " + std::to_string(needed) + " bytes, but its engine's sidecar says " +
-                  std::to_string(lent.bytes) + "; the plan counts too little by the whole of them.");
+    options_.warn(options_.module + " computes in " + std::to_string(needed) +
+                  " bytes, but its engine's sidecar says " + std::to_string(lent.bytes) +
+                  "; the plan counts too little by the whole of them.");
     lent = {own_workspace_->data(), needed};
   }
   context_->use_workspace(lent.data, lent.bytes);

@@ -48,12 +48,13 @@ class TrtSession : public Session {
   void set_workspace(Workspace lent);
   void check_ports(const std::vector<NamedTensor>& tensors, bool are_inputs) const;
   void enqueue(Known* known);
-  Known* find(const Binding& binding);
+  Known* find(const std::vector<NamedTensor>& inputs, const std::vector<NamedTensor>& outputs,
+              const Workspace& workspace);
 
   GpuDevice& device_;
   std::unique_ptr<EngineContext> context_;
   TrtSessionOptions options_;
-  Binding applied_;          // what the context is set to; empty: to nothing that is known
+  Binding applied_;                              // what the context is set to; empty: to nothing that is known
   std::unique_ptr<DeviceBuffer> own_workspace_;  // where less was lent than the engine needs
   std::deque<Known> known_;  // newest last; all with the shapes and the workspace of applied_, where that is known
 };

@@ -175,13 +175,6 @@ void run_whole_decoder(const Tensors& inputs, const Tensors& outputs, const VaeC
   }
 }
 
-bool inside(const ModuleSizes& sizes, const ModuleSizes& taken) {
-  return std::all_of(sizes.begin(), sizes.end(), [&](const auto& size) {
-    const auto found = taken.find(size.first);
-    return found == taken.end() || (found->second.min <= size.second.min && size.second.max <= found->second.max);
-  });
-}
-
 class ReferenceSession : public Session {
  public:
   ReferenceSession(ReferenceBackend& backend, const ModuleRequest& request)
@@ -210,7 +203,7 @@ class ReferenceSession : public Session {
     if (backend_.elsewhere == nullptr) return compute(inputs, written);
     backend_.elsewhere->run(inputs, written, [this](const Tensors& in, const Tensors& out) { compute(in, out); });
   }
-  bool takes(const ModuleSizes& sizes) const override { return !backend_.exact || inside(sizes, sizes_); }
+  bool takes(const ModuleSizes& sizes) const override { return !backend_.exact || takes_sizes(sizes_, sizes); }
 
  private:
   void compute(const Tensors& inputs, const Tensors& outputs) {
@@ -247,7 +240,7 @@ void ReferenceBackend::count_load() {
 
 ModuleNeeds ReferenceBackend::needs(const ModuleRequest& request) const {
   const auto found = built.find(request.module);
-  if (found != built.end() && !inside(request.sizes, found->second)) {
+  if (found != built.end() && !takes_sizes(found->second, request.sizes)) {
     throw BackendError("no engine of " + request.module + " takes these sizes.");
   }
   return {loaded_weight_bytes(request.variant), workspace_bytes};
