@@ -32,8 +32,8 @@ cudaDeviceProp CudaDevice::select(int index) {
   if (error != cudaErrorNoDevice) check_cuda(error, "looking for devices");
   if (index < 0 || index >= count) {
     const std::string there =
-        count == 0 ? "the driver sees none" : "the driver sees " + std::to_string(count) + ", the last is cuda:" +
-                                                  std::to_string(count - 1);
+        count == 0 ? "the driver sees none"
+                   : "the driver sees " + std::to_string(count) + ", the last is cuda:" + std::to_string(count - 1);
     throw BackendError("there is no CUDA device cuda:" + std::to_string(index) + ": " + there +
                        ". Choose another, or device cpu; CUDA_VISIBLE_DEVICES may hide some.");
   }
@@ -54,8 +54,8 @@ CudaDevice::CudaDevice(int index)
 
 // Once, where the message can say what to do, instead of in the middle of a generation.
 void CudaDevice::check_kernels() {
-  const auto error = static_cast<cudaError_t>(kernels::loop_fill_cuda(
-      static_cast<float*>(device_verdicts_.data()), kernels::kMaxLoopVerdicts, 0.0f, stream_.get()));
+  const auto error = static_cast<cudaError_t>(kernels::loop_fill_cuda(static_cast<float*>(device_verdicts_.data()),
+                                                                      kernels::kMaxLoopVerdicts, 0.0f, stream_.get()));
   if (error == cudaErrorNoKernelImageForDevice || error == cudaErrorInvalidDeviceFunction) {
     const std::string architecture = std::to_string(properties_.major) + std::to_string(properties_.minor);
     throw BackendError("this build of vidrt has no code for " + name() + " (compute capability " +
@@ -110,6 +110,13 @@ std::string CudaDevice::memory_state() const {
   return std::to_string(free) + " of " + std::to_string(total) + " bytes are free on " + name();
 }
 
+std::optional<std::uint64_t> CudaDevice::free_bytes() const {
+  std::size_t free = 0;
+  std::size_t total = 0;
+  if (cudaSetDevice(index_) != cudaSuccess || cudaMemGetInfo(&free, &total) != cudaSuccess) return std::nullopt;
+  return free;
+}
+
 void CudaDevice::copy_from_host(void* to, const void* from, std::size_t bytes) {
   use();
   upload_.copy(to, from, bytes, stream_.get());
@@ -153,9 +160,9 @@ bool CudaDevice::all_finite(const TensorView& tensor) {
   auto* verdicts = static_cast<std::uint32_t*>(device_verdicts_.data());
   check_launch(kernels::loop_find_not_finite_cuda(tensor.as<float>(), count, verdicts, stream_.get()),
                "looking for values that are not finite");
-  check_cuda(cudaMemcpyAsync(verdicts_.data(), verdicts, words * sizeof(std::uint32_t), cudaMemcpyDeviceToHost,
-                             stream_.get()),
-             "copying from the device");
+  check_cuda(
+      cudaMemcpyAsync(verdicts_.data(), verdicts, words * sizeof(std::uint32_t), cudaMemcpyDeviceToHost, stream_.get()),
+      "copying from the device");
   wait();
   const auto* found = static_cast<const std::uint32_t*>(verdicts_.data());
   return std::all_of(found, found + words, [](std::uint32_t verdict) { return verdict == 0; });

@@ -6,6 +6,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cuda/cuda_handles.h"
@@ -24,6 +25,7 @@ class CudaDevice : public GpuDevice {
   void* allocate(std::size_t bytes) override;
   void release(void* memory) noexcept override;
   std::string memory_state() const override;
+  std::optional<std::uint64_t> free_bytes() const override;
 
   void copy_from_host(void* to, const void* from, std::size_t bytes) override;
   void copy_to_host(void* to, const void* from, std::size_t bytes) override;

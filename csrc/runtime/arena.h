@@ -1,6 +1,7 @@
 // One block of memory that serves a MemoryPlan.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 
@@ -31,7 +32,7 @@ class Arena {
  private:
   Device& device_;
   std::byte* data_ = nullptr;
-  std::size_t capacity_ = 0;
+  std::atomic<std::size_t> capacity_{0};  // a plan may ask while a generation makes room
 };
 
 }  // namespace vidrt

@@ -11,7 +11,7 @@ namespace {
 
 // The plan's words as strings that outlive it.
 const char* static_word(const std::string& word) {
-  for (const char* known : {"batched", "sequential", "off", "all", "stage_by_stage"}) {
+  for (const char* known : {"batched", "sequential", "off", "all", "stage_by_stage", "stream"}) {
     if (word == known) return known;
   }
   return "";

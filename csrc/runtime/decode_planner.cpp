@@ -1,7 +1,10 @@
 #include "runtime/decode_planner.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
+#include "runtime/weight_streaming.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -49,22 +52,21 @@ ModuleSizes decoder_sizes(const VaeConfig& vae, const GenerationPlan& plan, cons
   return sizes;
 }
 
-// Add the modules that do these calls. Returns the bytes of their weights.
+// Add the modules that do these calls. Returns the bytes of their weights that are on the device.
 std::uint64_t add_decoder_modules(LayoutBuilder& builder, const VaeConfig& vae, const ModuleSet& modules,
                                   const GenerationPlan& plan, const std::vector<DecodeCall>& calls) {
   const std::vector<DecodeCall> later(calls.begin() + 1, calls.end());
   if (vae.form != "causal") {
     const ModuleSizes sizes = decoder_sizes(vae, plan, calls);
-    const ModuleNeeds needs = builder.add_module(modules, "vae_decoder", sizes, kPlanDecodeFirst);
+    const std::uint64_t weight_bytes = builder.add_module(modules, "vae_decoder", sizes, kPlanDecodeFirst);
     if (!later.empty()) builder.add_module(modules, "vae_decoder", sizes, kPlanDecodeNext);
-    return needs.weight_bytes;
+    return weight_bytes;
   }
-  const ModuleNeeds first =
+  const std::uint64_t first =
       builder.add_module(modules, "vae_decoder_first", decoder_sizes(vae, plan, {calls.front()}), kPlanDecodeFirst);
-  const ModuleNeeds next =
+  const std::uint64_t next =
       builder.add_module(modules, "vae_decoder_next", decoder_sizes(vae, plan, later), kPlanDecodeNext);
-  if (modules.backend().shares_weights()) return std::max(first.weight_bytes, next.weight_bytes);
-  return first.weight_bytes + next.weight_bytes;
+  return modules.backend().shares_weights() ? std::max(first, next) : first + next;
 }
 
 }  // namespace
@@ -158,22 +160,26 @@ std::uint64_t add_decoder(LayoutBuilder& builder, const Manifest& manifest, cons
 }
 
 GenerationLayout plan_decode(const Manifest& manifest, const ModuleSet& modules, const ResolvedOptions& resolved,
-                             int chunk, std::uint64_t memory_budget) {
+                             int chunk, const MemoryLimit& limit) {
   GenerationPlan plan = plan_of_sizes(resolved);
   plan.guidance = "off";
-  plan.residency = "all";
   plan.decode_chunk = decode_chunk(manifest.vae, plan.latent_frames, chunk);
-  LayoutBuilder builder;
-  builder.add("latents", DType::kFloat32,
-              {1, manifest.vae.latent_channels, plan.latent_frames, plan.latent_height, plan.latent_width},
-              kPlanDecodeFirst, kPlanDecodeNext);
-  plan.weight_bytes = add_decoder(builder, manifest, modules, plan);
-  GenerationLayout layout = builder.finish(plan);
-  const std::uint64_t needed = layout.plan.arena_bytes + layout.plan.weight_bytes;
-  if (memory_budget != 0 && needed > memory_budget) {
-    fail_over_budget("decoding these latents", needed, memory_budget, "decode smaller or fewer latents");
-  }
-  return layout;
+  const auto lay_out = [&](const StreamedWeights& streamed) {
+    LayoutBuilder builder(streamed);
+    builder.add("latents", DType::kFloat32,
+                {1, manifest.vae.latent_channels, plan.latent_frames, plan.latent_height, plan.latent_width},
+                kPlanDecodeFirst, kPlanDecodeNext);
+    plan.weight_bytes = add_decoder(builder, manifest, modules, plan);
+    return builder.finish(plan);
+  };
+  plan.residency = "all";
+  GenerationLayout layout = lay_out({});
+  std::uint64_t least = layout.total_bytes();
+  if (limit.holds(least)) return layout;
+  plan.residency = "stream";
+  std::optional<GenerationLayout> streamed = stream_weights(lay_out, limit.bytes, &least);
+  if (streamed.has_value()) return *std::move(streamed);
+  fail_over_limit("decoding these latents", least, limit, "decode smaller or fewer latents");
 }
 
 }  // namespace vidrt

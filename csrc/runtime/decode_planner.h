@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/layout_builder.h"
+#include "runtime/memory_limit.h"
 #include "runtime/module_set.h"
 #include "runtime/resolved_options.h"
 #include "runtime/symbols.h"
@@ -42,13 +43,13 @@ std::vector<DecodeCall> decode_calls(const VaeConfig& vae, int latent_frames, in
 GenerationPlan plan_of_sizes(const ResolvedOptions& resolved);
 
 /// Add the decoder and what decoding plan.latent_frames in chunks of plan.decode_chunk needs, the latents themselves
-/// aside. Returns the bytes of its weights.
+/// aside. Returns the bytes of its weights that are on the device.
 std::uint64_t add_decoder(LayoutBuilder& builder, const Manifest& manifest, const ModuleSet& modules,
                           const GenerationPlan& plan);
 
-/// Plan the decoding of latents that a caller holds. Throws OutOfMemory when `memory_budget` (0 = no limit) is too
-/// small, and what decode_chunk() throws.
+/// Plan the decoding of latents that a caller holds, with weights streamed where they do not fit `limit` otherwise.
+/// Throws OutOfMemory when that is too small all the same, and what decode_chunk() throws.
 GenerationLayout plan_decode(const Manifest& manifest, const ModuleSet& modules, const ResolvedOptions& resolved,
-                             int chunk, std::uint64_t memory_budget);
+                             int chunk, const MemoryLimit& limit);
 
 }  // namespace vidrt

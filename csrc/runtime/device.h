@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "runtime/scheduler.h"
@@ -37,6 +38,9 @@ class Device {
   virtual void release(void* memory) noexcept = 0;
   /// "1024 of 4096 bytes are free on ...", or nothing where that is not known. For messages.
   virtual std::string memory_state() const { return ""; }
+  /// Bytes that could be allocated now, those of other processes not among them; nothing where that is not known, as of
+  /// a host that swaps. From any thread.
+  virtual std::optional<std::uint64_t> free_bytes() const { return std::nullopt; }
 
   /// From the host's memory, which may change or end as soon as this returns.
   virtual void copy_from_host(void* to, const void* from, std::size_t bytes) = 0;

@@ -57,6 +57,11 @@ std::uint64_t read_bytes(JsonObject& outcome, const std::string& key) {
   return static_cast<std::uint64_t>(outcome.integer(key, {0, kMaxBytes}));
 }
 
+// What earlier sidecars of the schema do not have.
+std::uint64_t read_later_bytes(JsonObject& outcome, const std::string& key) {
+  return outcome.optional(key) == nullptr ? 0 : read_bytes(outcome, key);
+}
+
 void read_source(JsonObject source, EngineSidecar* sidecar) {
   sidecar->bundle = source.text("bundle");
   sidecar->module = source.text("module");
@@ -93,6 +98,8 @@ void read_outcome(JsonObject outcome, EngineSidecar* sidecar) {
   sidecar->plan_sha256 = read_sha256(outcome.required("sha256"), outcome.place().key("sha256"));
   sidecar->activation_bytes = read_bytes(outcome, "activation_bytes");
   sidecar->weight_bytes = read_bytes(outcome, "weight_bytes");
+  sidecar->streamable_weight_bytes = read_later_bytes(outcome, "streamable_weight_bytes");
+  sidecar->weight_staging_bytes = read_later_bytes(outcome, "weight_staging_bytes");
   sidecar->built = outcome.text("built");
 }
 

@@ -34,7 +34,10 @@ struct EngineSidecar {
   // What came of it. 0 where TensorRT did not say.
   std::uint64_t activation_bytes = 0;  // at the largest shapes
   std::uint64_t weight_bytes = 0;
-  std::string built;  // ISO 8601 in UTC
+  std::uint64_t streamable_weight_bytes =
+      0;                                   // of these, what may stay on the host; engines built with weight_streaming
+  std::uint64_t weight_staging_bytes = 0;  // of device memory that a run takes besides where all of that does
+  std::string built;                       // ISO 8601 in UTC
 };
 
 /// Throws BackendError for what is no sidecar, or one of another schema.

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <filesystem>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "runtime/cache_folder.h"
@@ -113,7 +114,8 @@ std::vector<fs::path> sidecars(const std::string& folder, const std::string& mod
   return found;
 }
 
-// Engines of a module for a backend, whatever their variant, newest first; sidecars that cannot be read become reasons.
+// Engines of a module for a backend, whatever their variant, in the order in which find_engine takes them; sidecars
+// that cannot be read become reasons.
 std::vector<EngineSidecar> engines_of(const std::string& folder, const EngineWish& wish,
                                       std::vector<std::string>* reasons) {
   std::vector<EngineSidecar> engines;
@@ -129,7 +131,10 @@ std::vector<EngineSidecar> engines_of(const std::string& folder, const EngineWis
     }
   }
   std::sort(engines.begin(), engines.end(), [](const EngineSidecar& a, const EngineSidecar& b) {
-    return a.built != b.built ? a.built > b.built : a.path < b.path;
+    // One whose activations are not known may take any amount.
+    const std::uint64_t a_bytes = a.activation_bytes - 1;
+    const std::uint64_t b_bytes = b.activation_bytes - 1;
+    return std::tie(a_bytes, b.built, a.path) < std::tie(b_bytes, a.built, b.path);
   });
   return engines;
 }

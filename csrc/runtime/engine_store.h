@@ -16,15 +16,16 @@ std::string default_engine_folder();
 struct EngineWish {
   const Bundle& bundle;
   std::string module;
-  std::string variant;  // empty: any
-  std::string backend;  // "tensorrt" | "tensorrt-rtx"
+  std::string variant;             // empty: any
+  std::string backend;             // "tensorrt" | "tensorrt-rtx"
   std::string version;             // of the TensorRT that runs it; empty: not asked
   std::string compute_capability;  // of the device that runs it, "8.9"; empty: not asked
   ModuleSizes sizes;
 };
 
-/// The newest engine of a folder that is all that, its plan whole. Throws BackendError when there is none: the message
-/// names what differs in each that is there, and how to build one.
+/// Of the engines of a folder that are all that, their plans whole, the one that takes the least memory for activations
+/// (a sidecar knows it for the engine's largest shapes: narrow ranges win), of such the newest. Throws BackendError
+/// when there is none: the message names what differs in each that is there, and how to build one.
 EngineSidecar find_engine(const std::string& folder, const EngineWish& wish);
 
 /// What of an engine's source is no longer in its bundle; empty where all is.

@@ -29,6 +29,11 @@ PipelineState::PipelineState(Bundle opened, const PipelineOptions& pipeline_opti
       prompts(bundle.manifest().decoder_only ? std::nullopt : std::optional<PromptEncoder>(bundle)),
       arena(modules.backend().device()) {}
 
+MemoryLimit PipelineState::limit() const {
+  const std::uint64_t held = modules.held_bytes() + arena.capacity();
+  return memory_limit(options.memory_budget, modules.backend().device(), held);
+}
+
 void check_pipeline_options(const PipelineOptions& options) {
   constexpr int kMaxThreads = 1024;
   if (options.threads < 0 || options.threads > kMaxThreads) {
@@ -50,8 +55,7 @@ GenerationPlan plan_only(const PipelineState& state, const GenerateOptions& opti
   const ResolvedOptions resolved = resolve_options(manifest, options);
   const SchedulerTable table =
       make_scheduler_table(manifest.scheduler_json, options.scheduler, resolved.num_inference_steps);
-  return plan_generation(manifest, state.modules, resolved, table, options.decode_chunk, state.options.memory_budget)
-      .plan;
+  return plan_generation(manifest, state.modules, resolved, table, options.decode_chunk, state.limit()).plan;
 }
 
 Video Generation::run(const GenerateOptions& options) {
@@ -64,15 +68,15 @@ Video Generation::run(const GenerateOptions& options) {
   const SharedEmbeds given_negative = given_embeds("negative_prompt_embeds", options.negative_prompt_embeds);
   const SchedulerTable table =
       make_scheduler_table(manifest.scheduler_json, options.scheduler, resolved.num_inference_steps);
-  const GenerationLayout layout = plan_generation(manifest, state_.modules, resolved, table, options.decode_chunk,
-                                                  state_.options.memory_budget);
+  const GenerationLayout layout =
+      plan_generation(manifest, state_.modules, resolved, table, options.decode_chunk, state_.limit());
   plan_ = layout.plan;
   for (const std::string& warning : resolved.warnings) warn(warning);
   describe(options, resolved, table, prompts);
   const double session_ms_before = state_.modules.session_ms();
 
   // 2. Load: everything at once, or each stage in its turn.
-  const bool stage_by_stage = plan_.residency == "stage_by_stage";
+  const bool stage_by_stage = plan_.residency != "all";
   const auto must_encode = [&](const std::optional<PreparedPrompt>& prompt) {
     return prompt.has_value() && !state_.prompts->cached(*prompt);
   };
@@ -151,7 +155,7 @@ Generation::SharedEmbeds Generation::given_embeds(const std::string& name, const
 void Generation::load(const std::vector<std::string>& modules, const GenerationLayout& layout, bool only_these) {
   if (only_these) state_.modules.keep_only(modules);
   const auto missing = [&](const std::string& module) {
-    return !state_.modules.loaded(module, layout.sizes.at(module));
+    return !state_.modules.loaded(module, layout.sizes.at(module), layout.streamed_bytes(module));
   };
   const int total = static_cast<int>(std::count_if(modules.begin(), modules.end(), missing));
   if (total == 0) return;
@@ -165,7 +169,7 @@ void Generation::load(const std::vector<std::string>& modules, const GenerationL
   int done = 0;
   for (const std::string& module : modules) {
     if (!missing(module)) continue;
-    state_.modules.load(module, layout.sizes.at(module));
+    state_.modules.load(module, layout.sizes.at(module), layout.streamed_bytes(module));
     for (const std::string& warning : state_.modules.backend().take_warnings()) warn(warning);
     announce(Stage::kLoad, ++done, total);
     check_cancelled("while the models were loaded");
@@ -228,8 +232,9 @@ void Generation::denoise(const ArenaTensors& tensors, const SchedulerTable& tabl
   });
   since_last_step_ = Stopwatch();
   if (!device().all_finite(row(tensors["latents"], 0))) {
-    throw BackendError("the denoiser produced values that are not finite; lower guidance_scale, "
-                       "or use a variant of higher precision.");
+    throw BackendError(
+        "the denoiser produced values that are not finite; lower guidance_scale, "
+        "or use a variant of higher precision.");
   }
   video_.timings.denoise = stopwatch.elapsed_ms();
 }

@@ -9,6 +9,7 @@
 #include "runtime/arena.h"
 #include "runtime/call_guard.h"
 #include "runtime/generation_planner.h"
+#include "runtime/memory_limit.h"
 #include "runtime/module_set.h"
 #include "runtime/prompt_encoder.h"
 #include "runtime/stopwatch.h"
@@ -27,10 +28,13 @@ struct PipelineState {
   // The order matters: later members hold references to `bundle`.
   const Bundle bundle;
   const PipelineOptions options;
-  ModuleSet modules;  // with the backend, whose device the arena lies on
+  ModuleSet modules;                     // with the backend, whose device the arena lies on
   std::optional<PromptEncoder> prompts;  // unset where the bundle has only a decoder
   Arena arena;
   bool weights_checked = false;
+
+  /// What a plan may take: the user's budget, or what the device has free, with what of it is held here.
+  MemoryLimit limit() const;
 };
 
 /// Throws InvalidArgument for a negative thread count or an unknown word.

@@ -15,22 +15,24 @@ namespace vidrt {
 GenerationPlan plan_decode_only(const PipelineState& state, const DecodeOptions& options) {
   const Manifest& manifest = state.bundle.manifest();
   const ResolvedOptions resolved = resolve_decode_options(manifest, options);
-  return plan_decode(manifest, state.modules, resolved, options.decode_chunk, state.options.memory_budget).plan;
+  return plan_decode(manifest, state.modules, resolved, options.decode_chunk, state.limit()).plan;
 }
 
 Video Generation::decode_latents(const DecodeOptions& options) {
   const Manifest& manifest = state_.bundle.manifest();
   const ResolvedOptions resolved = resolve_decode_options(manifest, options);
-  const GenerationLayout layout =
-      plan_decode(manifest, state_.modules, resolved, options.decode_chunk, state_.options.memory_budget);
+  const MemoryLimit limit = state_.limit();
+  const GenerationLayout layout = plan_decode(manifest, state_.modules, resolved, options.decode_chunk, limit);
   plan_ = layout.plan;
   for (const std::string& warning : resolved.warnings) warn(warning);
   const std::vector<std::string> decoders = decoder_modules(manifest.vae);
   describe_frames(resolved, decoders);
   const double session_ms_before = state_.modules.session_ms();
 
-  // What an earlier generation left loaded counts against the budget as well.
-  load(decoders, layout, state_.options.memory_budget != 0);
+  // What an earlier generation left loaded counts against a limit as well.
+  const bool alone =
+      limit.is_budget ? limit.bytes != 0 : !limit.holds(layout.total_bytes() + state_.modules.held_bytes());
+  load(decoders, layout, alone);
   state_.arena.reserve(static_cast<std::size_t>(plan_.arena_bytes));
   since_last_step_ = Stopwatch();
   const ArenaTensors tensors(state_.arena, layout);

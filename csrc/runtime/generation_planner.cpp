@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <exception>
+#include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "runtime/decode_planner.h"
 #include "runtime/symbols.h"
+#include "runtime/weight_streaming.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -45,60 +48,127 @@ void add_denoise_tensors(LayoutBuilder& builder, const Manifest& manifest, const
   }
 }
 
+// What ways to do a generation are laid out for.
+struct Wish {
+  const Manifest& manifest;
+  const ModuleSet& modules;
+  const SchedulerTable& table;
+  const ResolvedOptions& resolved;
+  int chunk;  // as asked for; 0: chosen here
+  const MemoryLimit& limit;
+};
+
 // One way to do a generation, and everything it needs. Throws BackendError where a module cannot be run that way.
-GenerationLayout lay_out(const Manifest& manifest, const ModuleSet& modules, const SchedulerTable& table,
-                         GenerationPlan plan) {
-  LayoutBuilder builder;
+GenerationLayout lay_out(const Wish& wish, GenerationPlan plan, const StreamedWeights& streamed) {
+  LayoutBuilder builder(streamed);
   const std::int64_t batch = plan.guidance == "batched" ? 2 : 1;
-  const ModuleNeeds text_encoder = builder.add_module(modules, "text_encoder", kTextEncoderSizes, kPlanEncode);
-  const ModuleNeeds denoiser = builder.add_module(modules, "denoiser",
-                                                  {{"height", {plan.height, plan.height}},
-                                                   {"width", {plan.width, plan.width}},
-                                                   {"num_frames", {plan.num_frames, plan.num_frames}},
-                                                   {"batch", {batch, batch}}},
-                                                  kPlanDenoise);
-  add_denoise_tensors(builder, manifest, modules.variant("denoiser"), plan, table);
-  const std::uint64_t decoder = add_decoder(builder, manifest, modules, plan);
-  plan.weight_bytes = plan.residency == "all" ? text_encoder.weight_bytes + denoiser.weight_bytes + decoder
-                                              : std::max({text_encoder.weight_bytes, denoiser.weight_bytes, decoder});
+  const std::uint64_t text_encoder = builder.add_module(wish.modules, "text_encoder", kTextEncoderSizes, kPlanEncode);
+  const std::uint64_t denoiser = builder.add_module(wish.modules, "denoiser",
+                                                    {{"height", {plan.height, plan.height}},
+                                                     {"width", {plan.width, plan.width}},
+                                                     {"num_frames", {plan.num_frames, plan.num_frames}},
+                                                     {"batch", {batch, batch}}},
+                                                    kPlanDenoise);
+  add_denoise_tensors(builder, wish.manifest, wish.modules.variant("denoiser"), plan, wish.table);
+  const std::uint64_t decoder = add_decoder(builder, wish.manifest, wish.modules, plan);
+  plan.weight_bytes =
+      plan.residency == "all" ? text_encoder + denoiser + decoder : std::max({text_encoder, denoiser, decoder});
   return builder.finish(plan);
+}
+
+// The ways that a generation can be done, the best first, until one fits.
+class Search {
+ public:
+  explicit Search(const Wish& wish) : wish_(wish) {
+    plan_ = plan_of_sizes(wish.resolved);
+    plan_.num_inference_steps = wish.resolved.num_inference_steps;
+    plan_.decode_chunk = decode_chunk(wish.manifest.vae, wish.resolved.latent_frames, wish.chunk);
+  }
+
+  /// Nothing where none fits. Throws BackendError where there is none.
+  std::optional<GenerationLayout> run() {
+    const std::vector<std::string> guidance_choices =
+        wish_.resolved.guided ? std::vector<std::string>{"batched", "sequential"} : std::vector<std::string>{"off"};
+    std::optional<GenerationLayout> best;
+    for (const char* residency : {"all", "stage_by_stage", "stream"}) {
+      for (const std::string& guidance : guidance_choices) {
+        plan_.residency = residency;
+        plan_.guidance = guidance;
+        std::optional<GenerationLayout> layout = fitting();
+        if (!layout.has_value()) continue;
+        if (plan_.residency != "stream") return layout;
+        if (!best.has_value() || streamed_a_step(*layout) < streamed_a_step(*best)) best = std::move(layout);
+      }
+    }
+    if (least_ == kNone) std::rethrow_exception(unavailable_);
+    return best;
+  }
+
+  /// Of what the way takes that takes least, once run() has found none that fits.
+  std::uint64_t least() const { return least_; }
+
+ private:
+  static constexpr std::uint64_t kNone = std::numeric_limits<std::uint64_t>::max();
+
+  std::optional<GenerationLayout> fitting() {
+    try {
+      const auto streaming = [&](const StreamedWeights& streamed) { return lay_out(wish_, plan_, streamed); };
+      if (plan_.residency == "stream") return stream_weights(streaming, wish_.limit.bytes, &least_);
+      GenerationLayout layout = streaming({});
+      least_ = std::min(least_, layout.total_bytes());
+      if (wish_.limit.holds(layout.total_bytes())) return layout;
+    } catch (const BackendError&) {
+      // An engine may take one prompt a run and no more.
+      if (unavailable_ == nullptr) unavailable_ = std::current_exception();
+    }
+    return std::nullopt;
+  }
+
+  const Wish& wish_;
+  GenerationPlan plan_;
+  std::uint64_t least_ = kNone;
+  std::exception_ptr unavailable_;
+};
+
+bool fits(const Wish& wish, int num_frames) {
+  ResolvedOptions shorter = wish.resolved;
+  shorter.num_frames = num_frames;
+  shorter.latent_frames = latent_frames_of_clip(wish.manifest.vae, num_frames);
+  try {
+    const Wish asked{wish.manifest, wish.modules, wish.table, shorter, wish.chunk, wish.limit};
+    return Search(asked).run().has_value();
+  } catch (const Error&) {
+    return false;  // no engine, or no decoder, takes that length
+  }
+}
+
+// What to do where `wish` does not fit: a length of clip that does, where there is one.
+std::string shorter_clip(const Wish& wish) {
+  const Limit& lengths = wish.manifest.num_frames;
+  const auto length = [&](int steps) { return lengths.min + steps * lengths.step; };
+  int good = -1;
+  for (int bad = (wish.resolved.num_frames - lengths.min) / lengths.step; bad - good > 1;) {
+    const int middle = good + (bad - good) / 2;
+    (fits(wish, length(middle)) ? good : bad) = middle;
+  }
+  if (good < 0) return "lower height or width: no num_frames fits at this size";
+  return "lower height or width, or num_frames to " + std::to_string(length(good)) + ", which fits";
 }
 
 }  // namespace
 
 GenerationLayout plan_generation(const Manifest& manifest, const ModuleSet& modules, const ResolvedOptions& resolved,
-                                 const SchedulerTable& table, int chunk, std::uint64_t memory_budget) {
-  GenerationPlan plan = plan_of_sizes(resolved);
-  plan.num_inference_steps = resolved.num_inference_steps;
-  plan.decode_chunk = decode_chunk(manifest.vae, resolved.latent_frames, chunk);
-
-  std::uint64_t smallest = 0;
-  std::exception_ptr unavailable;
-  const std::vector<std::string> guidance_choices =
-      resolved.guided ? std::vector<std::string>{"batched", "sequential"} : std::vector<std::string>{"off"};
-  for (const char* residency : {"all", "stage_by_stage"}) {
-    for (const std::string& guidance : guidance_choices) {
-      plan.residency = residency;
-      plan.guidance = guidance;
-      try {
-        GenerationLayout layout = lay_out(manifest, modules, table, plan);
-        smallest = layout.plan.arena_bytes + layout.plan.weight_bytes;
-        if (memory_budget == 0 || smallest <= memory_budget) return layout;
-      } catch (const BackendError&) {
-        // An engine may take one prompt a run and no more.
-        if (unavailable == nullptr) unavailable = std::current_exception();
-      }
-    }
-  }
-  if (smallest == 0) std::rethrow_exception(unavailable);
-  fail_over_budget("even with one stage loaded at a time this generation", smallest, memory_budget,
-                   "lower height, width or num_frames");
+                                 const SchedulerTable& table, int chunk, const MemoryLimit& limit) {
+  const Wish wish{manifest, modules, table, resolved, chunk, limit};
+  Search search(wish);
+  if (std::optional<GenerationLayout> layout = search.run(); layout.has_value()) return *std::move(layout);
+  fail_over_limit("even with one stage loaded at a time this generation", search.least(), limit, shorter_clip(wish));
 }
 
 GenerationLayout plan_encode(const ModuleSet& modules) {
   LayoutBuilder builder;
   GenerationPlan plan;
-  plan.weight_bytes = builder.add_module(modules, "text_encoder", kTextEncoderSizes, kPlanEncode).weight_bytes;
+  plan.weight_bytes = builder.add_module(modules, "text_encoder", kTextEncoderSizes, kPlanEncode);
   return builder.finish(plan);
 }
 

@@ -1,23 +1,9 @@
 #include "runtime/layout_builder.h"
 
-#include <iomanip>
-#include <sstream>
+#include <algorithm>
 #include <utility>
 
-#include "vidrt/errors.h"
-
 namespace vidrt {
-namespace {
-
-// "1234567 bytes (1.2 MiB)": exact, because a budget may miss by little.
-std::string byte_string(std::uint64_t bytes) {
-  std::ostringstream text;
-  text << bytes << " bytes (" << std::fixed << std::setprecision(1) << static_cast<double>(bytes) / (1024.0 * 1024.0)
-       << " MiB)";
-  return text.str();
-}
-
-}  // namespace
 
 const char* stage_name(PlanStage stage) {
   static constexpr const char* kNames[] = {"encode", "denoise", "decode_first", "decode_next"};
@@ -32,14 +18,26 @@ void LayoutBuilder::add(std::string name, DType dtype, Shape shape, int first, i
   layout_.tensors.push_back({{std::move(name), wanted_.back().bytes, 0, first, last}, dtype, std::move(shape)});
 }
 
-ModuleNeeds LayoutBuilder::add_module(const ModuleSet& modules, const std::string& module, ModuleSizes sizes,
-                                      PlanStage stage) {
+std::uint64_t GenerationLayout::streamed_bytes(const std::string& module) const {
+  const auto found = streamed.find(module);
+  return found == streamed.end() ? 0 : found->second;
+}
+
+LayoutBuilder::LayoutBuilder(StreamedWeights streamed) { layout_.streamed = std::move(streamed); }
+
+std::uint64_t LayoutBuilder::add_module(const ModuleSet& modules, const std::string& module, ModuleSizes sizes,
+                                        PlanStage stage) {
   const ModuleNeeds needs = modules.needs(module, sizes);
-  if (needs.workspace_bytes != 0) {
-    add(workspace_name(stage), DType::kUInt8, {static_cast<std::int64_t>(needs.workspace_bytes)}, stage, stage);
+  const std::uint64_t streamed = layout_.streamed_bytes(module);
+  const std::uint64_t workspace = needs.workspace_bytes + (streamed == 0 ? 0 : needs.staging_bytes);
+  if (workspace != 0) {
+    add(workspace_name(stage), DType::kUInt8, {static_cast<std::int64_t>(workspace)}, stage, stage);
   }
   layout_.sizes[module] = std::move(sizes);
-  return needs;
+  const bool known = std::any_of(layout_.modules.begin(), layout_.modules.end(),
+                                 [&](const ModuleLoad& load) { return load.name == module; });
+  if (!known) layout_.modules.push_back({module, stage, needs});
+  return needs.weight_bytes - streamed;
 }
 
 GenerationLayout LayoutBuilder::finish(GenerationPlan plan) {
@@ -48,6 +46,9 @@ GenerationLayout LayoutBuilder::finish(GenerationPlan plan) {
     plan.stages.emplace_back(stage_name(stage));
   }
   plan.arena_bytes = placed.arena_bytes;
+  for (const ModuleLoad& load : layout_.modules) {
+    plan.modules.push_back({load.name, load.needs.weight_bytes, layout_.streamed_bytes(load.name)});
+  }
   for (std::size_t i = 0; i < wanted_.size(); ++i) {
     layout_.tensors[i].place.offset = placed.offsets[i];
     plan.tensors.push_back(layout_.tensors[i].place);
@@ -55,13 +56,6 @@ GenerationLayout LayoutBuilder::finish(GenerationPlan plan) {
   }
   layout_.plan = std::move(plan);
   return std::move(layout_);
-}
-
-void fail_over_budget(const std::string& what, std::uint64_t smallest, std::uint64_t memory_budget,
-                      const std::string& remedy) {
-  throw OutOfMemory(what + " needs at least " + byte_string(smallest) +
-                    " for weights and tensors, but memory_budget is " + byte_string(memory_budget) +
-                    "; raise the budget, or " + remedy + ".");
 }
 
 }  // namespace vidrt

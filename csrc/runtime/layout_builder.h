@@ -27,19 +27,36 @@ struct ArenaTensor {
   Shape shape;
 };
 
+/// Bytes of modules' weights that stay on the host, by module; 0 of those that are not here.
+using StreamedWeights = std::map<std::string, std::uint64_t>;
+
+/// A module of a layout: in which stage it first runs, and what it takes.
+struct ModuleLoad {
+  std::string name;
+  PlanStage stage;
+  ModuleNeeds needs;
+};
+
 struct GenerationLayout {
   GenerationPlan plan;
-  std::vector<ArenaTensor> tensors;  // the same order as plan.tensors
+  std::vector<ArenaTensor> tensors;          // the same order as plan.tensors
   std::map<std::string, ModuleSizes> sizes;  // what each module that runs has to take
+  StreamedWeights streamed;
+  std::vector<ModuleLoad> modules;  // the same order as plan.modules
+
+  std::uint64_t streamed_bytes(const std::string& module) const;
+  std::uint64_t total_bytes() const { return plan.arena_bytes + plan.weight_bytes; }
 };
 
 /// Collects the tensors of a layout, then places them.
 class LayoutBuilder {
  public:
+  explicit LayoutBuilder(StreamedWeights streamed = {});
   /// A tensor that lives from stage `first` to stage `last`, both inclusive.
   void add(std::string name, DType dtype, Shape shape, int first, int last);
-  /// A module that runs in a stage, with the workspace that it needs for these sizes. Returns what it takes.
-  ModuleNeeds add_module(const ModuleSet& modules, const std::string& module, ModuleSizes sizes, PlanStage stage);
+  /// A module that runs in a stage, with the workspace that it needs for these sizes. Returns the bytes of its weights
+  /// that are on the device.
+  std::uint64_t add_module(const ModuleSet& modules, const std::string& module, ModuleSizes sizes, PlanStage stage);
 
   /// Give the layout of `plan`, whose stages, tensors and bytes of the arena are filled in.
   GenerationLayout finish(GenerationPlan plan);
@@ -48,9 +65,5 @@ class LayoutBuilder {
   std::vector<PlanTensor> wanted_;
   GenerationLayout layout_;
 };
-
-/// Throws OutOfMemory: `what` needs `smallest` bytes, the budget is `memory_budget`, and `remedy` is what to do.
-[[noreturn]] void fail_over_budget(const std::string& what, std::uint64_t smallest, std::uint64_t memory_budget,
-                                   const std::string& remedy);
 
 }  // namespace vidrt

@@ -1,6 +1,7 @@
 #include "runtime/module_set.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "runtime/module_contract.h"
@@ -43,27 +44,43 @@ ModuleNeeds ModuleSet::needs(const std::string& module, const ModuleSizes& sizes
   return backend_->needs({bundle_, module, variant(module), sizes});
 }
 
-bool ModuleSet::loaded(const std::string& module, const ModuleSizes& sizes) const {
-  const auto found = sessions_.find(module);
-  return found != sessions_.end() && found->second->takes(sizes);
+bool ModuleSet::loaded(const std::string& module, const ModuleSizes& sizes, std::uint64_t streamed_bytes) const {
+  const auto found = loaded_.find(module);
+  return found != loaded_.end() && found->second.streamed_bytes == streamed_bytes &&
+         found->second.session->takes(sizes);
 }
 
-void ModuleSet::load(const std::string& module, const ModuleSizes& sizes) {
-  sessions_.erase(module);  // first, so that two never lie in memory together
-  sessions_[module] = backend_->load({bundle_, module, variant(module), sizes}, session_options_);
+void ModuleSet::load(const std::string& module, const ModuleSizes& sizes, std::uint64_t streamed_bytes) {
+  unload(module);  // first, so that two never lie in memory together
+  SessionOptions options = session_options_;
+  options.streamed_bytes = streamed_bytes;
+  const std::optional<std::uint64_t> before = backend_->device().free_bytes();
+  Loaded entry{backend_->load({bundle_, module, variant(module), sizes}, options), streamed_bytes, 0};
+  const std::optional<std::uint64_t> after = backend_->device().free_bytes();
+  if (before.has_value() && after.has_value() && *after < *before) entry.held_bytes = *before - *after;
+  held_bytes_ += entry.held_bytes;
+  loaded_[module] = std::move(entry);
+}
+
+void ModuleSet::unload(const std::string& module) {
+  const auto found = loaded_.find(module);
+  if (found == loaded_.end()) return;
+  held_bytes_ -= found->second.held_bytes;
+  loaded_.erase(found);
 }
 
 void ModuleSet::keep_only(const std::vector<std::string>& modules) {
-  for (auto entry = sessions_.begin(); entry != sessions_.end();) {
-    const bool keep = std::find(modules.begin(), modules.end(), entry->first) != modules.end();
-    entry = keep ? std::next(entry) : sessions_.erase(entry);
+  std::vector<std::string> others;
+  for (const auto& [name, entry] : loaded_) {
+    if (std::find(modules.begin(), modules.end(), name) == modules.end()) others.push_back(name);
   }
+  for (const std::string& name : others) unload(name);
 }
 
 void ModuleSet::run(const std::string& module, const std::vector<NamedTensor>& inputs,
                     const std::vector<NamedTensor>& outputs, const Workspace& workspace) {
   const Stopwatch stopwatch;
-  sessions_.at(module)->run(inputs, outputs, workspace);
+  loaded_.at(module).session->run(inputs, outputs, workspace);
   session_ms_ += stopwatch.elapsed_ms();
 }
 

@@ -1,6 +1,8 @@
 // The modules of one pipeline: which variant of each runs, and which are loaded at the moment.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -22,11 +24,11 @@ class ModuleSet {
   bool has(const std::string& module) const { return chosen_.count(module) != 0; }
   /// What a module takes when it is loaded for these sizes. Throws BackendError where it cannot be.
   ModuleNeeds needs(const std::string& module, const ModuleSizes& sizes) const;
-  /// Whether a module is loaded, and takes these sizes.
-  bool loaded(const std::string& module, const ModuleSizes& sizes) const;
+  /// Whether a module is loaded, takes these sizes, and streams that many bytes of its weights.
+  bool loaded(const std::string& module, const ModuleSizes& sizes, std::uint64_t streamed_bytes) const;
 
-  /// Load a module for these sizes.
-  void load(const std::string& module, const ModuleSizes& sizes);
+  /// Load a module for these sizes, with that many bytes of its weights to be streamed.
+  void load(const std::string& module, const ModuleSizes& sizes, std::uint64_t streamed_bytes);
   /// Unload all but `modules`.
   void keep_only(const std::vector<std::string>& modules);
 
@@ -34,13 +36,24 @@ class ModuleSet {
   void run(const std::string& module, const std::vector<NamedTensor>& inputs, const std::vector<NamedTensor>& outputs,
            const Workspace& workspace);
   double session_ms() const { return session_ms_; }
+  /// What the loaded modules took of the device's memory when they were loaded; 0 where the device does not say. From
+  /// any thread.
+  std::uint64_t held_bytes() const { return held_bytes_; }
 
  private:
   const Bundle& bundle_;  // owned by the pipeline, which outlives this
   std::shared_ptr<Backend> backend_;
   SessionOptions session_options_;
   std::map<std::string, const Variant*> chosen_;
-  std::map<std::string, std::unique_ptr<Session>> sessions_;
+  struct Loaded {
+    std::unique_ptr<Session> session;
+    std::uint64_t streamed_bytes = 0;
+    std::uint64_t held_bytes = 0;
+  };
+  void unload(const std::string& module);
+
+  std::map<std::string, Loaded> loaded_;
+  std::atomic<std::uint64_t> held_bytes_{0};
   double session_ms_ = 0.0;
 };
 

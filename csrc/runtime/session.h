@@ -56,6 +56,9 @@ struct ModuleRequest {
 struct ModuleNeeds {
   std::uint64_t weight_bytes = 0;
   std::uint64_t workspace_bytes = 0;  // that its caller lends it for a run; 0: it takes its own
+  // Of the weights, what may stay on the host and be streamed to the device in every run; 0: nothing.
+  std::uint64_t streamable_bytes = 0;
+  std::uint64_t staging_bytes = 0;  // of workspace that a run takes besides where anything is streamed
 };
 
 /// A loaded module. Not thread-safe: one run at a time.
@@ -72,8 +75,9 @@ class Session {
 };
 
 struct SessionOptions {
-  int threads = 0;          // 0 = one per physical core
-  bool cuda_graphs = true;  // replay runs that repeat; counts for TensorRT
+  int threads = 0;                   // 0 = one per physical core
+  bool cuda_graphs = true;           // replay runs that repeat; counts for TensorRT
+  std::uint64_t streamed_bytes = 0;  // of the module's weights, at most ModuleNeeds::streamable_bytes
 };
 
 /// Loads modules. Shared by the sessions of one pipeline; thread-safe.

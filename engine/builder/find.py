@@ -21,7 +21,7 @@ def find_engine(
     compute_capability: str | None,
     sizes: Mapping[str, int],
 ) -> Engine:
-    """Look for an engine that may be used, the newest first, and check its plan.
+    """Look for an engine that may be used, the least activation memory first, then the newest; check its plan.
 
     Args:
         cache: Where to look.

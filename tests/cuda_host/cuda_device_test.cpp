@@ -95,12 +95,40 @@ TEST_F(CudaDeviceTest, MemoryThatIsRefusedIsNullAndTheMessageSaysHowMuchThereIs)
   device.release(nullptr);
 }
 
-TEST_F(CudaDeviceTest, AGenerationThatDoesNotFitSaysHowMuchThereIsAndASmallerOneIsDone) {
+TEST_F(CudaDeviceTest, WithoutABudgetAPlanKeepsToWhatIsFree) {
   Pipeline pipeline = open_there();
   const std::size_t used = runtime().total_bytes - runtime().free_bytes();
-  runtime().total_bytes = used + pipeline.plan(prompt_options(21)).arena_bytes - 1;
-  EXPECT_TRUE(names(message_of<OutOfMemory>([&] { pipeline.generate(prompt_options(21)); }), {"bytes are free"}));
-  EXPECT_EQ(pixels(pipeline.generate(prompt_options(5))), pixels(open().generate(prompt_options(5))));
+  const GenerationPlan roomy = pipeline.plan(prompt_options(21));
+  runtime().total_bytes = used + roomy.arena_bytes + roomy.weight_bytes - 1;
+  const GenerationPlan tight = pipeline.plan(prompt_options(21));
+  EXPECT_EQ(roomy.residency + " " + roomy.guidance, "all batched");
+  EXPECT_NE(tight.residency + " " + tight.guidance, "all batched");
+  EXPECT_EQ(pixels(pipeline.generate(prompt_options(21))), pixels(open().generate(prompt_options(21))));
+  // What it holds by now is its own to use again.
+  EXPECT_EQ(pipeline.plan(prompt_options(21)).arena_bytes, tight.arena_bytes);
+}
+
+TEST_F(CudaDeviceTest, AGenerationThatDoesNotFitSaysHowMuchThereIsAndTheLengthThatItNamesIsDone) {
+  Pipeline pipeline = open_there();
+  const GenerationPlan small = pipeline.plan(prompt_options(5));
+  const std::size_t used = runtime().total_bytes - runtime().free_bytes();
+  runtime().total_bytes = used;
+  EXPECT_TRUE(names(message_of<OutOfMemory>([&] { pipeline.plan(prompt_options(5)); }), {"no num_frames fits"}));
+  runtime().total_bytes = used + (small.arena_bytes + small.weight_bytes) * 16 / 15 + 1;
+  const std::string refused = message_of<OutOfMemory>([&] { pipeline.generate(prompt_options(61)); });
+  EXPECT_TRUE(names(refused, {"needs at least", "the device has", "are free on Emulated GPU", "num_frames to "}));
+  const int named = std::stoi(refused.substr(refused.find("num_frames to ") + 14));
+  EXPECT_GE(named, 5);
+  EXPECT_THROW(pipeline.plan(prompt_options(named + 4)), OutOfMemory);
+  EXPECT_EQ(pixels(pipeline.generate(prompt_options(named))), pixels(open().generate(prompt_options(named))));
+}
+
+TEST_F(CudaDeviceTest, MemoryThatIsRefusedUnderABudgetIsAnErrorWithWhatIsFree) {
+  PipelineOptions options;
+  options.memory_budget = std::uint64_t{1} << 40U;
+  Pipeline pipeline = open_there(options);
+  runtime().total_bytes = runtime().total_bytes - runtime().free_bytes() + 1000;
+  EXPECT_TRUE(names(message_of<OutOfMemory>([&] { pipeline.generate(prompt_options(21)); }), {"refused", "are free"}));
 }
 
 // The device's calls, each on a thread of its own, whose current device is the first, and the device another.

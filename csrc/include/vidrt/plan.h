@@ -18,6 +18,13 @@ struct PlannedTensor {
   int last_stage = 0;
 };
 
+/// One module as it will be loaded.
+struct PlannedModule {
+  std::string name;
+  std::uint64_t weight_bytes = 0;    // in the compute dtype
+  std::uint64_t streamed_bytes = 0;  // of these, kept on the host and streamed to the device in every run
+};
+
 struct GenerationPlan {
   int height = 0, width = 0, num_frames = 0;
   int latent_frames = 0, latent_height = 0, latent_width = 0;
@@ -28,8 +35,11 @@ struct GenerationPlan {
   std::vector<PlannedTensor> tensors;
   std::uint64_t arena_bytes = 0;    // with reuse
   std::uint64_t unshared_bytes = 0; // the same tensors without reuse
-  std::string residency;            // "all": every module stays loaded; "stage_by_stage": one stage's at a time
-  std::uint64_t weight_bytes = 0;   // the most that is loaded together, in the compute dtype
+  // "all": every module stays loaded; "stage_by_stage": one stage's at a time; "stream": the same, and of some only a
+  // part of the weights is on the device.
+  std::string residency;
+  std::uint64_t weight_bytes = 0;   // the most that is on the device together, in the compute dtype
+  std::vector<PlannedModule> modules;  // in the order in which they run
 };
 
 }  // namespace vidrt

@@ -207,7 +207,7 @@ typedef struct vidrt_plan {
   int32_t num_inference_steps;
   int32_t decode_chunk;    /* latent frames a decode call takes */
   const char* guidance;    /* "batched" | "sequential" | "off" */
-  const char* residency;   /* "all" | "stage_by_stage" */
+  const char* residency;   /* "all" | "stage_by_stage" | "stream" */
   uint64_t arena_bytes;    /* tensors, sharing memory by lifetime */
   uint64_t unshared_bytes; /* the same tensors without sharing */
   uint64_t weight_bytes;   /* the most that is loaded together */
@@ -269,7 +269,7 @@ typedef struct vidrt_video_info {
   const char* negative_prompt;
   const char* scheduler;
   const char* guidance;  /* "batched" | "sequential" | "off" */
-  const char* residency; /* "all" | "stage_by_stage" */
+  const char* residency; /* "all" | "stage_by_stage" | "stream" */
   int32_t decode_chunk;
   int32_t num_warnings; /* see vidrt_video_warning */
   double load_ms, encode_ms, denoise_ms, decode_ms;

@@ -1,5 +1,6 @@
 #include "tensorrt/backend/trt_backend.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -37,7 +38,12 @@ class TrtBackend : public Backend {
 
   ModuleNeeds needs(const ModuleRequest& request) const override {
     const EngineSidecar engine = find(request);
-    return {engine.weight_bytes != 0 ? engine.weight_bytes : engine.plan_bytes, engine.activation_bytes};
+    ModuleNeeds needs{engine.weight_bytes != 0 ? engine.weight_bytes : engine.plan_bytes, engine.activation_bytes};
+    if (engine.weight_streaming) {
+      needs.streamable_bytes = std::min(engine.streamable_weight_bytes, needs.weight_bytes);
+      needs.staging_bytes = engine.weight_staging_bytes;
+    }
+    return needs;
   }
 
   std::unique_ptr<Session> load(const ModuleRequest& request, const SessionOptions& options) override {
@@ -49,7 +55,8 @@ class TrtBackend : public Backend {
       const std::lock_guard<std::mutex> lock(mutex_);
       warnings_.push_back(warning);
     };
-    return std::make_unique<TrtSession>(*request_.device, load_engine(*runtime_, engine, *request_.device),
+    auto context = load_engine(*runtime_, engine, options.streamed_bytes, *request_.device);
+    return std::make_unique<TrtSession>(*request_.device, std::move(context),
                                         TrtSessionOptions{request.module, engine.sizes, options.cuda_graphs, warn});
   }
 

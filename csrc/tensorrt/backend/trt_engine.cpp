@@ -7,6 +7,7 @@
 
 #include "runtime/mapped_file.h"
 #include "tensorrt/backend/trt_log.h"
+#include "tensorrt/backend/weight_budget.h"
 #include "vidrt/errors.h"
 
 namespace vidrt::trt {
@@ -122,7 +123,7 @@ class TrtContext : public EngineContext {
 }  // namespace
 
 std::unique_ptr<EngineContext> load_engine(nvinfer1::IRuntime& runtime, const EngineSidecar& sidecar,
-                                           GpuDevice& device) {
+                                           std::uint64_t streamed_bytes, GpuDevice& device) {
   TrtLog::instance().take_errors();  // those of others
   std::unique_ptr<nvinfer1::ICudaEngine> engine;
   {
@@ -130,9 +131,14 @@ std::unique_ptr<EngineContext> load_engine(nvinfer1::IRuntime& runtime, const En
     engine.reset(runtime.deserializeCudaEngine(plan.data(), plan.bytes()));
   }
   if (engine == nullptr) fail(sidecar.module + ": TensorRT does not load the plan " + sidecar.plan);
-  // An engine that can stream its weights holds none of them until it is told how many.
-  if (sidecar.weight_streaming && !engine->setWeightStreamingBudgetV2(engine->getStreamableWeightsSize())) {
-    fail(sidecar.module + ": TensorRT does not keep the engine's weights on the device");
+  // Before a context is made: a budget cannot change while there is one. All that can be streamed is also the default,
+  // and what takes the memory for them.
+  if (sidecar.weight_streaming) {
+    const std::int64_t budget = weight_budget(engine->getStreamableWeightsSize(), streamed_bytes);
+    if (!engine->setWeightStreamingBudgetV2(budget)) {
+      fail(sidecar.module + ": TensorRT does not keep " + std::to_string(budget) +
+           " bytes of the engine's weights on the device");
+    }
   }
   return std::make_unique<TrtContext>(sidecar.module, std::move(engine), device);
 }
