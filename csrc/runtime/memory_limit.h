@@ -16,8 +16,8 @@ struct MemoryLimit {
   bool holds(std::uint64_t needed) const { return bytes == 0 || needed <= bytes; }
 };
 
-/// The budget where one is given (not 0), else 15/16 of what is free on a device that knows it, with the `held` bytes of
-/// it that this pipeline has already.
+/// The budget where one is given (not 0), else 15/16 of what is free on a device that knows it, with the `held` bytes
+/// of it that this pipeline has already.
 MemoryLimit memory_limit(std::uint64_t memory_budget, const Device& device, std::uint64_t held);
 
 /// Throws OutOfMemory: `what` needs `smallest` bytes, which `limit` does not hold, and `remedy` is what to do besides
