@@ -17,7 +17,8 @@ from rich.table import Table
 from vidrt.engine.errors import InvalidArgument
 from vidrt.engine.precision import parse_precisions
 from vidrt.export.depthwise.report import Report
-from vidrt.export.exporter import ExportOptions, ExportSummary, export_bundle
+from vidrt.export.exporter import ExportSummary, export_bundle
+from vidrt.export.options import ExportOptions
 from vidrt.export.registry import ModelSource, family_names, find_family
 from vidrt.export.spec import Precision
 
@@ -25,6 +26,7 @@ from vidrt.export.spec import Precision
 class _Storage(str, Enum):
     FP32 = "fp32"
     FP16 = "fp16"
+    BF16 = "bf16"
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -49,7 +49,7 @@ def take_out_constants(model: ir.Model, weights: Mapping[str, Weight]) -> dict[s
         initializers.pop(name)
         value.name = "constants." + hashlib.sha256(value.const_value.tobytes()).hexdigest()[:16]
         initializers.add(value)
-        taken[value.name] = Weight(tensor, tensor.dtype)
+        taken[value.name] = Weight(tensor, tensor.dtype, constant=True)
     return taken
 
 

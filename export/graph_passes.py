@@ -15,13 +15,14 @@ from vidrt.export.depthwise.graph_queries import is_operator
 _ROUNDS = 4
 
 
-def rename_initializers(model: ir.Model, names: Mapping[str, str]) -> None:
-    """Give initialisers that are weights the names they are stored under; others (constants) keep theirs."""
+def name_weights(model: ir.Model, names: Mapping[str, str]) -> None:
+    """Give initialisers that are weights the names they are stored under, and no numbers; constants stay."""
     initializers = model.graph.initializers
     weights = [initializers.pop(name) for name in list(initializers) if name in names]
     for value in weights:
         assert value.name is not None  # initialisers have one
         value.name = names[value.name]
+        value.const_value = None
         initializers.add(value)
 
 
@@ -33,11 +34,10 @@ def clean(model: ir.Model, weights: Mapping[str, object]) -> None:
         weights: Names of the initialisers that are weights.
     """
     graph = model.graph
-    hidden: dict[str, ir.TensorProtocol | None] = {}
-    for name in [name for name in graph.initializers if name in weights]:
-        value = graph.initializers.pop(name)
-        hidden[name] = value.const_value
-        value.const_value = None
+    opaque = [value for name, value in graph.initializers.items() if name in weights]
+    for value in opaque:
+        assert value.name is not None  # initialisers have one
+        graph.initializers.pop(value.name)
         graph.inputs.append(value)
     optimizer.optimize_ir(model, num_iterations=_ROUNDS)
     ir.passes.Sequential(
@@ -45,8 +45,8 @@ def clean(model: ir.Model, weights: Mapping[str, object]) -> None:
         common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
         common.DeduplicateInitializersPass(),
     )(model)
-    for name in hidden:
-        _reshape_at_rest(next(value for value in graph.inputs if value.name == name))
+    for value in opaque:
+        _reshape_at_rest(value)
     ir.passes.Sequential(
         common.RemoveUnusedNodesPass(),
         common.RemoveUnusedOpsetsPass(),
@@ -54,11 +54,9 @@ def clean(model: ir.Model, weights: Mapping[str, object]) -> None:
         common.ClearMetadataAndDocStringPass(),
         common.TopologicalSortPass(),
     )(model)
-    for value in [value for value in graph.inputs if value.name in hidden]:
+    for value in opaque:
         graph.inputs.remove(value)
         if value.uses():
-            assert value.name is not None
-            value.const_value = hidden[value.name]
             graph.initializers.add(value)
 
 

@@ -21,7 +21,7 @@ _TOOLS = ("torch", "onnx", "onnxscript")
 
 @dataclasses.dataclass(frozen=True)
 class GraphRecord:
-    """What the manifest says of one written graph."""
+    """What the manifest says of one written graph, and the number of its nodes."""
 
     module: ModuleSpec
     id: str
@@ -33,6 +33,7 @@ class GraphRecord:
     data_files: tuple[str, ...]
     precision: Precision
     storage: Precision
+    nodes: int
     parity: Parity
 
 

@@ -129,6 +129,20 @@ class ModuleSpec:
 
 
 @dataclasses.dataclass(frozen=True)
+class Part:
+    """Networks whose weights lie in one file, and what is exported of them. A part is finished before the next begins.
+
+    Args:
+        networks: The networks by the prefix of their weights in the file. Their weights may be of any floating-point
+            type and lie in mapped files (mapped_weights.py): they are read one by one.
+        modules: What is exported of them.
+    """
+
+    networks: Mapping[str, nn.Module]
+    modules: tuple[ModuleSpec, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class TokenizerSpec:
     """The manifest's tokenizer, and the content of its files by path."""
 
@@ -191,8 +205,7 @@ class BundleSpec:
     """All that a bundle is made of.
 
     Args:
-        networks: The networks by the prefix of their weights in the data file.
-        modules: What is exported of them: all that a generation needs, or the decoder alone.
+        parts: All that a generation needs, or the decoder alone. A small model is one part.
         compute: Precisions that the networks may compute in.
         tokenizer: None for a decoder alone.
         scheduler: A diffusers scheduler config, `_class_name` included; None for a decoder alone.
@@ -205,8 +218,7 @@ class BundleSpec:
     name: str
     family: str
     license: str
-    networks: Mapping[str, nn.Module]
-    modules: tuple[ModuleSpec, ...]
+    parts: tuple[Part, ...]
     compute: tuple[Precision, ...]
     tokenizer: TokenizerSpec | None
     scheduler: Mapping[str, Any] | None
@@ -217,6 +229,16 @@ class BundleSpec:
     exclusive_words: Mapping[str, Sequence[Sequence[str]]] = dataclasses.field(default_factory=dict)
     guidance_off_at: float = 1.0
     image_conditioning: Literal["none", "first_latent_frame"] = "none"
+
+    @property
+    def modules(self) -> tuple[ModuleSpec, ...]:
+        """The modules of all parts."""
+        return tuple(module for part in self.parts for module in part.modules)
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """The networks of all parts by the prefix of their weights."""
+        return {prefix: network for part in self.parts for prefix, network in part.networks.items()}
 
 
 def parse_dimension(dimension: int | str) -> tuple[str | None, int]:

@@ -18,12 +18,13 @@ from vidrt.engine.builder.source import precisions_of
 from vidrt.engine.bundle import Bundle
 from vidrt.engine.errors import BackendError
 from vidrt.engine.precision import EVERY_MODULE
-from vidrt.export.exporter import ExportOptions, export_bundle
+from vidrt.export.exporter import export_bundle
 from vidrt.export.models.pocket import bundle_spec
-from vidrt.export.pocket.checkpoint import Networks, random_networks
+from vidrt.export.options import ExportOptions
+from vidrt.export.pocket.checkpoint import Networks, bundle_networks, random_networks
 from vidrt.export.pocket.config import TOY
 from vidrt.export.samples import mask, normal, token_ids, uniform
-from vidrt.export.spec import BundleSpec, Defaults, Extent, Limit, ModuleSpec, TensorSpec, TokenizerSpec, VaeSpec
+from vidrt.export.spec import BundleSpec, Defaults, Extent, Limit, ModuleSpec, Part, TensorSpec, TokenizerSpec, VaeSpec
 
 
 def _toy_networks() -> Networks:
@@ -47,10 +48,9 @@ class ToyBundle:
 @pytest.fixture(scope="session")
 def toy_bundle(tmp_path_factory: pytest.TempPathFactory) -> ToyBundle:
     """Pocket at toy size, with graphs in fp16."""
-    networks = _toy_networks()
     path = tmp_path_factory.mktemp("toy") / "pocket"
-    export_bundle(bundle_spec(networks), path, ExportOptions({EVERY_MODULE: ("fp16",)}))
-    return ToyBundle(path, networks)
+    export_bundle(bundle_spec(_toy_networks()), path, ExportOptions({EVERY_MODULE: ("fp16",)}))
+    return ToyBundle(path, bundle_networks(path, TOY))
 
 
 class MiniatureTextEncoder(nn.Module):
@@ -106,38 +106,39 @@ def make_miniature() -> BundleSpec:
     latents = ("B", 2, "T", "h", "w")
     embeds = ("B", "L", 4)
     side = Limit(2, 8, 1, (2, 8))
+    networks = {"text_encoder": text_encoder, "denoiser": denoiser, "vae_decoder": vae_decoder}
+    modules = (
+        _module(
+            "text_encoder",
+            text_encoder,
+            inputs=(
+                TensorSpec("input_ids", "int64", ("B", "L"), token_ids(8)),
+                TensorSpec("attention_mask", "int64", ("B", "L"), mask),
+            ),
+            outputs=(TensorSpec("text_embeds", "float32", embeds),),
+        ),
+        _module(
+            "denoiser",
+            denoiser,
+            inputs=(
+                TensorSpec("latents", "float32", latents, normal),
+                TensorSpec("timestep", "float32", ("B", "T"), uniform(0.0, 1000.0)),
+                TensorSpec("text_embeds", "float32", embeds, normal),
+            ),
+            outputs=(TensorSpec("prediction", "float32", latents),),
+        ),
+        _module(
+            "vae_decoder",
+            vae_decoder,
+            inputs=(TensorSpec("latents", "float32", latents, normal),),
+            outputs=(TensorSpec("frames", "float32", ("B", 3, "T", "h", "w")),),
+        ),
+    )
     return BundleSpec(
         name="miniature",
         family="miniature",
         license="Apache-2.0",
-        networks={"text_encoder": text_encoder, "denoiser": denoiser, "vae_decoder": vae_decoder},
-        modules=(
-            _module(
-                "text_encoder",
-                text_encoder,
-                inputs=(
-                    TensorSpec("input_ids", "int64", ("B", "L"), token_ids(8)),
-                    TensorSpec("attention_mask", "int64", ("B", "L"), mask),
-                ),
-                outputs=(TensorSpec("text_embeds", "float32", embeds),),
-            ),
-            _module(
-                "denoiser",
-                denoiser,
-                inputs=(
-                    TensorSpec("latents", "float32", latents, normal),
-                    TensorSpec("timestep", "float32", ("B", "T"), uniform(0.0, 1000.0)),
-                    TensorSpec("text_embeds", "float32", embeds, normal),
-                ),
-                outputs=(TensorSpec("prediction", "float32", latents),),
-            ),
-            _module(
-                "vae_decoder",
-                vae_decoder,
-                inputs=(TensorSpec("latents", "float32", latents, normal),),
-                outputs=(TensorSpec("frames", "float32", ("B", 3, "T", "h", "w")),),
-            ),
-        ),
+        parts=(Part(networks, modules),),
         compute=("fp32", "fp16", "bf16"),
         tokenizer=TokenizerSpec("wordlevel", {"tokenizer/vocab.txt": b"<pad>\n<unk>\n<eos>\na\n"}, 4, 0, 2, 1),
         scheduler={"_class_name": "FlowMatchEulerDiscreteScheduler"},
@@ -159,8 +160,11 @@ def with_module() -> Callable[..., BundleSpec]:
     """Change fields of one module of a declaration."""
 
     def change(spec: BundleSpec, name: str, **fields: Any) -> BundleSpec:
-        modules = [dataclasses.replace(item, **fields) if item.name == name else item for item in spec.modules]
-        return dataclasses.replace(spec, modules=tuple(modules))
+        def changed(part: Part) -> Part:
+            modules = [dataclasses.replace(item, **fields) if item.name == name else item for item in part.modules]
+            return dataclasses.replace(part, modules=tuple(modules))
+
+        return dataclasses.replace(spec, parts=tuple(changed(part) for part in spec.parts))
 
     return change
 

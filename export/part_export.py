@@ -1,0 +1,185 @@
+"""One part of an export: trace its modules, write its weights, make the graphs, compare them with PyTorch."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+import onnx_ir as ir
+from onnxruntime import InferenceSession
+from torch import nn
+
+from vidrt.export import graph_file, graph_passes, parity
+from vidrt.export.depthwise.plugin_form import from_plugin_form
+from vidrt.export.depthwise.report import Report
+from vidrt.export.manifest import GraphRecord
+from vidrt.export.options import DECODER_STEPS, ExportOptions
+from vidrt.export.precision.emulation import emulate
+from vidrt.export.precision.rewrite import LOW_DTYPES
+from vidrt.export.spec import ModuleSpec, Part, Precision
+from vidrt.export.stand_ins import stored_weights
+from vidrt.export.to_onnx import trace
+from vidrt.export.variants import ModuleGraphs, Variant, alike, stock_graph, with_custom_ops, with_low_precision
+from vidrt.export.weights import STORAGE_DTYPES, Weight, WeightFile, named_weights, stored_names, write_weights
+
+Begin = Callable[[str], None]
+"""Told what is done next."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportedPart:
+    """What a part became: files of weights, graphs, and by module what became of its depthwise convolutions."""
+
+    files: list[WeightFile]
+    graphs: list[GraphRecord]
+    rewrites: dict[str, Report]
+
+
+def steps_of(part: Part) -> int:
+    """How often export_part() says that it begins something."""
+    return 2 * len(part.modules) + 1
+
+
+def export_part(part: Part, root: Path, options: ExportOptions, begin: Begin) -> ExportedPart:
+    """Write the graphs and weights of a part to a bundle's folder.
+
+    Raises:
+        ExportError: The model cannot be exported, or a graph does not compute what PyTorch computes.
+        OSError: The disk refuses.
+    """
+    for network in part.networks.values():
+        network.eval()
+    weights = named_weights(part.networks, options.storage)
+    traced = []
+    for module in part.modules:
+        begin(f"tracing {module.name}")
+        traced.append(_trace(module, weights))
+    begin("writing weights")
+    constants = [graph_file.take_out_constants(item.model, weights) for item in traced]
+    for found in constants:
+        weights.update(found)
+    graphs = _graphs(traced, weights, options)
+    files = _Files(write_weights(root, weights), _write_narrow(root, weights, graphs.values(), options))
+    records = []
+    for item in traced:
+        begin(f"comparing {item.spec.name}")
+        for variant in graphs[item.spec.name].variants:
+            records.append(_finish(item, variant, files, root, options))
+    return ExportedPart(files.all(), records, {name: made.report for name, made in graphs.items()})
+
+
+@dataclasses.dataclass(frozen=True)
+class _Traced:
+    """A module, its graph, and the stored name of each of its weights."""
+
+    spec: ModuleSpec
+    module: nn.Module
+    model: ir.Model
+    names: Mapping[str, str]
+
+
+def _trace(spec: ModuleSpec, weights: dict[str, Weight]) -> _Traced:
+    module = spec.build().eval()
+    names = stored_names(module, weights)
+    model = trace(spec, module)
+    graph_passes.name_weights(model, names)
+    graph_passes.clean(model, weights)
+    return _Traced(spec, module, model, names)
+
+
+def _graphs(traced: list[_Traced], weights: Collection[str], options: ExportOptions) -> dict[str, ModuleGraphs]:
+    """The variants of every module."""
+    graphs = {item.spec.name: stock_graph(item.model) for item in traced}
+    if options.custom_ops:
+        for name, stock in graphs.items():
+            graphs[name] = with_custom_ops(stock, weights, separable=options.separable)
+        steps = [name for name in DECODER_STEPS if name in graphs]
+        graphs.update(zip(steps, alike([graphs[name] for name in steps]), strict=True))
+    return {name: with_low_precision(made, options.precisions_of(name), weights) for name, made in graphs.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Files:
+    """The weights as they are stored, and what is stored once more for a low precision."""
+
+    main: WeightFile
+    narrow: Mapping[Precision, WeightFile]
+
+    def all(self) -> list[WeightFile]:
+        return [self.main, *self.narrow.values()]
+
+
+def _write_narrow(
+    root: Path, weights: Mapping[str, Weight], graphs: Collection[ModuleGraphs], options: ExportOptions
+) -> dict[Precision, WeightFile]:
+    """Store what graphs of low precision compute with once more, where it is stored in fp32.
+
+    What is stored in fp16 serves bf16 as well, behind a Cast that runtimes fold.
+    """
+    files: dict[Precision, WeightFile] = {}
+    if options.storage != "fp32":
+        return files
+    for precision, dtype in LOW_DTYPES.items():
+        used = {
+            name
+            for made in graphs
+            for variant in made.variants
+            if variant.precision == precision
+            for name, value in variant.model.graph.initializers.items()
+            if name in weights and any(graph_file.is_cast_to(use.node, dtype) for use in value.uses())
+        }
+        if used:
+            rounded = {name: Weight(weights[name].tensor, STORAGE_DTYPES[precision]) for name in sorted(used)}
+            files[precision] = write_weights(root, rounded, "leave the module out of --precision, or take bf16")
+    return files
+
+
+def _finish(traced: _Traced, variant: Variant, files: _Files, root: Path, options: ExportOptions) -> GraphRecord:
+    spec = traced.spec
+    path = f"{spec.name}{variant.file_suffix}"
+    graph_file.refer_to(variant.model, files.main, files.narrow.get(variant.precision))
+    graph_file.write_graph(root, path, variant.model)
+    session = _session(root, path, variant)
+    with stored_weights(traced.module, root, files.main, traced.names):
+        measured = parity.measure(spec, traced.module, session, spec.tolerance[variant.precision])
+    content = (root / path).read_bytes()
+    data_files = _data_files(variant, files)
+    return GraphRecord(
+        module=spec,
+        id=variant.id,
+        custom_ops=variant.custom_ops,
+        backends=variant.backends,
+        file=path,
+        bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        data_files=data_files,
+        precision=variant.precision,
+        storage=options.storage if data_files == (files.main.path,) else variant.precision,
+        nodes=len(variant.model.graph),
+        parity=measured if variant.precision == "fp32" else dataclasses.replace(measured, method="emulated"),
+    )
+
+
+def _data_files(variant: Variant, files: _Files) -> tuple[str, ...]:
+    values = variant.model.graph.initializers.values()
+    used = {str(value.const_value.location) for value in values if isinstance(value.const_value, ir.ExternalTensor)}
+    return tuple(file.path for file in files.all() if file is files.main or file.path in used)
+
+
+def _session(root: Path, path: str, variant: Variant) -> InferenceSession:
+    """A session of a written graph, in the form of it that ONNX Runtime's processor kernels compute."""
+    custom_ops = bool(variant.custom_ops)
+    if not variant.for_plugins and variant.precision == "fp32":
+        return parity.open_session(root / path, custom_ops=custom_ops)
+    model = ir.load(root / path)
+    if variant.for_plugins:
+        from_plugin_form(model)
+    emulate(model)
+    copy = f"{Path(path).stem}.compared.onnx"
+    graph_file.write_graph(root, copy, model)
+    try:
+        return parity.open_session(root / copy, custom_ops=custom_ops)
+    finally:
+        (root / copy).unlink()
