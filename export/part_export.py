@@ -21,7 +21,7 @@ from vidrt.export.precision.rewrite import LOW_DTYPES
 from vidrt.export.spec import ModuleSpec, Part, Precision
 from vidrt.export.stand_ins import stored_weights
 from vidrt.export.to_onnx import trace
-from vidrt.export.variants import ModuleGraphs, Variant, alike, stock_graph, with_custom_ops, with_low_precision
+from vidrt.export.variants import ModuleGraphs, Variant, alike, stock_graph, with_custom_ops, with_low_precision, with_processor_form
 from vidrt.export.weights import STORAGE_DTYPES, Weight, WeightFile, named_weights, stored_names, write_weights
 
 Begin = Callable[[str], None]
@@ -57,7 +57,7 @@ def export_part(part: Part, root: Path, options: ExportOptions, begin: Begin) ->
         begin(f"tracing {module.name}")
         traced.append(_trace(module, weights))
     begin("writing weights")
-    constants = [graph_file.take_out_constants(item.model, weights) for item in traced]
+    constants = [graph_file.take_out_constants(model, weights) for item in traced for model in item.models]
     for found in constants:
         weights.update(found)
     graphs = _graphs(traced, weights, options)
@@ -72,21 +72,31 @@ def export_part(part: Part, root: Path, options: ExportOptions, begin: Begin) ->
 
 @dataclasses.dataclass(frozen=True)
 class _Traced:
-    """A module, its graph, and the stored name of each of its weights."""
+    """A module, its graph, the graph in the form for processors, and the stored name of each of its weights."""
 
     spec: ModuleSpec
     module: nn.Module
     model: ir.Model
+    for_processor: ir.Model | None
     names: Mapping[str, str]
 
+    @property
+    def models(self) -> list[ir.Model]:
+        """All graphs that were traced."""
+        return [self.model] if self.for_processor is None else [self.model, self.for_processor]
 
-def _trace(spec: ModuleSpec, weights: dict[str, Weight]) -> _Traced:
+
+def _trace(spec: ModuleSpec, weights: Mapping[str, Weight]) -> _Traced:
     module = spec.build().eval()
-    names = stored_names(module, weights)
+    other = None if spec.build_for_processor is None else _graph_of(spec, spec.build_for_processor().eval(), weights)
+    return _Traced(spec, module, _graph_of(spec, module, weights), other, stored_names(module, weights))
+
+
+def _graph_of(spec: ModuleSpec, module: nn.Module, weights: Mapping[str, Weight]) -> ir.Model:
     model = trace(spec, module)
-    graph_passes.name_weights(model, names)
+    graph_passes.name_weights(model, stored_names(module, weights))
     graph_passes.clean(model, weights)
-    return _Traced(spec, module, model, names)
+    return model
 
 
 def _graphs(traced: list[_Traced], weights: Collection[str], options: ExportOptions) -> dict[str, ModuleGraphs]:
@@ -97,6 +107,8 @@ def _graphs(traced: list[_Traced], weights: Collection[str], options: ExportOpti
             graphs[name] = with_custom_ops(stock, weights, separable=options.separable)
         steps = [name for name in DECODER_STEPS if name in graphs]
         graphs.update(zip(steps, alike([graphs[name] for name in steps]), strict=True))
+    for item in traced:
+        graphs[item.spec.name] = with_processor_form(graphs[item.spec.name], item.for_processor)
     return {name: with_low_precision(made, options.precisions_of(name), weights) for name, made in graphs.items()}
 
 
@@ -170,7 +182,7 @@ def _data_files(variant: Variant, files: _Files) -> tuple[str, ...]:
 
 def _session(root: Path, path: str, variant: Variant) -> InferenceSession:
     """A session of a written graph, in the form of it that ONNX Runtime's processor kernels compute."""
-    custom_ops = bool(variant.custom_ops)
+    custom_ops = variant.has_vidrt_ops
     if not variant.for_plugins and variant.precision == "fp32":
         return parity.open_session(root / path, custom_ops=custom_ops)
     model = ir.load(root / path)

@@ -74,6 +74,8 @@ class ModuleSpec:
     Args:
         name: The module's name in the bundle.
         build: Makes the module; its forward takes the inputs in order and returns the outputs in order.
+        build_for_processor: Makes the same computation in the form that ONNX Runtime's processor kernels do fastest, with
+            operators of ONNX Runtime's own where they serve; only ever traced. None where `build` is that.
         inputs: Declared inputs.
         outputs: Declared outputs.
         extents: The range of every symbol of the inputs.
@@ -90,6 +92,7 @@ class ModuleSpec:
     trace: Sizes
     cases: tuple[Sizes, ...]
     tolerance: Mapping[str, float]
+    build_for_processor: Callable[[], nn.Module] | None = None
 
     def __post_init__(self) -> None:
         names = [spec.name for spec in (*self.inputs, *self.outputs)]

@@ -14,14 +14,15 @@ from vidrt.export.depthwise.rewrite import rewrite
 from vidrt.export.precision.rewrite import to_precision
 from vidrt.export.spec import Precision
 
-CUSTOM_OPS, PLUGIN = "vidrt", "plugin"
-"""Ids of the variants with operators of vidrt in fp32. The stock graph's is the precision, and one with plugins in low
-precision has both, as fp16-plugin."""
+CUSTOM_OPS, PLUGIN, PROCESSOR = "vidrt", "plugin", "processor"
+"""Ids of the variants in fp32 with operators of vidrt, and of the one in the form for processors. The stock graph's is the
+precision, and one with plugins in low precision has both, as fp16-plugin."""
 
 _BACKENDS = {
     # TensorRT for RTX takes no plugins from ONNX graphs.
     CUSTOM_OPS: ("onnxruntime",),
     PLUGIN: ("tensorrt",),
+    PROCESSOR: ("onnxruntime",),
 }
 _LOW_BACKENDS = ("tensorrt", "tensorrt-rtx")
 """Those that compute in low precision. On a processor fp32 is faster, and nothing was measured of onnxruntime-cuda."""
@@ -47,9 +48,14 @@ class Variant:
     precision: Precision = "fp32"
 
     @property
+    def has_vidrt_ops(self) -> bool:
+        """Whether operators of vidrt are among its own."""
+        return any(name.startswith(f"{DOMAIN}::") for name in self.custom_ops)
+
+    @property
     def for_plugins(self) -> bool:
         """Whether its operators have the form that TensorRT's plugins take."""
-        return bool(self.custom_ops) and self.backends == _BACKENDS[PLUGIN]
+        return self.has_vidrt_ops and self.backends == _BACKENDS[PLUGIN]
 
     @property
     def file_suffix(self) -> str:
@@ -91,6 +97,15 @@ def with_custom_ops(stock: ModuleGraphs, weights: Collection[str], *, separable:
         Variant(name, model, _BACKENDS[name], operators) for name, model in ((CUSTOM_OPS, rewritten), (PLUGIN, plugins))
     )
     return ModuleGraphs((*made, plain), report)
+
+
+def with_processor_form(graphs: ModuleGraphs, model: ir.Model | None) -> ModuleGraphs:
+    """The graph in the form for processors before all others, where there is one."""
+    if model is None:
+        return graphs
+    operators = sorted({f"{node.domain}::{node.op_type}" for node in model.graph if node.domain})
+    variant = Variant(PROCESSOR, model, _BACKENDS[PROCESSOR], tuple(operators))
+    return ModuleGraphs((variant, *graphs.variants), graphs.report)
 
 
 def with_low_precision(graphs: ModuleGraphs, precisions: Sequence[Precision], weights: Collection[str]) -> ModuleGraphs:

@@ -28,8 +28,11 @@ class OrtBackend : public Backend {
     const bool copies = cuda_ && !has_cuda_library();
     return name_ + " " + library_.version + (copies ? " (tensors in host memory)" : "");
   }
-  // They run on the processor: between nodes on a GPU every one would copy its tensors to the host and back.
-  bool has_custom_op(const std::string& name) const override { return !cuda_ && custom_ops::exists(name); }
+  // vidrt's run on the processor: between nodes on a GPU every one would copy its tensors to the host and back. Those of
+  // ONNX Runtime itself are not listed anywhere: which there are shows when a session is made.
+  bool has_custom_op(const std::string& name) const override {
+    return !cuda_ && (custom_ops::exists(name) || name.rfind("com.microsoft::", 0) == 0);
+  }
 
   Device& device() const override {
     const std::shared_ptr<GpuDevice> device = gpu();
