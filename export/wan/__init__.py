@@ -1,0 +1,1 @@
+"""The Wan family: text to video with a UMT5 text encoder."""
