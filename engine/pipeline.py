@@ -17,6 +17,7 @@ from vidrt.engine.onnxruntime_location import announce_onnxruntime
 from vidrt.engine.options import DecodeOptions, GenerateOptions, options_from_settings, pipeline_options
 from vidrt.engine.plan import GenerationPlan
 from vidrt.engine.prompt_embeds import PromptEmbeds
+from vidrt.engine.prompt_fixing import fixed_by, fixed_prompts
 from vidrt.engine.tensorrt_location import announce_tensorrt
 from vidrt.engine.video import Video
 
@@ -145,15 +146,17 @@ class TextToVideoPipeline:
 
     def generate(self, options: GenerateOptions, callbacks: Callbacks = _NO_CALLBACKS) -> Video:
         """Generate one video. Raises as a call of the pipeline does."""
+        callbacks = _with_warnings(callbacks)
+        options = self._fixed(options, callbacks)
         video = self._core.generate(
             options.to_core(),
             options.latents,
             options.prompt_embeds,
             options.negative_prompt_embeds,
             callbacks.cancel,
-            _with_warnings(callbacks).to_core(),
+            callbacks.to_core(),
         )
-        return Video.from_core(video)
+        return Video.from_core(video, fixed_by(self.bundle.manifest))
 
     def stream(
         self, prompt: str = "", *, callbacks: Callbacks = _NO_CALLBACKS, **settings: Unpack[GenerateSettings]
@@ -199,8 +202,9 @@ class TextToVideoPipeline:
         self, prompt: str, *, truncate: bool = False, callbacks: Callbacks = _NO_CALLBACKS
     ) -> PromptEmbeds:
         """Run the text encoder alone. Raises InvalidArgument for an empty or overlong prompt."""
-        GenerateOptions(prompt)  # checks that it is text
-        return self._core.encode_prompt(prompt, truncate, callbacks.cancel, _with_warnings(callbacks).to_core())
+        callbacks = _with_warnings(callbacks)
+        fixed = self._fixed(GenerateOptions(prompt), callbacks)  # which checks that it is text
+        return self._core.encode_prompt(fixed.prompt, truncate, callbacks.cancel, callbacks.to_core())
 
     def decode_latents(self, options: DecodeOptions, callbacks: Callbacks = _NO_CALLBACKS) -> Video:
         """Turn latents into a video with the decoder alone, which is all that some bundles have.
@@ -222,6 +226,7 @@ class TextToVideoPipeline:
     def check(self, options: GenerateOptions) -> None:
         """Raise what generate() would raise for the prompt and the options, and load nothing."""
         self.plan(options)
+        options = self._fixed(options)
         if options.prompt_embeds is None:
             if not options.prompt.strip():
                 raise InvalidArgument("prompt is empty; say what the video shall show.")
@@ -239,6 +244,9 @@ class TextToVideoPipeline:
             options.to_core(), options.latents, options.prompt_embeds, options.negative_prompt_embeds
         )
         return GenerationPlan.from_core(plan)
+
+    def _fixed(self, options: GenerateOptions, callbacks: Callbacks = _NO_CALLBACKS) -> GenerateOptions:
+        return fixed_prompts(options, self.bundle.manifest, callbacks.on_warning)
 
     def __repr__(self) -> str:
         return f"TextToVideoPipeline({str(self.bundle.path)!r}, backend={self.backend!r})"

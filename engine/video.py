@@ -57,6 +57,7 @@ class VideoMetadata:
         backend: With its version: "onnxruntime 1.32.0".
         device: "cpu" or "cuda:N".
         variants: Module to variant id.
+        prompts_fixed_by: "ftfy 6.3.1" where it was asked to put the prompts right, which are here as it gave them.
         warnings: Those issued while it was made.
     """
 
@@ -65,6 +66,7 @@ class VideoMetadata:
     backend: str = ""
     device: str = ""
     variants: dict[str, str] = field(default_factory=dict)
+    prompts_fixed_by: str = ""
     prompt: str = ""
     negative_prompt: str = ""
     seed: int = 0
@@ -114,9 +116,11 @@ class Video:
         self.timings = timings if timings is not None else Timings()
 
     @classmethod
-    def from_core(cls, video: _core.Video) -> Video:
+    def from_core(cls, video: _core.Video, prompts_fixed_by: str = "") -> Video:
         """Take over the core's result. The frames are a read-only view of its memory."""
-        metadata = VideoMetadata(**{name: getattr(video.metadata, name) for name in VideoMetadata.__dataclass_fields__})
+        names = VideoMetadata.__dataclass_fields__.keys() - {"prompts_fixed_by"}
+        told = {name: getattr(video.metadata, name) for name in names}
+        metadata = VideoMetadata(**told, prompts_fixed_by=prompts_fixed_by)
         timings = Timings(**{name: getattr(video.timings, name) for name in Timings.__dataclass_fields__})
         return cls(video.frames, video.fps, metadata, timings)
 

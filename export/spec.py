@@ -14,6 +14,9 @@ from vidrt.export.errors import ExportError
 Precision = Literal["fp32", "fp16", "bf16"]
 """A floating-point type, of computation or of stored weights, by the manifest's words."""
 
+INT8 = "int8"
+"""The word for linear layers with weights of eight bits, among the precisions that are wished for."""
+
 Sampler = Callable[[tuple[int, ...], torch.Generator], Tensor]
 """Makes a sample input of a shape."""
 
@@ -81,7 +84,8 @@ class ModuleSpec:
         extents: The range of every symbol of the inputs.
         trace: Sizes of the traced call. None may be 1: PyTorch then takes the dimension for a constant.
         cases: Sizes at which the graph is compared with PyTorch.
-        tolerance: Largest absolute difference allowed, by compute precision.
+        tolerance: Largest absolute difference allowed, by compute precision; under INT8, with weights of eight bits.
+        least_cosine: Smallest cosine allowed between rows of outputs and PyTorch's with weights of eight bits.
     """
 
     name: str
@@ -92,7 +96,11 @@ class ModuleSpec:
     trace: Sizes
     cases: tuple[Sizes, ...]
     tolerance: Mapping[str, float]
+<<<<<<< HEAD
     build_for_processor: Callable[[], nn.Module] | None = None
+=======
+    least_cosine: float = 0.999
+>>>>>>> text
 
     def __post_init__(self) -> None:
         names = [spec.name for spec in (*self.inputs, *self.outputs)]
@@ -147,7 +155,18 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class TokenizerSpec:
-    """The manifest's tokenizer, and the content of its files by path."""
+    """The manifest's tokenizer, and the content of its files by path.
+
+    Args:
+        kind: How the files are read.
+        files: Their content by path.
+        max_length: Tokens of a prompt, the end marker included.
+        pad_id: Fills up to max_length.
+        eos_id: Ends every prompt.
+        unk_id: Stands for unknown text.
+        added_tokens: Ids of the texts that are split off a prompt first.
+        byte_fallback: False: text that a sentencepiece model would spell in bytes is unknown.
+    """
 
     kind: Literal["wordlevel", "sentencepiece"]
     files: Mapping[str, bytes]
@@ -156,6 +175,7 @@ class TokenizerSpec:
     eos_id: int
     unk_id: int | None = None
     added_tokens: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    byte_fallback: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -214,6 +234,8 @@ class BundleSpec:
         scheduler: A diffusers scheduler config, `_class_name` included; None for a decoder alone.
         limits: By "height", "width" and "num_frames".
         zero_after_mask: Whether text_embeds rows after the mask are zero.
+        text_cleaning: What is done to prompts before they are tokenised (docs/bundle.md).
+        text_ftfy: Whether prompts are put right with ftfy.fix_text before that, where it is installed.
         exclusive_words: What excludes each other in a prompt, by what it is: values, each the phrases that mean it.
         guidance_off_at: A guidance scale at or below it runs the positive prompt alone.
     """
@@ -229,6 +251,8 @@ class BundleSpec:
     vae: VaeSpec
     defaults: Defaults
     zero_after_mask: bool = False
+    text_cleaning: Literal["none", "whitespace", "html"] = "none"
+    text_ftfy: bool = False
     exclusive_words: Mapping[str, Sequence[Sequence[str]]] = dataclasses.field(default_factory=dict)
     guidance_off_at: float = 1.0
     image_conditioning: Literal["none", "first_latent_frame"] = "none"

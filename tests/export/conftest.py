@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,21 @@ from vidrt.export.pocket.checkpoint import Networks, bundle_networks, random_net
 from vidrt.export.pocket.config import TOY
 from vidrt.export.samples import mask, normal, token_ids, uniform
 from vidrt.export.spec import BundleSpec, Defaults, Extent, Limit, ModuleSpec, Part, TensorSpec, TokenizerSpec, VaeSpec
+
+_SENTENCES = [
+    "a red circle moves left over a dark background",
+    "The quick brown fox jumps over the lazy dog.",
+    "一个红色的圆形向左移动",
+    "黑暗背景上的蓝色方块",
+    "Ein kleiner roter Kreis bewegt sich nach links",
+    "Быстрая коричневая лиса прыгает",
+    "赤い丸が左に動く",
+    "우리는 비디오를 만든다",
+    "¿Dónde está la niña?",
+    "مرحبا بالعالم",
+    "1234567890 !?.,;:-_()[]{}",
+    "café naïve Ångström",
+]
 
 
 def _toy_networks() -> Networks:
@@ -243,3 +259,29 @@ def check_engines(tmp_path: Path) -> Callable[..., None]:
                 assert 0.8 <= outcome.weight_bytes / initializers <= 1.3
 
     return check
+
+
+@pytest.fixture(scope="session")
+def train_t5() -> Callable[[Path, bool], None]:
+    """Trains a small unigram model with T5's normalisation and ids: (folder, whether it falls back to bytes)."""
+
+    def train(folder: Path, byte_fallback: bool) -> None:
+        import sentencepiece
+
+        buffer = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(_SENTENCES * 30),
+            model_writer=buffer,
+            vocab_size=700 if byte_fallback else 420,
+            byte_fallback=byte_fallback,
+            model_type="unigram",
+            pad_id=0,
+            eos_id=1,
+            unk_id=2,
+            bos_id=-1,
+            hard_vocab_limit=False,
+            minloglevel=2,
+        )
+        (folder / "spiece.model").write_bytes(buffer.getvalue())
+
+    return train
