@@ -29,6 +29,7 @@ class Timings:
     Attributes:
         load: Loading modules.
         encode: The text encoder.
+        encode_image: The image encoder; 0 where no image was given.
         denoise: The sampling loop.
         decode: The decoder, callbacks included.
         last_step_to_first_frame: From the last denoising step to the first frame.
@@ -39,6 +40,7 @@ class Timings:
 
     load: float = 0.0
     encode: float = 0.0
+    encode_image: float = 0.0
     denoise: float = 0.0
     decode: float = 0.0
     last_step_to_first_frame: float = 0.0
@@ -57,6 +59,7 @@ class VideoMetadata:
         backend: With its version: "onnxruntime 1.32.0".
         device: "cpu" or "cuda:N".
         variants: Module to variant id.
+        image_sha256: Of the RGB bytes that the clip begins with, at its size; empty where no image was given.
         warnings: Those issued while it was made.
     """
 
@@ -67,6 +70,7 @@ class VideoMetadata:
     variants: dict[str, str] = field(default_factory=dict)
     prompt: str = ""
     negative_prompt: str = ""
+    image_sha256: str = ""
     seed: int = 0
     num_inference_steps: int = 0
     guidance_scale: float = 0.0

@@ -225,6 +225,7 @@ class GenerationPlan:
     num_inference_steps: Final[int]
     guidance: Final[str]
     decode_chunk: Final[int]
+    image_conditioning: Final[str]
     stages: Final[list[str]]
     tensors: Final[list[PlannedTensor]]
     arena_bytes: Final[int]
@@ -235,6 +236,7 @@ class GenerationPlan:
 class Timings:
     load: Final[float]
     encode: Final[float]
+    encode_image: Final[float]
     denoise: Final[float]
     decode: Final[float]
     last_step_to_first_frame: Final[float]
@@ -250,6 +252,7 @@ class VideoMetadata:
     variants: Final[dict[str, str]]
     prompt: Final[str]
     negative_prompt: Final[str]
+    image_sha256: Final[str]
     seed: Final[int]
     num_inference_steps: Final[int]
     guidance_scale: Final[float]
@@ -301,6 +304,7 @@ class Pipeline:
         self,
         options: GenerateOptions,
         latents: npt.NDArray[np.float32] | None,
+        image: npt.NDArray[np.uint8] | None,
         prompt_embeds: PromptEmbeds | None,
         negative_prompt_embeds: PromptEmbeds | None,
     ) -> GenerationPlan: ...
@@ -316,6 +320,7 @@ class Pipeline:
         self,
         options: GenerateOptions,
         latents: npt.NDArray[np.float32] | None,
+        image: npt.NDArray[np.uint8] | None,
         prompt_embeds: PromptEmbeds | None,
         negative_prompt_embeds: PromptEmbeds | None,
         cancel: CancelToken | None,
