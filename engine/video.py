@@ -29,6 +29,7 @@ class Timings:
     Attributes:
         load: Loading modules.
         encode: The text encoder.
+        encode_image: The image encoder; 0 where no image was given.
         denoise: The sampling loop.
         decode: The decoder, callbacks included.
         last_step_to_first_frame: From the last denoising step to the first frame.
@@ -39,6 +40,7 @@ class Timings:
 
     load: float = 0.0
     encode: float = 0.0
+    encode_image: float = 0.0
     denoise: float = 0.0
     decode: float = 0.0
     last_step_to_first_frame: float = 0.0
@@ -58,6 +60,7 @@ class VideoMetadata:
         device: "cpu" or "cuda:N".
         variants: Module to variant id.
         prompts_fixed_by: "ftfy 6.3.1" where it was asked to put the prompts right, which are here as it gave them.
+        image_sha256: Of the RGB bytes that the clip begins with, at its size; empty where no image was given.
         warnings: Those issued while it was made.
     """
 
@@ -69,6 +72,7 @@ class VideoMetadata:
     prompts_fixed_by: str = ""
     prompt: str = ""
     negative_prompt: str = ""
+    image_sha256: str = ""
     seed: int = 0
     num_inference_steps: int = 0
     guidance_scale: float = 0.0

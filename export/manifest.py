@@ -32,12 +32,8 @@ class GraphRecord:
     sha256: str
     data_files: tuple[str, ...]
     precision: Precision
-<<<<<<< HEAD
-    storage: Precision
-    nodes: int
-=======
     storage: str
->>>>>>> text
+    nodes: int
     parity: Parity
 
 

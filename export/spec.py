@@ -96,11 +96,8 @@ class ModuleSpec:
     trace: Sizes
     cases: tuple[Sizes, ...]
     tolerance: Mapping[str, float]
-<<<<<<< HEAD
-    build_for_processor: Callable[[], nn.Module] | None = None
-=======
     least_cosine: float = 0.999
->>>>>>> text
+    build_for_processor: Callable[[], nn.Module] | None = None
 
     def __post_init__(self) -> None:
         names = [spec.name for spec in (*self.inputs, *self.outputs)]

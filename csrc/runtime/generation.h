@@ -27,7 +27,7 @@ struct PipelineState {
   // The order matters: later members hold references to `bundle`.
   const Bundle bundle;
   const PipelineOptions options;
-  ModuleSet modules;  // with the backend, whose device the arena lies on
+  ModuleSet modules;                     // with the backend, whose device the arena lies on
   std::optional<PromptEncoder> prompts;  // unset where the bundle has only a decoder
   Arena arena;
   bool weights_checked = false;
@@ -64,6 +64,7 @@ class Generation {
   void load(const std::vector<std::string>& modules, const GenerationLayout& layout, bool only_these);
   SharedEmbeds encode(const std::optional<PreparedPrompt>& prompt, const SharedEmbeds& given,
                       const Workspace& workspace);
+  void encode_image(const ArenaTensors& tensors, const TensorView& image);
   void fill_text(const ArenaTensors& tensors, const std::vector<SharedEmbeds>& embeds) const;
   void fill_latents(const ArenaTensors& tensors, const GenerateOptions& options, const SchedulerTable& table);
   void denoise(const ArenaTensors& tensors, const SchedulerTable& table, const ResolvedOptions& resolved);

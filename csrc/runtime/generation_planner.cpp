@@ -21,6 +21,21 @@ std::int64_t embeds_dim(const Variant& denoiser) {
   return evaluate_dimension(embeds->shape.at(2), {});
 }
 
+// The image, the latents that it becomes and what lies between. Returns the bytes of the encoder's weights.
+std::uint64_t add_image_encoder(LayoutBuilder& builder, const Manifest& manifest, const ModuleSet& modules,
+                                const GenerationPlan& plan) {
+  if (plan.image_conditioning == "none") return 0;
+  builder.add("image", DType::kFloat32, {1, 3, 1, plan.height, plan.width}, kPlanEncodeImage, kPlanEncodeImage);
+  // Put into the latents before every run of the denoiser, and after the last step.
+  builder.add("condition", DType::kFloat32, {1, manifest.vae.latent_channels, 1, plan.latent_height, plan.latent_width},
+              kPlanEncodeImage, kPlanDenoise);
+  return builder
+      .add_module(modules, "vae_encoder",
+                  {{"height", {plan.height, plan.height}}, {"width", {plan.width, plan.width}}, {"batch", {1, 1}}},
+                  kPlanEncodeImage)
+      .weight_bytes;
+}
+
 void add_denoise_tensors(LayoutBuilder& builder, const Manifest& manifest, const Variant& denoiser,
                          const GenerationPlan& plan, const SchedulerTable& table) {
   const std::int64_t prompts = plan.guidance == "off" ? 1 : 2;
@@ -51,6 +66,7 @@ GenerationLayout lay_out(const Manifest& manifest, const ModuleSet& modules, con
   LayoutBuilder builder;
   const std::int64_t batch = plan.guidance == "batched" ? 2 : 1;
   const ModuleNeeds text_encoder = builder.add_module(modules, "text_encoder", kTextEncoderSizes, kPlanEncode);
+  const std::uint64_t image_encoder = add_image_encoder(builder, manifest, modules, plan);
   const ModuleNeeds denoiser = builder.add_module(modules, "denoiser",
                                                   {{"height", {plan.height, plan.height}},
                                                    {"width", {plan.width, plan.width}},
@@ -59,8 +75,9 @@ GenerationLayout lay_out(const Manifest& manifest, const ModuleSet& modules, con
                                                   kPlanDenoise);
   add_denoise_tensors(builder, manifest, modules.variant("denoiser"), plan, table);
   const std::uint64_t decoder = add_decoder(builder, manifest, modules, plan);
-  plan.weight_bytes = plan.residency == "all" ? text_encoder.weight_bytes + denoiser.weight_bytes + decoder
-                                              : std::max({text_encoder.weight_bytes, denoiser.weight_bytes, decoder});
+  plan.weight_bytes = plan.residency == "all"
+                          ? text_encoder.weight_bytes + image_encoder + denoiser.weight_bytes + decoder
+                          : std::max({text_encoder.weight_bytes, image_encoder, denoiser.weight_bytes, decoder});
   return builder.finish(plan);
 }
 
@@ -71,6 +88,7 @@ GenerationLayout plan_generation(const Manifest& manifest, const ModuleSet& modu
   GenerationPlan plan = plan_of_sizes(resolved);
   plan.num_inference_steps = resolved.num_inference_steps;
   plan.decode_chunk = decode_chunk(manifest.vae, resolved.latent_frames, chunk);
+  if (resolved.has_image) plan.image_conditioning = manifest.image_conditioning;
 
   std::uint64_t smallest = 0;
   std::exception_ptr unavailable;

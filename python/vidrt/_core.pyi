@@ -234,6 +234,7 @@ class GenerationPlan:
     num_inference_steps: Final[int]
     guidance: Final[str]
     decode_chunk: Final[int]
+    image_conditioning: Final[str]
     stages: Final[list[str]]
     tensors: Final[list[PlannedTensor]]
     arena_bytes: Final[int]
@@ -244,6 +245,7 @@ class GenerationPlan:
 class Timings:
     load: Final[float]
     encode: Final[float]
+    encode_image: Final[float]
     denoise: Final[float]
     decode: Final[float]
     last_step_to_first_frame: Final[float]
@@ -259,6 +261,7 @@ class VideoMetadata:
     variants: Final[dict[str, str]]
     prompt: Final[str]
     negative_prompt: Final[str]
+    image_sha256: Final[str]
     seed: Final[int]
     num_inference_steps: Final[int]
     guidance_scale: Final[float]
@@ -310,6 +313,7 @@ class Pipeline:
         self,
         options: GenerateOptions,
         latents: npt.NDArray[np.float32] | None,
+        image: npt.NDArray[np.uint8] | None,
         prompt_embeds: PromptEmbeds | None,
         negative_prompt_embeds: PromptEmbeds | None,
     ) -> GenerationPlan: ...
@@ -325,6 +329,7 @@ class Pipeline:
         self,
         options: GenerateOptions,
         latents: npt.NDArray[np.float32] | None,
+        image: npt.NDArray[np.uint8] | None,
         prompt_embeds: PromptEmbeds | None,
         negative_prompt_embeds: PromptEmbeds | None,
         cancel: CancelToken | None,
