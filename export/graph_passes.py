@@ -13,6 +13,8 @@ from onnxscript import optimizer
 from vidrt.export.depthwise.graph_queries import is_operator
 
 _ROUNDS = 4
+_LARGE_TABLE = 2**26
+"""Bytes in fp32."""
 
 
 def name_weights(model: ir.Model, names: Mapping[str, str]) -> None:
@@ -82,6 +84,9 @@ def _reshape_at_rest(weight: ir.Value) -> None:
 def cast_initializers(model: ir.Model, compute: Mapping[str, ir.DataType]) -> None:
     """Put a Cast behind initialisers that are stored in another dtype than they are computed with, and only there.
 
+    What is looked up in a large table is cast after that, not the table: runtimes fold casts of weights when they load
+    them, and a vocabulary's embeddings in fp32 can be gigabytes.
+
     Args:
         model: A graph whose initialisers have their stored dtype.
         compute: The dtype its nodes expect, by initialiser; a Cast behind one may ask for another.
@@ -97,11 +102,41 @@ def cast_initializers(model: ir.Model, compute: Mapping[str, ir.DataType]) -> No
         users = [use for use in users if not is_operator(use.node, "Cast")]
         if stored.dtype == dtype or not users:
             continue
-        cast = ir.node("Cast", [stored], {"to": dtype}, name=f"{name}.cast")
-        output = cast.outputs[0]
-        output.name = f"{name}.{dtype.name.lower()}"
-        output.shape = stored.shape
-        output.dtype = dtype
-        graph.insert_before(graph[0], cast)
+        if all(is_operator(user, "Gather") and index == 0 for user, index in users) and _is_large(stored):
+            for user, _ in users:
+                _cast_result(graph, user, dtype)
+            continue
+        output = _insert_cast(graph, stored, dtype, name)
         for user, index in users:
             user.replace_input_with(index, output)
+
+
+def _is_large(table: ir.Value) -> bool:
+    assert table.shape is not None  # initialisers have one
+    return math.prod(table.shape.numpy()) * ir.DataType.FLOAT.itemsize > _LARGE_TABLE
+
+
+def _cast_result(graph: ir.Graph, node: ir.Node, dtype: ir.DataType) -> None:
+    """Give a Gather the dtype of its table, and those behind it what they had."""
+    (result,) = node.outputs
+    users = list(result.uses())
+    table = node.inputs[0]
+    assert table is not None  # what is gathered from
+    assert result.name is not None
+    result.dtype = table.dtype
+    output = _insert_cast(graph, result, dtype, result.name, after=node)
+    for user, index in users:
+        user.replace_input_with(index, output)
+
+
+def _insert_cast(
+    graph: ir.Graph, value: ir.Value, dtype: ir.DataType, name: str, after: ir.Node | None = None
+) -> ir.Value:
+    cast = ir.node("Cast", [value], {"to": dtype}, name=f"{name}.cast")
+    (output,) = cast.outputs
+    output.name, output.shape, output.dtype = f"{name}.{dtype.name.lower()}", value.shape, dtype
+    if after is None:
+        graph.insert_before(graph[0], cast)
+    else:
+        graph.insert_after(after, cast)
+    return output

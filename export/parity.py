@@ -33,8 +33,14 @@ class Parity:
     method: Literal["run", "emulated"] = "run"
 
 
-def open_session(graph: Path, *, custom_ops: bool = False) -> onnxruntime.InferenceSession:
+def open_session(graph: Path, *, custom_ops: bool = False, frugal: bool = False) -> onnxruntime.InferenceSession:
     """A CPU session of a graph, with vidrt's operators where asked for.
+
+    Args:
+        graph: The graph's file, beside its weights.
+        custom_ops: Whether it has operators of vidrt.
+        frugal: Whether the weights are too large to be held twice: nothing is folded or packed, each weight is widened
+            as it is used, and what is stored as it is used stays mapped.
 
     Raises:
         ExportError: ONNX Runtime refuses the graph.
@@ -42,6 +48,10 @@ def open_session(graph: Path, *, custom_ops: bool = False) -> onnxruntime.Infere
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # the samples are small, and results do not depend on the machine's load
+    if frugal:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.add_session_config_entry("session.disable_prepacking", "1")
+        options.enable_cpu_mem_arena = False
     if custom_ops:
         options.register_custom_ops_library(str(vidrt.custom_ops_library()))
     try:

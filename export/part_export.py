@@ -21,8 +21,19 @@ from vidrt.export.precision.rewrite import LOW_DTYPES
 from vidrt.export.spec import ModuleSpec, Part, Precision
 from vidrt.export.stand_ins import stored_weights
 from vidrt.export.to_onnx import trace
-from vidrt.export.variants import ModuleGraphs, Variant, alike, stock_graph, with_custom_ops, with_low_precision, with_processor_form
+from vidrt.export.variants import (
+    ModuleGraphs,
+    Variant,
+    alike,
+    stock_graph,
+    with_custom_ops,
+    with_low_precision,
+    with_processor_form,
+)
 from vidrt.export.weights import STORAGE_DTYPES, Weight, WeightFile, named_weights, stored_names, write_weights
+
+_LARGE_FILE = 2**29
+"""Bytes of weights from which a comparison is to save memory rather than time."""
 
 Begin = Callable[[str], None]
 """Told what is done next."""
@@ -153,7 +164,7 @@ def _finish(traced: _Traced, variant: Variant, files: _Files, root: Path, option
     path = f"{spec.name}{variant.file_suffix}"
     graph_file.refer_to(variant.model, files.main, files.narrow.get(variant.precision))
     graph_file.write_graph(root, path, variant.model)
-    session = _session(root, path, variant)
+    session = _session(root, path, variant, frugal=files.main.bytes > _LARGE_FILE)
     with stored_weights(traced.module, root, files.main, traced.names):
         measured = parity.measure(spec, traced.module, session, spec.tolerance[variant.precision])
     content = (root / path).read_bytes()
@@ -180,11 +191,11 @@ def _data_files(variant: Variant, files: _Files) -> tuple[str, ...]:
     return tuple(file.path for file in files.all() if file is files.main or file.path in used)
 
 
-def _session(root: Path, path: str, variant: Variant) -> InferenceSession:
+def _session(root: Path, path: str, variant: Variant, *, frugal: bool) -> InferenceSession:
     """A session of a written graph, in the form of it that ONNX Runtime's processor kernels compute."""
     custom_ops = variant.has_vidrt_ops
     if not variant.for_plugins and variant.precision == "fp32":
-        return parity.open_session(root / path, custom_ops=custom_ops)
+        return parity.open_session(root / path, custom_ops=custom_ops, frugal=frugal)
     model = ir.load(root / path)
     if variant.for_plugins:
         from_plugin_form(model)
@@ -192,6 +203,6 @@ def _session(root: Path, path: str, variant: Variant) -> InferenceSession:
     copy = f"{Path(path).stem}.compared.onnx"
     graph_file.write_graph(root, copy, model)
     try:
-        return parity.open_session(root / copy, custom_ops=custom_ops)
+        return parity.open_session(root / copy, custom_ops=custom_ops, frugal=frugal)
     finally:
         (root / copy).unlink()

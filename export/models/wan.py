@@ -66,6 +66,8 @@ def bundle_spec(model: WanModel, tokenizer: TokenizerSpec) -> BundleSpec:
         vae=VaeSpec("causal", temporal, spatial, vae.z_dim),
         defaults=_defaults(model),
         zero_after_mask=True,
+        text_cleaning="html",
+        text_ftfy=True,
         image_conditioning="first_latent_frame" if model.expand_timesteps else "none",
     )
 

@@ -96,7 +96,9 @@ def _check_index(index: Mapping[str, Any], path: Path) -> bool:
     """What the pipeline is; returns expand_timesteps."""
     name = index.get("_class_name")
     if name not in _PIPELINES:
-        raise InvalidArgument(f"{path} is of a {name!r}, expected {' or '.join(_PIPELINES)}: no Wan text-to-video model.")
+        raise InvalidArgument(
+            f"{path} is of a {name!r}, expected {' or '.join(_PIPELINES)}: no Wan text-to-video model."
+        )
     if _class_of(index, "transformer_2") is not None or index.get("boundary_ratio") is not None:
         raise InvalidArgument(
             f"{path} has two denoisers (transformer_2), as Wan2.2's 14B models do; vidrt runs models with one: "
@@ -173,7 +175,9 @@ def _built(make: Any, path: Path) -> Any:
         with torch.device("meta"), _quiet():
             return make().eval().requires_grad_(False)
     except Exception as error:  # the classes check little themselves, and fail as it comes
-        raise InvalidArgument(f"{path} describes no model that can be built: {type(error).__name__}: {error}") from error
+        raise InvalidArgument(
+            f"{path} describes no model that can be built: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _check_transformer(config: Any, folder: Path) -> None:
@@ -195,7 +199,9 @@ def _check_transformer(config: Any, folder: Path) -> None:
             "to one latent frame."
         )
     if config.attention_head_dim < 6 or config.attention_head_dim % 2:
-        raise InvalidArgument(f"{path}: attention_head_dim is {config.attention_head_dim}, expected an even number from 6.")
+        raise InvalidArgument(
+            f"{path}: attention_head_dim is {config.attention_head_dim}, expected an even number from 6."
+        )
 
 
 def _check_vae(vae: AutoencoderKLWan, transformer: Any, folder: Path) -> None:

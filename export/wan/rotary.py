@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 _THETA = 10000.0
+_AXES = ("frames", "rows", "columns")
 
 
 class RotaryTables(nn.Module):
@@ -19,22 +20,16 @@ class RotaryTables(nn.Module):
         max_positions: Positions along an axis.
     """
 
-    cosines: Tensor
-    sines: Tensor
-
     def __init__(self, head_size: int, max_positions: int) -> None:
         super().__init__()
         side = head_size // 6
-        self.pairs = (head_size // 2 - 2 * side, side, side)
         # In float64: in float32 an angle of 1000 is off by 6e-5.
         positions = torch.arange(max_positions, dtype=torch.float64)
-        angles = []
-        for pairs in self.pairs:
+        for axis, pairs in zip(_AXES, (head_size // 2 - 2 * side, side, side), strict=True):
             exponents = torch.arange(pairs, dtype=torch.float64) / pairs
-            angles.append(torch.outer(positions, _THETA**-exponents))
-        table = torch.cat(angles, dim=1)
-        self.register_buffer("cosines", table.cos().float(), persistent=False)
-        self.register_buffer("sines", table.sin().float(), persistent=False)
+            angles = torch.outer(positions, _THETA**-exponents)
+            self.register_buffer(f"{axis}_cosines", angles.cos().float(), persistent=False)
+            self.register_buffer(f"{axis}_sines", angles.sin().float(), persistent=False)
 
     def forward(self, frames: int, height: int, width: int) -> tuple[Tensor, Tensor]:
         """The tables of a grid of tokens.
@@ -42,10 +37,10 @@ class RotaryTables(nn.Module):
         Returns:
             Cosines and sines, each (frames * height * width, head_size / 2).
         """
-        return self._grid(self.cosines, frames, height, width), self._grid(self.sines, frames, height, width)
+        return self._grid("cosines", frames, height, width), self._grid("sines", frames, height, width)
 
-    def _grid(self, table: Tensor, frames: int, height: int, width: int) -> Tensor:
-        of_frames, of_rows, of_columns = table.split(self.pairs, dim=1)
+    def _grid(self, kind: str, frames: int, height: int, width: int) -> Tensor:
+        of_frames, of_rows, of_columns = (self.get_buffer(f"{axis}_{kind}") for axis in _AXES)
         shape = (frames, height, width)
         parts = (
             of_frames[:frames].view(frames, 1, 1, -1).expand(*shape, -1),
