@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -15,11 +14,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from vidrt.engine.errors import InvalidArgument
-from vidrt.engine.precision import parse_precisions
+from vidrt.engine.precision import PRECISIONS, parse_precisions
 from vidrt.export.depthwise.report import Report
 from vidrt.export.exporter import ExportOptions, ExportSummary, export_bundle
 from vidrt.export.registry import ModelSource, family_names, find_family
-from vidrt.export.spec import Precision
+from vidrt.export.spec import INT8
 
 
 class _Storage(str, Enum):
@@ -44,7 +43,7 @@ def export(
         typer.Option(
             metavar="[MODULE=]PRECISION",
             help="Also write graphs that compute in fp16 or bf16, for TensorRT: fp16, or fp16,bf16, or denoiser=fp16; "
-            "may be given again. (default: fp32 alone)",
+            "or with weights of eight bits: text_encoder=int8; may be given again. (default: fp32 alone)",
         ),
     ] = None,
     storage: Annotated[_Storage, typer.Option(help="What the weights are stored in.")] = _Storage.FP16,
@@ -56,18 +55,19 @@ def export(
         bool,
         typer.Option("--separable/--no-separable", help="Join depthwise and 1x1x1 convolutions into one operator."),
     ] = True,
+    int8_alone: Annotated[
+        bool, typer.Option("--int8-alone", help="Modules with int8 get no other graphs, and store no other weights.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Export a PyTorch model to a bundle, compare every graph with PyTorch, and open the result."""
     if (checkpoint is None) == (seed is None):
         raise InvalidArgument("expected either --checkpoint FILE, or --seed N for random weights.")
-    wishes = parse_precisions(precision or ())
+    wishes = parse_precisions(precision or (), (*PRECISIONS, INT8))
     found = find_family(family)
     found.check_preset(preset)
     spec = found.load(ModelSource(checkpoint, seed or 0, preset))
-    options = ExportOptions(
-        cast(Mapping[str, tuple[Precision, ...]], wishes), storage.value, overwrite, custom_ops, separable
-    )
+    options = ExportOptions(wishes, storage.value, overwrite, custom_ops, separable, int8_alone)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description:<28}"), BarColumn(bar_width=30), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=as_json or not console.is_terminal) as progress:

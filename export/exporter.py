@@ -7,8 +7,10 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import cast
 
 import onnx_ir as ir
+import onnxruntime
 import torch
 from onnxruntime import InferenceSession
 from torch import nn
@@ -17,15 +19,24 @@ from vidrt.engine.bundle import Bundle
 from vidrt.engine.errors import InvalidArgument
 from vidrt.engine.precision import EVERY_MODULE, check_modules
 from vidrt.export import graph_file, graph_passes, parity
+from vidrt.export.depthwise.match import DOMAIN
 from vidrt.export.depthwise.plugin_form import from_plugin_form
 from vidrt.export.depthwise.report import Report
 from vidrt.export.errors import ExportError
 from vidrt.export.manifest import FILE_NAME, GraphRecord, manifest_of
 from vidrt.export.precision.emulation import emulate
 from vidrt.export.precision.rewrite import LOW_DTYPES
-from vidrt.export.spec import BundleSpec, ModuleSpec, Precision
+from vidrt.export.spec import INT8, BundleSpec, ModuleSpec, Precision
 from vidrt.export.to_onnx import trace
-from vidrt.export.variants import ModuleGraphs, Variant, alike, stock_graph, with_custom_ops, with_low_precision
+from vidrt.export.variants import (
+    ModuleGraphs,
+    Variant,
+    alike,
+    stock_graph,
+    with_custom_ops,
+    with_int8,
+    with_low_precision,
+)
 from vidrt.export.weights import (
     STORAGE_DTYPES,
     Weight,
@@ -38,6 +49,8 @@ from vidrt.export.weights import (
 from vidrt.export.writer import staged_folder
 
 STORAGES: tuple[Precision, ...] = ("fp16", "fp32")
+INT8_ONNXRUNTIME = (1, 23)
+"""The first with a processor kernel for eight bits that leaves activations in float32."""
 _DECODER_STEPS = ("vae_decoder_first", "vae_decoder_next")
 
 
@@ -52,16 +65,26 @@ class ExportOptions:
         overwrite: Whether to replace a bundle that lies at the target.
         custom_ops: Whether modules with depthwise 3D convolutions get variants with vidrt's operators as well.
         separable: Whether a depthwise convolution and the 1x1x1 convolution after it become one operator there.
+        int8_alone: Whether modules with INT8 among their precisions get no other graphs, and the weights that are then
+            not needed are not stored.
     """
 
-    precisions: Mapping[str, tuple[Precision, ...]] = dataclasses.field(default_factory=dict)
+    precisions: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     storage: Precision = "fp16"
     overwrite: bool = False
     custom_ops: bool = True
     separable: bool = True
+    int8_alone: bool = False
 
     def precisions_of(self, module: str) -> tuple[Precision, ...]:
         """What a module's graphs compute in besides fp32."""
+        return cast(tuple[Precision, ...], tuple(word for word in self._wishes(module) if word != INT8))
+
+    def int8_of(self, module: str) -> bool:
+        """Whether a module gets graphs with weights of eight bits."""
+        return INT8 in self._wishes(module)
+
+    def _wishes(self, module: str) -> tuple[str, ...]:
         return self.precisions.get(module, self.precisions.get(EVERY_MODULE, ()))
 
 
@@ -132,7 +155,16 @@ def export_bundle(
         for found in constants:
             weights.update(found)
         graphs = _graphs(traced, weights, options)
-        files = _Files(write_weights(root, weights), _write_narrow(root, weights, graphs.values(), options))
+        if options.int8_alone:
+            weights = _still_needed(weights, traced, graphs)
+        own = {
+            (name, variant.id): write_weights(root, variant.own_weights)
+            for name, made in graphs.items()
+            for variant in made.variants
+            if variant.own_weights
+        }
+        narrow = _write_narrow(root, weights, graphs.values(), options)
+        files = _Files(write_weights(root, weights), narrow, own)
         records = []
         for item in traced:
             parts.begin(f"comparing {item.spec.name}")
@@ -184,11 +216,30 @@ def _check_options(spec: BundleSpec, options: ExportOptions) -> None:
                     f"{spec.family} computes in {' or '.join(spec.compute)}, got --precision {precision} for "
                     f"{module.name}; a narrower storage of the weights is --storage."
                 )
+        if options.int8_of(module.name):
+            _check_int8(spec, module)
+    if options.int8_alone and not any(options.int8_of(name) for name in names):
+        raise InvalidArgument("got --int8-alone, but no module has int8; expected --precision text_encoder=int8.")
     steps = {options.precisions_of(name) for name in _DECODER_STEPS if name in names}
     if len(steps) > 1:
         raise InvalidArgument(
             f"{' and '.join(_DECODER_STEPS)} are one decoder, which has its variants for both; give both the same "
             "--precision."
+        )
+
+
+def _check_int8(spec: BundleSpec, module: ModuleSpec) -> None:
+    if INT8 not in module.tolerance:
+        known = [item.name for item in spec.modules if INT8 in item.tolerance]
+        raise InvalidArgument(
+            f"{spec.family} has int8 for {' and '.join(known) or 'no module'}, got it for {module.name}; write it with "
+            "the module, as text_encoder=int8."
+        )
+    version = tuple(int(part) for part in onnxruntime.__version__.split(".")[:2])
+    if version < INT8_ONNXRUNTIME:
+        raise InvalidArgument(
+            f"int8 needs ONNX Runtime {'.'.join(map(str, INT8_ONNXRUNTIME))} or later to compare its graphs with "
+            f"PyTorch, this is {onnxruntime.__version__}; install a later one, or leave int8 out."
         )
 
 
@@ -200,7 +251,7 @@ def _trace(spec: ModuleSpec, weights: dict[str, Weight]) -> _Traced:
     return _Traced(spec, module, model)
 
 
-def _graphs(traced: list[_Traced], weights: Collection[str], options: ExportOptions) -> dict[str, ModuleGraphs]:
+def _graphs(traced: list[_Traced], weights: Mapping[str, Weight], options: ExportOptions) -> dict[str, ModuleGraphs]:
     """The variants of every module."""
     graphs = {item.spec.name: stock_graph(item.model) for item in traced}
     if options.custom_ops:
@@ -208,18 +259,32 @@ def _graphs(traced: list[_Traced], weights: Collection[str], options: ExportOpti
             graphs[name] = with_custom_ops(stock, weights, separable=options.separable)
         steps = [name for name in _DECODER_STEPS if name in graphs]
         graphs.update(zip(steps, alike([graphs[name] for name in steps]), strict=True))
-    return {name: with_low_precision(made, options.precisions_of(name), weights) for name, made in graphs.items()}
+    for name, made in graphs.items():
+        graphs[name] = with_low_precision(made, options.precisions_of(name), weights)
+        if options.int8_of(name):
+            graphs[name] = with_int8(graphs[name], weights, alone=options.int8_alone)
+    return graphs
 
 
 @dataclasses.dataclass(frozen=True)
 class _Files:
-    """The weights as they are stored, and what is stored once more for a low precision."""
+    """The weights as they are stored, what is stored once more for a low precision, and what one variant has alone."""
 
     main: WeightFile
     narrow: Mapping[Precision, WeightFile]
+    own: Mapping[tuple[str, str], WeightFile]
 
     def all(self) -> list[WeightFile]:
-        return [self.main, *self.narrow.values()]
+        return [self.main, *self.narrow.values(), *self.own.values()]
+
+
+def _still_needed(
+    weights: Mapping[str, Weight], traced: list[_Traced], graphs: Mapping[str, ModuleGraphs]
+) -> dict[str, Weight]:
+    """Without those that the traced graphs refer to and none of the variants does."""
+    before = {name for item in traced for name in item.model.graph.initializers}
+    after = {name for made in graphs.values() for variant in made.variants for name in variant.model.graph.initializers}
+    return {name: weight for name, weight in weights.items() if name not in before - after}
 
 
 def _write_narrow(
@@ -260,10 +325,15 @@ def _check_range(weights: Mapping[str, Weight], precision: Precision) -> None:
 def _finish(traced: _Traced, variant: Variant, files: _Files, root: Path, options: ExportOptions) -> GraphRecord:
     spec = traced.spec
     path = f"{spec.name}{variant.file_suffix}"
+    if variant.int8:
+        graph_file.refer_to(variant.model, files.own[spec.name, variant.id])
     graph_file.refer_to(variant.model, files.main, files.narrow.get(variant.precision))
     graph_file.write_graph(root, path, variant.model)
     session = _session(root, path, variant)
-    measured = parity.measure(spec, traced.module, session, spec.tolerance[variant.precision])
+    allowed = parity.Allowed(spec.tolerance[variant.precision])
+    if variant.int8:
+        allowed = parity.Allowed(spec.tolerance[INT8], spec.least_cosine)
+    measured = parity.measure(spec, traced.module, session, allowed)
     content = (root / path).read_bytes()
     data_files = _data_files(variant, files)
     return GraphRecord(
@@ -276,7 +346,7 @@ def _finish(traced: _Traced, variant: Variant, files: _Files, root: Path, option
         sha256=hashlib.sha256(content).hexdigest(),
         data_files=data_files,
         precision=variant.precision,
-        storage=options.storage if data_files == (files.main.path,) else variant.precision,
+        storage=INT8 if variant.int8 else options.storage if data_files == (files.main.path,) else variant.precision,
         parity=measured if variant.precision == "fp32" else dataclasses.replace(measured, method="emulated"),
     )
 
@@ -289,7 +359,7 @@ def _data_files(variant: Variant, files: _Files) -> tuple[str, ...]:
 
 def _session(root: Path, path: str, variant: Variant) -> InferenceSession:
     """A session of a written graph, in the form of it that ONNX Runtime's processor kernels compute."""
-    custom_ops = bool(variant.custom_ops)
+    custom_ops = any(name.startswith(f"{DOMAIN}::") for name in variant.custom_ops)
     if not variant.for_plugins and variant.precision == "fp32":
         return parity.open_session(root / path, custom_ops=custom_ops)
     model = ir.load(root / path)
