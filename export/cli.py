@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -15,12 +14,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from vidrt.engine.errors import InvalidArgument
-from vidrt.engine.precision import parse_precisions
+from vidrt.engine.precision import PRECISIONS, parse_precisions
 from vidrt.export.depthwise.report import Report
 from vidrt.export.exporter import ExportSummary, export_bundle
 from vidrt.export.options import ExportOptions
 from vidrt.export.registry import ModelSource, family_names, find_family
-from vidrt.export.spec import Precision
+from vidrt.export.spec import INT8
 
 
 class _Storage(str, Enum):
@@ -52,7 +51,7 @@ def export(
         typer.Option(
             metavar="[MODULE=]PRECISION",
             help="Also write graphs that compute in fp16 or bf16, for TensorRT: fp16, or fp16,bf16, or denoiser=fp16; "
-            "may be given again. (default: fp32 alone)",
+            "or with weights of eight bits: text_encoder=int8; may be given again. (default: fp32 alone)",
         ),
     ] = None,
     storage: Annotated[
@@ -61,8 +60,8 @@ def export(
     dtype: Annotated[
         _Storage | None,
         typer.Option(
-            help="Short for --storage and --precision of the same: weights as PyTorch loads them with this torch_dtype, "
-            "and graphs that compute in it on a GPU."
+            help="Short for --storage and --precision of the same: weights as PyTorch loads with this torch_dtype, and "
+            "graphs that compute in it on a GPU."
         ),
     ] = None,
     weights_variant: Annotated[
@@ -77,18 +76,19 @@ def export(
         bool,
         typer.Option("--separable/--no-separable", help="Join depthwise and 1x1x1 convolutions into one operator."),
     ] = True,
+    int8_alone: Annotated[
+        bool, typer.Option("--int8-alone", help="Modules with int8 get no other graphs, and store no other weights.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Export a PyTorch model to a bundle, compare every graph with PyTorch, and open the result."""
     checkpoint, folder = _source_and_target(paths, seed)
-    wishes = parse_precisions([*([] if dtype is None else [dtype.value]), *(precision or ())])
+    wishes = parse_precisions([*([] if dtype is None else [dtype.value]), *(precision or ())], (*PRECISIONS, INT8))
     found = find_family(family)
     found.check_preset(preset)
     spec = found.load(ModelSource(checkpoint, seed or 0, preset, weights_variant))
     stored = storage or dtype or _Storage.FP16
-    options = ExportOptions(
-        cast(Mapping[str, tuple[Precision, ...]], wishes), stored.value, overwrite, custom_ops, separable
-    )
+    options = ExportOptions(wishes, stored.value, overwrite, custom_ops, separable, int8_alone)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description:<28}"), BarColumn(bar_width=30), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=as_json or not console.is_terminal) as progress:

@@ -25,6 +25,7 @@ _ONNX_DTYPES = {
     torch.int64: ir.DataType.INT64,
     torch.int32: ir.DataType.INT32,
     torch.uint8: ir.DataType.UINT8,
+    torch.int8: ir.DataType.INT8,
     torch.bool: ir.DataType.BOOL,
 }
 

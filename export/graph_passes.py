@@ -123,6 +123,7 @@ def _cast_result(graph: ir.Graph, node: ir.Node, dtype: ir.DataType) -> None:
     table = node.inputs[0]
     assert table is not None  # what is gathered from
     assert result.name is not None
+    assert table.dtype is not None  # typed since the trace
     result.dtype = table.dtype
     output = _insert_cast(graph, result, dtype, result.name, after=node)
     for user, index in users:

@@ -18,7 +18,7 @@ from vidrt.export.manifest import GraphRecord
 from vidrt.export.options import DECODER_STEPS, ExportOptions
 from vidrt.export.precision.emulation import emulate
 from vidrt.export.precision.rewrite import LOW_DTYPES
-from vidrt.export.spec import ModuleSpec, Part, Precision
+from vidrt.export.spec import INT8, ModuleSpec, Part, Precision
 from vidrt.export.stand_ins import stored_weights
 from vidrt.export.to_onnx import trace
 from vidrt.export.variants import (
@@ -27,6 +27,7 @@ from vidrt.export.variants import (
     alike,
     stock_graph,
     with_custom_ops,
+    with_int8,
     with_low_precision,
     with_processor_form,
 )
@@ -72,7 +73,15 @@ def export_part(part: Part, root: Path, options: ExportOptions, begin: Begin) ->
     for found in constants:
         weights.update(found)
     graphs = _graphs(traced, weights, options)
-    files = _Files(write_weights(root, weights), _write_narrow(root, weights, graphs.values(), options))
+    if options.int8_alone:
+        weights = _still_needed(weights, traced, graphs)
+    own = {
+        (name, variant.id): write_weights(root, variant.own_weights)
+        for name, made in graphs.items()
+        for variant in made.variants
+        if variant.own_weights
+    }
+    files = _Files(write_weights(root, weights), _write_narrow(root, weights, graphs.values(), options), own)
     records = []
     for item in traced:
         begin(f"comparing {item.spec.name}")
@@ -110,7 +119,7 @@ def _graph_of(spec: ModuleSpec, module: nn.Module, weights: Mapping[str, Weight]
     return model
 
 
-def _graphs(traced: list[_Traced], weights: Collection[str], options: ExportOptions) -> dict[str, ModuleGraphs]:
+def _graphs(traced: list[_Traced], weights: Mapping[str, Weight], options: ExportOptions) -> dict[str, ModuleGraphs]:
     """The variants of every module."""
     graphs = {item.spec.name: stock_graph(item.model) for item in traced}
     if options.custom_ops:
@@ -120,18 +129,32 @@ def _graphs(traced: list[_Traced], weights: Collection[str], options: ExportOpti
         graphs.update(zip(steps, alike([graphs[name] for name in steps]), strict=True))
     for item in traced:
         graphs[item.spec.name] = with_processor_form(graphs[item.spec.name], item.for_processor)
-    return {name: with_low_precision(made, options.precisions_of(name), weights) for name, made in graphs.items()}
+    for name, made in graphs.items():
+        graphs[name] = with_low_precision(made, options.precisions_of(name), weights)
+        if options.int8_of(name):
+            graphs[name] = with_int8(graphs[name], weights, alone=options.int8_alone)
+    return graphs
 
 
 @dataclasses.dataclass(frozen=True)
 class _Files:
-    """The weights as they are stored, and what is stored once more for a low precision."""
+    """The weights as they are stored, what is stored once more for a low precision, and what one variant has alone."""
 
     main: WeightFile
     narrow: Mapping[Precision, WeightFile]
+    own: Mapping[tuple[str, str], WeightFile]
 
     def all(self) -> list[WeightFile]:
-        return [self.main, *self.narrow.values()]
+        return [self.main, *self.narrow.values(), *self.own.values()]
+
+
+def _still_needed(
+    weights: Mapping[str, Weight], traced: list[_Traced], graphs: Mapping[str, ModuleGraphs]
+) -> dict[str, Weight]:
+    """Without those that the traced graphs refer to and none of the variants does."""
+    before = {name for item in traced for name in item.model.graph.initializers}
+    after = {name for made in graphs.values() for variant in made.variants for name in variant.model.graph.initializers}
+    return {name: weight for name, weight in weights.items() if name not in before - after}
 
 
 def _write_narrow(
@@ -162,11 +185,16 @@ def _write_narrow(
 def _finish(traced: _Traced, variant: Variant, files: _Files, root: Path, options: ExportOptions) -> GraphRecord:
     spec = traced.spec
     path = f"{spec.name}{variant.file_suffix}"
+    if variant.int8:
+        graph_file.refer_to(variant.model, files.own[spec.name, variant.id])
     graph_file.refer_to(variant.model, files.main, files.narrow.get(variant.precision))
     graph_file.write_graph(root, path, variant.model)
     session = _session(root, path, variant, frugal=files.main.bytes > _LARGE_FILE)
+    allowed = parity.Allowed(spec.tolerance[variant.precision])
+    if variant.int8:
+        allowed = parity.Allowed(spec.tolerance[INT8], spec.least_cosine)
     with stored_weights(traced.module, root, files.main, traced.names):
-        measured = parity.measure(spec, traced.module, session, spec.tolerance[variant.precision])
+        measured = parity.measure(spec, traced.module, session, allowed)
     content = (root / path).read_bytes()
     data_files = _data_files(variant, files)
     return GraphRecord(
@@ -179,7 +207,7 @@ def _finish(traced: _Traced, variant: Variant, files: _Files, root: Path, option
         sha256=hashlib.sha256(content).hexdigest(),
         data_files=data_files,
         precision=variant.precision,
-        storage=options.storage if data_files == (files.main.path,) else variant.precision,
+        storage=INT8 if variant.int8 else options.storage if data_files == (files.main.path,) else variant.precision,
         nodes=len(variant.model.graph),
         parity=measured if variant.precision == "fp32" else dataclasses.replace(measured, method="emulated"),
     )

@@ -77,8 +77,8 @@ class ModuleSpec:
     Args:
         name: The module's name in the bundle.
         build: Makes the module; its forward takes the inputs in order and returns the outputs in order.
-        build_for_processor: Makes the same computation in the form that ONNX Runtime's processor kernels do fastest, with
-            operators of ONNX Runtime's own where they serve; only ever traced. None where `build` is that.
+        build_for_processor: Makes the same computation in the form that ONNX Runtime's processor kernels do fastest,
+            with operators of ONNX Runtime's own where they serve; only ever traced. None where `build` is that.
         inputs: Declared inputs.
         outputs: Declared outputs.
         extents: The range of every symbol of the inputs.

@@ -51,14 +51,15 @@ def stored_weights(module: nn.Module, root: Path, file: WeightFile, names: Mappi
     Args:
         module: The module.
         root: The bundle's folder.
-        file: A file of it that holds all weights of the module.
+        file: A file of it with the module's weights. Those that are not in it stay what they are.
         names: The stored name of each weight of the module.
     """
     content = torch.from_file(str(root / file.path), shared=False, size=file.bytes, dtype=torch.uint8)
     with contextlib.ExitStack() as hooks:
 
         def stored(slot: _Slot) -> Tensor:
-            view = _view(content, file.tensors[names[slot.path]])
+            kept = file.tensors.get(names[slot.path])
+            view = slot.tensor if kept is None else _view(content, kept)
             if not view.is_floating_point() or view.dtype == torch.float32:
                 return slot.kind(view)
             if view.numel() * torch.float32.itemsize <= STREAMED_BYTES:

@@ -32,6 +32,7 @@ _SAFETENSORS_DTYPES = {
     torch.int64: "I64",
     torch.int32: "I32",
     torch.uint8: "U8",
+    torch.int8: "I8",
     torch.bool: "BOOL",
 }
 _PRECISIONS = {dtype: precision for precision, dtype in STORAGE_DTYPES.items()}

@@ -141,8 +141,8 @@ def _diffusers_model(kind: type[Model], folder: Path) -> Model:
     unknown = sorted(set(given) - known)
     if unknown:
         raise InvalidArgument(
-            f"{path} has the keys {', '.join(unknown)}, which {kind.__name__} of the installed diffusers does not know; "
-            "a newer diffusers may, or the file is of another model."
+            f"{path} has the keys {', '.join(unknown)}, which {kind.__name__} of the installed diffusers does not "
+            "know; a newer diffusers may, or the file is of another model."
         )
     _check_numbers(given, path)
     return _built(lambda: kind(**given), path)

@@ -63,7 +63,7 @@ def tokenizer_spec(folder: Path, max_length: int) -> TokenizerSpec:
         pad_id=ids["pad"],
         eos_id=ids["eos"],
         unk_id=reader.unk_id,
-        added_tokens=added | reader.special,
+        added_tokens={**added, **reader.special},
         byte_fallback=False,
     )
 
@@ -193,18 +193,22 @@ def _vocabulary_entry(entry: object, where: str) -> tuple[str, float]:
 
 def _check_pre_tokenizer(pre_tokenizer: object, where: str) -> None:
     """Words begin with U+2581, the first one as well."""
-    match pre_tokenizer:
-        case {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, {"type": "Metaspace"} as metaspace]}:
-            pass
-        case {"type": "Metaspace"} as metaspace:
-            pass
-        case _:
-            metaspace = {}
+    metaspace = _metaspace(pre_tokenizer)
     prepends = metaspace.get("prepend_scheme", "always") == "always" and metaspace.get("add_prefix_space", True) is True
     if metaspace.get("replacement") != "\u2581" or not prepends:
         raise InvalidArgument(
             f"{where}: pre_tokenizer is {_short(pre_tokenizer)}, expected Metaspace with U+2581 before each word."
         )
+
+
+def _metaspace(pre_tokenizer: object) -> Mapping[str, Any]:
+    """Its settings; nothing where it is of another kind."""
+    match pre_tokenizer:
+        case {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, second]}:
+            return _metaspace(second)
+        case {"type": "Metaspace", **settings}:
+            return {str(name): value for name, value in settings.items()}
+    return {}
 
 
 def _charsmap(normalizer: object, where: str) -> bytes:
