@@ -17,10 +17,11 @@ from transformers import UMT5Config, UMT5EncoderModel
 
 import vidrt
 from vidrt.engine.errors import InvalidArgument
-from vidrt.export import exporter, graph_file, graph_passes, parity
+from vidrt.export import graph_file, graph_passes, options, parity
 from vidrt.export.errors import ExportError
-from vidrt.export.exporter import ExportOptions, ExportSummary, export_bundle
+from vidrt.export.exporter import ExportSummary, export_bundle
 from vidrt.export.models.pocket import bundle_spec
+from vidrt.export.options import ExportOptions
 from vidrt.export.pocket.checkpoint import random_networks
 from vidrt.export.pocket.config import TOY, PocketConfig
 from vidrt.export.quantisation.linear import linear_layers
@@ -67,7 +68,7 @@ def umt5() -> tuple[ModuleSpec, nn.Module, ir.Model, dict[str, Weight]]:
     )
     model = trace(spec, module)
     weights = named_weights({"text_encoder": module}, "fp32")
-    graph_passes.rename_initializers(model, stored_names(module, weights))
+    graph_passes.name_weights(model, stored_names(module, weights))
     graph_passes.clean(model, weights)
     return spec, module, model, weights
 
@@ -227,7 +228,7 @@ def test_what_there_is_no_int8_for_is_refused(
 def test_an_onnxruntime_without_the_kernel_is_refused_before_anything_is_traced(
     pocket: BundleSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporter.onnxruntime, "__version__", "1.22.1")
+    monkeypatch.setattr(options.onnxruntime, "__version__", "1.22.1")
     with pytest.raises(InvalidArgument, match=r"int8 needs ONNX Runtime 1\.23 or later .* this is 1\.22\.1"):
         export_bundle(pocket, tmp_path / "b", ExportOptions(INT8))
 
