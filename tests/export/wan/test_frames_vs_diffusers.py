@@ -76,12 +76,12 @@ def test_any_chunking_and_any_form_give_the_same_frames(wan_toy: Any) -> None:
     latents = _latents(wan_toy, 17, side, side)
     settings: dict[str, Any] = {"height": side, "width": side, "num_frames": 17, "num_inference_steps": 2}
     whole = vidrt.TextToVideoPipeline(wan_toy.bundle)(PROMPT, latents=latents, **settings)
-    assert whole.metadata["variants"]["vae_decoder_next"] == "processor"
+    assert whole.metadata.variants["vae_decoder_next"] == "processor"
     for chunk in (1, 2, 3):
         video = vidrt.TextToVideoPipeline(wan_toy.bundle)(PROMPT, latents=latents, decode_chunk=chunk, **settings)
         assert np.abs(np.asarray(video.frames, np.int16) - np.asarray(whole.frames, np.int16)).max() <= 1
     stock = vidrt.TextToVideoPipeline(wan_toy.bundle, variant="fp32")(PROMPT, latents=latents, **settings)
-    assert stock.metadata["variants"]["denoiser"] == "fp32"
+    assert stock.metadata.variants["denoiser"] == "fp32"
     assert np.abs(np.asarray(stock.frames, np.int16) - np.asarray(whole.frames, np.int16)).max() <= 1
 
 
