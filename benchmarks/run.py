@@ -51,8 +51,9 @@ def initial_latents(bundle: Path, case: Case, path: Path) -> None:
 
 def make_turbo_vaed_bundle(preset: str, target: Path) -> Path:
     """Export Turbo-VAED's decoder with random weights; returns target."""
-    from vidrt.export.exporter import ExportOptions, export_bundle
+    from vidrt.export.exporter import export_bundle
     from vidrt.export.models.turbo_vaed import load
+    from vidrt.export.options import ExportOptions
     from vidrt.export.registry import ModelSource
 
     export_bundle(load(ModelSource(preset=preset)), target, ExportOptions())

@@ -14,7 +14,7 @@ from vidrt._core import CancelToken
 
 __all__ = ["Callbacks", "CancelToken", "FramesEvent", "Stage", "StageEvent", "StepEvent"]
 
-Stage = Literal["load", "encode", "denoise", "decode"]
+Stage = Literal["load", "encode", "encode_image", "denoise", "decode"]
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class StageEvent:
     """Progress of one stage.
 
     Attributes:
-        stage: "load", "encode", "denoise" or "decode".
-        done: Units finished: modules, prompts, steps, frames. 0 announces the stage.
+        stage: "load", "encode" (prompts), "encode_image", "denoise" or "decode".
+        done: Units finished: modules, prompts, images, steps, frames. 0 announces the stage.
         total: Units of the whole stage.
     """
 

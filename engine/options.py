@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from vidrt import _core
 from vidrt.engine.errors import InvalidArgument
+from vidrt.engine.image import ImageInput
 from vidrt.engine.prompt_embeds import PromptEmbeds
 
 _INT32_MAX = 2**31 - 1
@@ -90,6 +91,8 @@ class GenerateOptions:
         decode_chunk: Latent frames a call of the decoder takes; None lets the plan choose.
         keep_frames: False gives the frames to on_frames only, so that memory does not grow with the clip.
         latents: Initial noise instead of the seed's, (C,T,h,w) or (1,C,T,h,w) float32 at sigma 1.
+        image: What the clip begins with, where the bundle takes one: a file, an image of Pillow's, or (H,W,3) uint8
+            RGB. It is scaled to cover height and width and cut; where these are None they follow from it.
         prompt_embeds: Replaces the prompt and the text encoder.
         negative_prompt_embeds: Replaces the negative prompt.
     """
@@ -108,6 +111,7 @@ class GenerateOptions:
     decode_chunk: int | None = None
     keep_frames: bool = True
     latents: npt.NDArray[np.float32] | None = None
+    image: ImageInput | None = None
     prompt_embeds: PromptEmbeds | None = None
     negative_prompt_embeds: PromptEmbeds | None = None
 
@@ -190,6 +194,7 @@ class GenerateSettings(TypedDict, total=False):
     decode_chunk: int | None
     keep_frames: bool
     latents: npt.NDArray[np.float32] | None
+    image: ImageInput | None
     prompt_embeds: PromptEmbeds | None
     negative_prompt_embeds: PromptEmbeds | None
 

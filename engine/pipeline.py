@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import replace
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, cast, overload
 
 from vidrt import _core
 from vidrt.engine.asynchronous import frames_async, run_async
@@ -13,10 +13,12 @@ from vidrt.engine.bundle import Bundle
 from vidrt.engine.errors import InvalidArgument, VidrtWarning
 from vidrt.engine.events import Callbacks
 from vidrt.engine.frame_stream import FrameStream
+from vidrt.engine.image import fit_to_bundle
 from vidrt.engine.onnxruntime_location import announce_onnxruntime
 from vidrt.engine.options import DecodeOptions, GenerateOptions, options_from_settings, pipeline_options
 from vidrt.engine.plan import GenerationPlan
 from vidrt.engine.prompt_embeds import PromptEmbeds
+from vidrt.engine.prompt_fixing import fixed_by, fixed_prompts
 from vidrt.engine.tensorrt_location import announce_tensorrt
 from vidrt.engine.video import Video
 
@@ -124,7 +126,7 @@ class TextToVideoPipeline:
             cancel: Ends the generation from any thread.
             **settings: The attributes of GenerateOptions: negative_prompt, height, width, num_frames,
                 num_inference_steps, guidance_scale, seed, fps, scheduler, truncate, decode_chunk, keep_frames, latents,
-                prompt_embeds, negative_prompt_embeds.
+                image, prompt_embeds, negative_prompt_embeds.
 
         Raises:
             InvalidArgument: If an option cannot be used; raised for every prompt before anything is generated.
@@ -138,22 +140,25 @@ class TextToVideoPipeline:
             return self.generate(options_from_settings(prompt, settings), callbacks)
         if not isinstance(prompt, (list, tuple)):
             raise InvalidArgument(f"prompt must be a string or a list of strings, got {type(prompt).__name__}.")
-        batch = [options_from_settings(one, settings) for one in prompt]
+        batch = [self.prepare(options_from_settings(one, settings)) for one in prompt]
         for options in batch:
             self.check(options)
         return [self.generate(options, callbacks) for options in batch]
 
     def generate(self, options: GenerateOptions, callbacks: Callbacks = _NO_CALLBACKS) -> Video:
         """Generate one video. Raises as a call of the pipeline does."""
+        callbacks = _with_warnings(callbacks)
+        options = self._fixed(self.prepare(options), callbacks)
         video = self._core.generate(
             options.to_core(),
             options.latents,
+            _pixels(options),
             options.prompt_embeds,
             options.negative_prompt_embeds,
             callbacks.cancel,
-            _with_warnings(callbacks).to_core(),
+            callbacks.to_core(),
         )
-        return Video.from_core(video)
+        return Video.from_core(video, fixed_by(self.bundle.manifest))
 
     def stream(
         self, prompt: str = "", *, callbacks: Callbacks = _NO_CALLBACKS, **settings: Unpack[GenerateSettings]
@@ -172,7 +177,7 @@ class TextToVideoPipeline:
             InvalidArgument: At once, if an option cannot be used.
         """
         settings.setdefault("keep_frames", False)
-        options = options_from_settings(prompt, settings)
+        options = self.prepare(options_from_settings(prompt, settings))
         if callbacks.cancel is not None:
             raise InvalidArgument("a stream is cancelled by closing it; leave callbacks.cancel unset.")
         self.check(options)
@@ -199,8 +204,9 @@ class TextToVideoPipeline:
         self, prompt: str, *, truncate: bool = False, callbacks: Callbacks = _NO_CALLBACKS
     ) -> PromptEmbeds:
         """Run the text encoder alone. Raises InvalidArgument for an empty or overlong prompt."""
-        GenerateOptions(prompt)  # checks that it is text
-        return self._core.encode_prompt(prompt, truncate, callbacks.cancel, _with_warnings(callbacks).to_core())
+        callbacks = _with_warnings(callbacks)
+        fixed = self._fixed(GenerateOptions(prompt), callbacks)  # which checks that it is text
+        return self._core.encode_prompt(fixed.prompt, truncate, callbacks.cancel, callbacks.to_core())
 
     def decode_latents(self, options: DecodeOptions, callbacks: Callbacks = _NO_CALLBACKS) -> Video:
         """Turn latents into a video with the decoder alone, which is all that some bundles have.
@@ -219,9 +225,26 @@ class TextToVideoPipeline:
         """Say what decode_latents() would do and need, without loading or running anything. Raises what it raises."""
         return GenerationPlan.from_core(self._core.plan_decode(options.to_core(), options.latents))
 
+    def prepare(self, options: GenerateOptions) -> GenerateOptions:
+        """Read the image, if there is one, and bring it to the video's size, which is chosen where it is not given.
+
+        The result has pixels for an image, and height and width set; every call that takes options does this itself.
+
+        Raises:
+            InvalidArgument: If the bundle takes no image, or this is none that can be used.
+            IoError: If its file cannot be read.
+        """
+        if options.image is None:
+            return options
+        check_takes_image(self.bundle)
+        options.to_core()  # checks the types of height and width
+        pixels = fit_to_bundle(options.image, self.bundle.manifest, options.height, options.width)
+        return replace(options, image=pixels, height=pixels.shape[0], width=pixels.shape[1])
+
     def check(self, options: GenerateOptions) -> None:
         """Raise what generate() would raise for the prompt and the options, and load nothing."""
         self.plan(options)
+        options = self._fixed(options)
         if options.prompt_embeds is None:
             if not options.prompt.strip():
                 raise InvalidArgument("prompt is empty; say what the video shall show.")
@@ -234,14 +257,35 @@ class TextToVideoPipeline:
             InvalidArgument: If an option cannot be used.
             OutOfMemory: If no plan fits the memory budget.
         """
-        options = GenerateOptions() if options is None else options
+        options = self.prepare(GenerateOptions() if options is None else options)
         plan = self._core.plan(
-            options.to_core(), options.latents, options.prompt_embeds, options.negative_prompt_embeds
+            options.to_core(),
+            options.latents,
+            _pixels(options),
+            options.prompt_embeds,
+            options.negative_prompt_embeds,
         )
         return GenerationPlan.from_core(plan)
 
+    def _fixed(self, options: GenerateOptions, callbacks: Callbacks = _NO_CALLBACKS) -> GenerateOptions:
+        return fixed_prompts(options, self.bundle.manifest, callbacks.on_warning)
+
     def __repr__(self) -> str:
-        return f"TextToVideoPipeline({str(self.bundle.path)!r}, backend={self.backend!r})"
+        return f"{type(self).__name__}({str(self.bundle.path)!r}, backend={self.backend!r})"
+
+
+def check_takes_image(bundle: Bundle) -> None:
+    """Raise InvalidArgument unless videos of the bundle may begin with an image."""
+    if bundle.manifest.image_conditioning in ("", "none"):
+        raise InvalidArgument(
+            f"the bundle {bundle.name!r} makes videos from text alone (image_conditioning none) and takes no image; "
+            "leave image out, or open a bundle that takes one."
+        )
+
+
+def _pixels(options: GenerateOptions) -> npt.NDArray[np.uint8] | None:
+    """The image of options that are prepared."""
+    return cast("npt.NDArray[np.uint8] | None", options.image)
 
 
 def _with_warnings(callbacks: Callbacks) -> Callbacks:

@@ -32,6 +32,7 @@ class GenerationPlan:
         latent_width: Latent columns.
         num_inference_steps: Denoising steps.
         guidance: "batched" (one denoiser run over both prompts), "sequential" (two runs) or "off".
+        image_conditioning: "first_latent_frame" where an image is given, else "none".
         decode_chunk: Latent frames a call of the decoder takes.
         stages: Names of the stages that PlannedTensor counts.
         tensors: The arena's tensors.
@@ -49,6 +50,7 @@ class GenerationPlan:
     latent_width: int
     num_inference_steps: int
     guidance: str
+    image_conditioning: str
     decode_chunk: int
     stages: tuple[str, ...]
     tensors: tuple[PlannedTensor, ...]
@@ -69,6 +71,7 @@ class GenerationPlan:
             latent_width=plan.latent_width,
             num_inference_steps=plan.num_inference_steps,
             guidance=plan.guidance,
+            image_conditioning=plan.image_conditioning,
             decode_chunk=plan.decode_chunk,
             stages=tuple(plan.stages),
             tensors=tuple(

@@ -13,8 +13,12 @@ EVERY_MODULE = ""
 """The key for modules that are not named."""
 
 
-def parse_precisions(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def parse_precisions(texts: Sequence[str], known: Sequence[str] = PRECISIONS) -> dict[str, tuple[str, ...]]:
     """Read wishes of the form [MODULE=]PRECISION[,PRECISION].
+
+    Args:
+        texts: The wishes.
+        known: The words that may be wished for.
 
     Returns:
         The precisions by module, in the order in which they are wished for.
@@ -26,11 +30,11 @@ def parse_precisions(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
     for text in texts:
         module, equals, listed = text.rpartition("=")
         names = tuple(name.strip() for name in listed.split(","))
-        unknown = [name for name in names if name not in PRECISIONS]
+        unknown = [name for name in names if name not in known]
         if unknown or (equals and not module) or len(set(names)) != len(names):
             raise InvalidArgument(
                 f"a precision is written as fp16, or denoiser=fp16 for one module, got {text!r}; expected each of "
-                f"{', '.join(PRECISIONS)} at most once."
+                f"{', '.join(known)} at most once."
             )
         if module in wishes:
             raise InvalidArgument(f"got two precisions for {module or 'every module'}; expected one, as fp16,bf16.")

@@ -29,6 +29,7 @@ class Timings:
     Attributes:
         load: Loading modules.
         encode: The text encoder.
+        encode_image: The image encoder; 0 where no image was given.
         denoise: The sampling loop.
         decode: The decoder, callbacks included.
         last_step_to_first_frame: From the last denoising step to the first frame.
@@ -39,6 +40,7 @@ class Timings:
 
     load: float = 0.0
     encode: float = 0.0
+    encode_image: float = 0.0
     denoise: float = 0.0
     decode: float = 0.0
     last_step_to_first_frame: float = 0.0
@@ -57,6 +59,8 @@ class VideoMetadata:
         backend: With its version: "onnxruntime 1.32.0".
         device: "cpu" or "cuda:N".
         variants: Module to variant id.
+        prompts_fixed_by: "ftfy 6.3.1" where it was asked to put the prompts right, which are here as it gave them.
+        image_sha256: Of the RGB bytes that the clip begins with, at its size; empty where no image was given.
         warnings: Those issued while it was made.
     """
 
@@ -65,8 +69,10 @@ class VideoMetadata:
     backend: str = ""
     device: str = ""
     variants: dict[str, str] = field(default_factory=dict)
+    prompts_fixed_by: str = ""
     prompt: str = ""
     negative_prompt: str = ""
+    image_sha256: str = ""
     seed: int = 0
     num_inference_steps: int = 0
     guidance_scale: float = 0.0
@@ -114,9 +120,11 @@ class Video:
         self.timings = timings if timings is not None else Timings()
 
     @classmethod
-    def from_core(cls, video: _core.Video) -> Video:
+    def from_core(cls, video: _core.Video, prompts_fixed_by: str = "") -> Video:
         """Take over the core's result. The frames are a read-only view of its memory."""
-        metadata = VideoMetadata(**{name: getattr(video.metadata, name) for name in VideoMetadata.__dataclass_fields__})
+        names = VideoMetadata.__dataclass_fields__.keys() - {"prompts_fixed_by"}
+        told = {name: getattr(video.metadata, name) for name in names}
+        metadata = VideoMetadata(**told, prompts_fixed_by=prompts_fixed_by)
         timings = Timings(**{name: getattr(video.timings, name) for name in Timings.__dataclass_fields__})
         return cls(video.frames, video.fps, metadata, timings)
 

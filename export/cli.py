@@ -1,13 +1,12 @@
-"""`vidrt export FAMILY FOLDER`."""
+"""`vidrt export FAMILY CHECKPOINT BUNDLE`."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -15,16 +14,18 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from vidrt.engine.errors import InvalidArgument
-from vidrt.engine.precision import parse_precisions
+from vidrt.engine.precision import PRECISIONS, parse_precisions
 from vidrt.export.depthwise.report import Report
-from vidrt.export.exporter import ExportOptions, ExportSummary, export_bundle
+from vidrt.export.exporter import ExportSummary, export_bundle
+from vidrt.export.options import ExportOptions
 from vidrt.export.registry import ModelSource, family_names, find_family
-from vidrt.export.spec import Precision
+from vidrt.export.spec import INT8
 
 
 class _Storage(str, Enum):
     FP32 = "fp32"
     FP16 = "fp16"
+    BF16 = "bf16"
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -33,8 +34,14 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def export(
     family: Annotated[str, typer.Argument(help=f"The kind of model: {', '.join(family_names())}.")],
-    folder: Annotated[Path, typer.Argument(help="The bundle's folder, made by the export.")],
-    checkpoint: Annotated[Path | None, typer.Option(help="The trained weights, in the family's own format.")] = None,
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="CHECKPOINT BUNDLE",
+            help="The trained weights, a file or folder in the family's own format; and the bundle's folder, which the "
+            "export makes. With --seed the bundle's folder alone.",
+        ),
+    ],
     seed: Annotated[int | None, typer.Option(help="Make random weights from this seed instead.", min=0)] = None,
     preset: Annotated[
         str | None, typer.Option(help="The family's configuration. (default: what the checkpoint fits, or the first)")
@@ -44,10 +51,23 @@ def export(
         typer.Option(
             metavar="[MODULE=]PRECISION",
             help="Also write graphs that compute in fp16 or bf16, for TensorRT: fp16, or fp16,bf16, or denoiser=fp16; "
-            "may be given again. (default: fp32 alone)",
+            "or with weights of eight bits: text_encoder=int8; may be given again. (default: fp32 alone)",
         ),
     ] = None,
-    storage: Annotated[_Storage, typer.Option(help="What the weights are stored in.")] = _Storage.FP16,
+    storage: Annotated[
+        _Storage | None, typer.Option(help="What the weights are stored in. (default: --dtype, or else fp16)")
+    ] = None,
+    dtype: Annotated[
+        _Storage | None,
+        typer.Option(
+            help="Short for --storage and --precision of the same: weights as PyTorch loads with this torch_dtype, and "
+            "graphs that compute in it on a GPU."
+        ),
+    ] = None,
+    weights_variant: Annotated[
+        str | None,
+        typer.Option(help="A word in the names of the checkpoint folder's weights, as fp16 in model.fp16.safetensors."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle that is there.")] = False,
     custom_ops: Annotated[
         bool, typer.Option("--custom-ops/--no-custom-ops", help="Also write variants with vidrt's own operators.")
@@ -56,18 +76,19 @@ def export(
         bool,
         typer.Option("--separable/--no-separable", help="Join depthwise and 1x1x1 convolutions into one operator."),
     ] = True,
+    int8_alone: Annotated[
+        bool, typer.Option("--int8-alone", help="Modules with int8 get no other graphs, and store no other weights.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Export a PyTorch model to a bundle, compare every graph with PyTorch, and open the result."""
-    if (checkpoint is None) == (seed is None):
-        raise InvalidArgument("expected either --checkpoint FILE, or --seed N for random weights.")
-    wishes = parse_precisions(precision or ())
+    checkpoint, folder = _source_and_target(paths, seed)
+    wishes = parse_precisions([*([] if dtype is None else [dtype.value]), *(precision or ())], (*PRECISIONS, INT8))
     found = find_family(family)
     found.check_preset(preset)
-    spec = found.load(ModelSource(checkpoint, seed or 0, preset))
-    options = ExportOptions(
-        cast(Mapping[str, tuple[Precision, ...]], wishes), storage.value, overwrite, custom_ops, separable
-    )
+    spec = found.load(ModelSource(checkpoint, seed or 0, preset, weights_variant))
+    stored = storage or dtype or _Storage.FP16
+    options = ExportOptions(wishes, stored.value, overwrite, custom_ops, separable, int8_alone)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description:<28}"), BarColumn(bar_width=30), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=as_json or not console.is_terminal) as progress:
@@ -81,6 +102,19 @@ def export(
         print(json.dumps(dataclasses.asdict(summary), default=str))
     else:
         _print_summary(summary)
+
+
+def _source_and_target(paths: list[Path], seed: int | None) -> tuple[Path | None, Path]:
+    """The checkpoint, unless weights are random, and the bundle's folder."""
+    expected = 2 if seed is None else 1
+    if len(paths) != expected:
+        what = "CHECKPOINT and BUNDLE, or --seed N for random weights and BUNDLE" if seed is None else "BUNDLE alone"
+        raise InvalidArgument(f"got {len(paths)} paths ({', '.join(map(str, paths))}), expected {what}.")
+    if seed is not None:
+        return None, paths[0]
+    if not paths[0].exists():
+        raise InvalidArgument(f"the checkpoint {paths[0]} does not exist.")
+    return paths[0], paths[1]
 
 
 def _print_summary(summary: ExportSummary) -> None:

@@ -1,68 +1,20 @@
-"""The whole way from a declaration to a bundle: round, trace, clean, store, compare, write, open."""
+"""The whole way from a declaration to a bundle: each part exported, the manifest written, the result opened."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
-import onnx_ir as ir
-import torch
-from onnxruntime import InferenceSession
-from torch import nn
-
 from vidrt.engine.bundle import Bundle
-from vidrt.engine.errors import InvalidArgument
-from vidrt.engine.precision import EVERY_MODULE, check_modules
-from vidrt.export import graph_file, graph_passes, parity
-from vidrt.export.depthwise.plugin_form import from_plugin_form
+from vidrt.export import parity
 from vidrt.export.depthwise.report import Report
-from vidrt.export.errors import ExportError
-from vidrt.export.manifest import FILE_NAME, GraphRecord, manifest_of
-from vidrt.export.precision.emulation import emulate
-from vidrt.export.precision.rewrite import LOW_DTYPES
-from vidrt.export.spec import BundleSpec, ModuleSpec, Precision
-from vidrt.export.to_onnx import trace
-from vidrt.export.variants import ModuleGraphs, Variant, alike, stock_graph, with_custom_ops, with_low_precision
-from vidrt.export.weights import (
-    STORAGE_DTYPES,
-    Weight,
-    WeightFile,
-    named_weights,
-    round_weights,
-    stored_names,
-    write_weights,
-)
+from vidrt.export.manifest import FILE_NAME, manifest_of
+from vidrt.export.options import ExportOptions, check_options
+from vidrt.export.part_export import export_part, steps_of
+from vidrt.export.spec import BundleSpec
 from vidrt.export.writer import staged_folder
-
-STORAGES: tuple[Precision, ...] = ("fp16", "fp32")
-_DECODER_STEPS = ("vae_decoder_first", "vae_decoder_next")
-
-
-@dataclasses.dataclass(frozen=True)
-class ExportOptions:
-    """How to export.
-
-    Args:
-        precisions: What modules get graphs to compute in besides fp32, by module; EVERY_MODULE stands for those that
-            are not named. TensorRT prefers the first.
-        storage: What the weights are stored in.
-        overwrite: Whether to replace a bundle that lies at the target.
-        custom_ops: Whether modules with depthwise 3D convolutions get variants with vidrt's operators as well.
-        separable: Whether a depthwise convolution and the 1x1x1 convolution after it become one operator there.
-    """
-
-    precisions: Mapping[str, tuple[Precision, ...]] = dataclasses.field(default_factory=dict)
-    storage: Precision = "fp16"
-    overwrite: bool = False
-    custom_ops: bool = True
-    separable: bool = True
-
-    def precisions_of(self, module: str) -> tuple[Precision, ...]:
-        """What a module's graphs compute in besides fp32."""
-        return self.precisions.get(module, self.precisions.get(EVERY_MODULE, ()))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,19 +42,10 @@ Progress = Callable[[str, int, int], None]
 """Called with what is being done, and how many of how many parts are done."""
 
 
-@dataclasses.dataclass(frozen=True)
-class _Traced:
-    spec: ModuleSpec
-    module: nn.Module
-    model: ir.Model
-
-
 def export_bundle(
     spec: BundleSpec, target: Path, options: ExportOptions, on_progress: Progress | None = None
 ) -> ExportSummary:
     """Export a declared model to a bundle folder.
-
-    The networks of the declaration are rounded to the storage precision in place.
 
     Args:
         spec: The declaration.
@@ -116,48 +59,28 @@ def export_bundle(
         IoError: The disk refuses.
         BundleError: The core's reader refuses the result, which is a bug of the exporter.
     """
-    _check_options(spec, options)
-    parts = _Parts(2 * len(spec.modules) + 2, on_progress)
+    check_options(spec, options)
+    steps = _Steps(sum(steps_of(part) for part in spec.parts) + 1, on_progress)
     with staged_folder(target, overwrite=options.overwrite) as root:
-        for network in spec.networks.values():
-            network.eval()
-        round_weights(spec.networks, options.storage)
-        weights = named_weights(spec.networks, options.storage)
-        traced = []
-        for module in spec.modules:
-            parts.begin(f"tracing {module.name}")
-            traced.append(_trace(module, weights))
-        parts.begin("writing weights")
-        constants = [graph_file.take_out_constants(item.model, weights) for item in traced]
-        for found in constants:
-            weights.update(found)
-        graphs = _graphs(traced, weights, options)
-        files = _Files(write_weights(root, weights), _write_narrow(root, weights, graphs.values(), options))
-        records = []
-        for item in traced:
-            parts.begin(f"comparing {item.spec.name}")
-            for variant in graphs[item.spec.name].variants:
-                records.append(_finish(item, variant, files, root, options))
-        parts.begin("opening the bundle")
+        parts = [export_part(part, root, options, steps.begin) for part in spec.parts]
+        files = [file for part in parts for file in part.files]
+        graphs = [graph for part in parts for graph in part.graphs]
+        steps.begin("opening the bundle")
         for path, content in ({} if spec.tokenizer is None else spec.tokenizer.files).items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(content)
-        manifest = json.dumps(manifest_of(spec, files.all(), records), indent=1, ensure_ascii=False)
+        manifest = json.dumps(manifest_of(spec, files, graphs), indent=1, ensure_ascii=False)
         (root / FILE_NAME).write_text(manifest + "\n", encoding="utf-8")
         # The reader is the one validator; what it refuses must not reach the target.
         Bundle(root).verify()
-    parts.end()
-    nodes = {(name, variant.id): len(variant.model.graph) for name, made in graphs.items() for variant in made.variants}
-    summaries = [
-        GraphSummary(record.module.name, record.id, nodes[record.module.name, record.id], record.bytes, record.parity)
-        for record in records
-    ]
-    weight_bytes = sum(file.bytes for file in files.all())
-    return ExportSummary(target, weight_bytes, summaries, {name: made.report for name, made in graphs.items()})
+    steps.end()
+    summaries = [GraphSummary(graph.module.name, graph.id, graph.nodes, graph.bytes, graph.parity) for graph in graphs]
+    rewrites = {name: report for part in parts for name, report in part.rewrites.items()}
+    return ExportSummary(target, sum(file.bytes for file in files), summaries, rewrites)
 
 
-class _Parts:
-    """Counts the parts of an export for its caller."""
+class _Steps:
+    """Counts the steps of an export for its caller."""
 
     def __init__(self, total: int, on_progress: Progress | None) -> None:
         self._total = total
@@ -170,135 +93,3 @@ class _Parts:
 
     def end(self) -> None:
         self._on_progress("done", self._total, self._total)
-
-
-def _check_options(spec: BundleSpec, options: ExportOptions) -> None:
-    if options.storage not in STORAGES:
-        raise InvalidArgument(f"got --storage {options.storage}, expected one of {', '.join(STORAGES)}.")
-    names = [module.name for module in spec.modules]
-    check_modules(options.precisions, names, spec.name)
-    for module in spec.modules:
-        for precision in options.precisions_of(module.name):
-            if precision not in spec.compute or precision not in module.tolerance:
-                raise InvalidArgument(
-                    f"{spec.family} computes in {' or '.join(spec.compute)}, got --precision {precision} for "
-                    f"{module.name}; a narrower storage of the weights is --storage."
-                )
-    steps = {options.precisions_of(name) for name in _DECODER_STEPS if name in names}
-    if len(steps) > 1:
-        raise InvalidArgument(
-            f"{' and '.join(_DECODER_STEPS)} are one decoder, which has its variants for both; give both the same "
-            "--precision."
-        )
-
-
-def _trace(spec: ModuleSpec, weights: dict[str, Weight]) -> _Traced:
-    module = spec.build().eval()
-    model = trace(spec, module)
-    graph_passes.rename_initializers(model, stored_names(module, weights))
-    graph_passes.clean(model, weights)
-    return _Traced(spec, module, model)
-
-
-def _graphs(traced: list[_Traced], weights: Collection[str], options: ExportOptions) -> dict[str, ModuleGraphs]:
-    """The variants of every module."""
-    graphs = {item.spec.name: stock_graph(item.model) for item in traced}
-    if options.custom_ops:
-        for name, stock in graphs.items():
-            graphs[name] = with_custom_ops(stock, weights, separable=options.separable)
-        steps = [name for name in _DECODER_STEPS if name in graphs]
-        graphs.update(zip(steps, alike([graphs[name] for name in steps]), strict=True))
-    return {name: with_low_precision(made, options.precisions_of(name), weights) for name, made in graphs.items()}
-
-
-@dataclasses.dataclass(frozen=True)
-class _Files:
-    """The weights as they are stored, and what is stored once more for a low precision."""
-
-    main: WeightFile
-    narrow: Mapping[Precision, WeightFile]
-
-    def all(self) -> list[WeightFile]:
-        return [self.main, *self.narrow.values()]
-
-
-def _write_narrow(
-    root: Path, weights: Mapping[str, Weight], graphs: Collection[ModuleGraphs], options: ExportOptions
-) -> dict[Precision, WeightFile]:
-    """Store what graphs of low precision compute with once more, where it is stored in fp32.
-
-    What is stored in fp16 serves bf16 as well, behind a Cast that runtimes fold.
-    """
-    files: dict[Precision, WeightFile] = {}
-    if options.storage != "fp32":
-        return files
-    for precision, dtype in LOW_DTYPES.items():
-        used = {
-            name
-            for made in graphs
-            for variant in made.variants
-            if variant.precision == precision
-            for name, value in variant.model.graph.initializers.items()
-            if name in weights and any(graph_file.is_cast_to(use.node, dtype) for use in value.uses())
-        }
-        if used:
-            rounded = {name: Weight(weights[name].tensor, STORAGE_DTYPES[precision]) for name in sorted(used)}
-            _check_range(rounded, precision)
-            files[precision] = write_weights(root, rounded)
-    return files
-
-
-def _check_range(weights: Mapping[str, Weight], precision: Precision) -> None:
-    for name, weight in weights.items():
-        if not bool(torch.isfinite(weight.tensor.to(weight.dtype)).all()):
-            raise ExportError(
-                f"the weight {name} holds the value {float(weight.tensor.abs().max()):g}, which {precision} cannot "
-                "hold; leave the module out of --precision, or take bf16."
-            )
-
-
-def _finish(traced: _Traced, variant: Variant, files: _Files, root: Path, options: ExportOptions) -> GraphRecord:
-    spec = traced.spec
-    path = f"{spec.name}{variant.file_suffix}"
-    graph_file.refer_to(variant.model, files.main, files.narrow.get(variant.precision))
-    graph_file.write_graph(root, path, variant.model)
-    session = _session(root, path, variant)
-    measured = parity.measure(spec, traced.module, session, spec.tolerance[variant.precision])
-    content = (root / path).read_bytes()
-    data_files = _data_files(variant, files)
-    return GraphRecord(
-        module=spec,
-        id=variant.id,
-        custom_ops=variant.custom_ops,
-        backends=variant.backends,
-        file=path,
-        bytes=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
-        data_files=data_files,
-        precision=variant.precision,
-        storage=options.storage if data_files == (files.main.path,) else variant.precision,
-        parity=measured if variant.precision == "fp32" else dataclasses.replace(measured, method="emulated"),
-    )
-
-
-def _data_files(variant: Variant, files: _Files) -> tuple[str, ...]:
-    values = variant.model.graph.initializers.values()
-    used = {str(value.const_value.location) for value in values if isinstance(value.const_value, ir.ExternalTensor)}
-    return tuple(file.path for file in files.all() if file is files.main or file.path in used)
-
-
-def _session(root: Path, path: str, variant: Variant) -> InferenceSession:
-    """A session of a written graph, in the form of it that ONNX Runtime's processor kernels compute."""
-    custom_ops = bool(variant.custom_ops)
-    if not variant.for_plugins and variant.precision == "fp32":
-        return parity.open_session(root / path, custom_ops=custom_ops)
-    model = ir.load(root / path)
-    if variant.for_plugins:
-        from_plugin_form(model)
-    emulate(model)
-    copy = f"{Path(path).stem}.compared.onnx"
-    graph_file.write_graph(root, copy, model)
-    try:
-        return parity.open_session(root / copy, custom_ops=custom_ops)
-    finally:
-        (root / copy).unlink()

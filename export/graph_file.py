@@ -25,6 +25,7 @@ _ONNX_DTYPES = {
     torch.int64: ir.DataType.INT64,
     torch.int32: ir.DataType.INT32,
     torch.uint8: ir.DataType.UINT8,
+    torch.int8: ir.DataType.INT8,
     torch.bool: ir.DataType.BOOL,
 }
 
@@ -49,7 +50,7 @@ def take_out_constants(model: ir.Model, weights: Mapping[str, Weight]) -> dict[s
         initializers.pop(name)
         value.name = "constants." + hashlib.sha256(value.const_value.tobytes()).hexdigest()[:16]
         initializers.add(value)
-        taken[value.name] = Weight(tensor, tensor.dtype)
+        taken[value.name] = Weight(tensor, tensor.dtype, constant=True)
     return taken
 
 

@@ -13,15 +13,18 @@ from onnxscript import optimizer
 from vidrt.export.depthwise.graph_queries import is_operator
 
 _ROUNDS = 4
+_LARGE_TABLE = 2**26
+"""Bytes in fp32."""
 
 
-def rename_initializers(model: ir.Model, names: Mapping[str, str]) -> None:
-    """Give initialisers that are weights the names they are stored under; others (constants) keep theirs."""
+def name_weights(model: ir.Model, names: Mapping[str, str]) -> None:
+    """Give initialisers that are weights the names they are stored under, and no numbers; constants stay."""
     initializers = model.graph.initializers
     weights = [initializers.pop(name) for name in list(initializers) if name in names]
     for value in weights:
         assert value.name is not None  # initialisers have one
         value.name = names[value.name]
+        value.const_value = None
         initializers.add(value)
 
 
@@ -33,11 +36,10 @@ def clean(model: ir.Model, weights: Mapping[str, object]) -> None:
         weights: Names of the initialisers that are weights.
     """
     graph = model.graph
-    hidden: dict[str, ir.TensorProtocol | None] = {}
-    for name in [name for name in graph.initializers if name in weights]:
-        value = graph.initializers.pop(name)
-        hidden[name] = value.const_value
-        value.const_value = None
+    opaque = [value for name, value in graph.initializers.items() if name in weights]
+    for value in opaque:
+        assert value.name is not None  # initialisers have one
+        graph.initializers.pop(value.name)
         graph.inputs.append(value)
     optimizer.optimize_ir(model, num_iterations=_ROUNDS)
     ir.passes.Sequential(
@@ -45,8 +47,8 @@ def clean(model: ir.Model, weights: Mapping[str, object]) -> None:
         common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
         common.DeduplicateInitializersPass(),
     )(model)
-    for name in hidden:
-        _reshape_at_rest(next(value for value in graph.inputs if value.name == name))
+    for value in opaque:
+        _reshape_at_rest(value)
     ir.passes.Sequential(
         common.RemoveUnusedNodesPass(),
         common.RemoveUnusedOpsetsPass(),
@@ -54,11 +56,9 @@ def clean(model: ir.Model, weights: Mapping[str, object]) -> None:
         common.ClearMetadataAndDocStringPass(),
         common.TopologicalSortPass(),
     )(model)
-    for value in [value for value in graph.inputs if value.name in hidden]:
+    for value in opaque:
         graph.inputs.remove(value)
         if value.uses():
-            assert value.name is not None
-            value.const_value = hidden[value.name]
             graph.initializers.add(value)
 
 
@@ -84,6 +84,9 @@ def _reshape_at_rest(weight: ir.Value) -> None:
 def cast_initializers(model: ir.Model, compute: Mapping[str, ir.DataType]) -> None:
     """Put a Cast behind initialisers that are stored in another dtype than they are computed with, and only there.
 
+    What is looked up in a large table is cast after that, not the table: runtimes fold casts of weights when they load
+    them, and a vocabulary's embeddings in fp32 can be gigabytes.
+
     Args:
         model: A graph whose initialisers have their stored dtype.
         compute: The dtype its nodes expect, by initialiser; a Cast behind one may ask for another.
@@ -99,11 +102,42 @@ def cast_initializers(model: ir.Model, compute: Mapping[str, ir.DataType]) -> No
         users = [use for use in users if not is_operator(use.node, "Cast")]
         if stored.dtype == dtype or not users:
             continue
-        cast = ir.node("Cast", [stored], {"to": dtype}, name=f"{name}.cast")
-        output = cast.outputs[0]
-        output.name = f"{name}.{dtype.name.lower()}"
-        output.shape = stored.shape
-        output.dtype = dtype
-        graph.insert_before(graph[0], cast)
+        if all(is_operator(user, "Gather") and index == 0 for user, index in users) and _is_large(stored):
+            for user, _ in users:
+                _cast_result(graph, user, dtype)
+            continue
+        output = _insert_cast(graph, stored, dtype, name)
         for user, index in users:
             user.replace_input_with(index, output)
+
+
+def _is_large(table: ir.Value) -> bool:
+    assert table.shape is not None  # initialisers have one
+    return math.prod(table.shape.numpy()) * ir.DataType.FLOAT.itemsize > _LARGE_TABLE
+
+
+def _cast_result(graph: ir.Graph, node: ir.Node, dtype: ir.DataType) -> None:
+    """Give a Gather the dtype of its table, and those behind it what they had."""
+    (result,) = node.outputs
+    users = list(result.uses())
+    table = node.inputs[0]
+    assert table is not None  # what is gathered from
+    assert result.name is not None
+    assert table.dtype is not None  # typed since the trace
+    result.dtype = table.dtype
+    output = _insert_cast(graph, result, dtype, result.name, after=node)
+    for user, index in users:
+        user.replace_input_with(index, output)
+
+
+def _insert_cast(
+    graph: ir.Graph, value: ir.Value, dtype: ir.DataType, name: str, after: ir.Node | None = None
+) -> ir.Value:
+    cast = ir.node("Cast", [value], {"to": dtype}, name=f"{name}.cast")
+    (output,) = cast.outputs
+    output.name, output.shape, output.dtype = f"{name}.{dtype.name.lower()}", value.shape, dtype
+    if after is None:
+        graph.insert_before(graph[0], cast)
+    else:
+        graph.insert_after(after, cast)
+    return output

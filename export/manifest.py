@@ -21,7 +21,7 @@ _TOOLS = ("torch", "onnx", "onnxscript")
 
 @dataclasses.dataclass(frozen=True)
 class GraphRecord:
-    """What the manifest says of one written graph."""
+    """What the manifest says of one written graph, and the number of its nodes."""
 
     module: ModuleSpec
     id: str
@@ -32,7 +32,8 @@ class GraphRecord:
     sha256: str
     data_files: tuple[str, ...]
     precision: Precision
-    storage: Precision
+    storage: str
+    nodes: int
     parity: Parity
 
 
@@ -47,7 +48,7 @@ def manifest_of(spec: BundleSpec, files: list[WeightFile], graphs: list[GraphRec
         **_generation(spec),
         "limits": {name: _limit(limit) for name, limit in spec.limits.items()},
         "vae": _without_none(dataclasses.asdict(spec.vae)),
-        "defaults": _without_none(dataclasses.asdict(spec.defaults)),
+        "defaults": _defaults(spec),
         "data_files": {file.path: {"bytes": file.bytes, "sha256": file.sha256} for file in files},
         "modules": {
             module.name: {"variants": [_variant(graph) for graph in graphs if graph.module is module]}
@@ -70,12 +71,26 @@ def _generation(spec: BundleSpec) -> dict[str, Any]:
     }
 
 
+def _defaults(spec: BundleSpec) -> dict[str, Any]:
+    defaults = spec.defaults
+    if spec.text_ftfy and defaults.negative_prompt:
+        from ftfy import fix_text
+
+        # Once here, so that those who run the bundle without ftfy have it right as well.
+        defaults = dataclasses.replace(defaults, negative_prompt=fix_text(defaults.negative_prompt))
+    return _without_none(dataclasses.asdict(defaults))
+
+
 def _without_none(entry: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if value is not None}
 
 
 def _text(spec: BundleSpec, tokenizer: TokenizerSpec) -> dict[str, Any]:
     text: dict[str, Any] = {"length": tokenizer.max_length, "zero_after_mask": spec.zero_after_mask}
+    if spec.text_cleaning != "none":
+        text["cleaning"] = spec.text_cleaning
+    if spec.text_ftfy:
+        text["ftfy"] = True
     if spec.exclusive_words:
         groups = spec.exclusive_words.items()
         text["exclusive_words"] = {name: [list(phrases) for phrases in values] for name, values in groups}
@@ -100,7 +115,7 @@ def _variant(graph: GraphRecord) -> dict[str, Any]:
 
 
 def _parity(parity: Parity) -> dict[str, Any]:
-    entry = dataclasses.asdict(parity)
+    entry = _without_none(dataclasses.asdict(parity))
     if parity.method == "run":
         del entry["method"]  # what the reader takes for granted
     return entry
@@ -119,7 +134,11 @@ def _tokenizer(spec: TokenizerSpec) -> dict[str, Any]:
         "eos_id": spec.eos_id,
         "added_tokens": dict(spec.added_tokens),
     }
-    return entry if spec.unk_id is None else {**entry, "unk_id": spec.unk_id}
+    if spec.unk_id is not None:
+        entry["unk_id"] = spec.unk_id
+    if not spec.byte_fallback:
+        entry["byte_fallback"] = False
+    return entry
 
 
 def _limit(limit: Limit) -> Mapping[str, Any]:

@@ -19,11 +19,13 @@ class ModelSource:
         checkpoint: A file or folder in the family's own format.
         seed: Of the random weights where there is no checkpoint.
         preset: One of the family's configurations; None leaves the choice to the family.
+        weights_variant: A word in the names of a checkpoint folder's files of weights, as fp16.
     """
 
     checkpoint: Path | None = None
     seed: int = 0
     preset: str | None = None
+    weights_variant: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Family:
             raise InvalidArgument(f"the model family {self.name!r} has no preset {preset!r}; {expected}.")
 
 
-_MODULES = {"pocket": "vidrt.export.models.pocket", "turbo_vaed": "vidrt.export.models.turbo_vaed"}
+_MODULES = {name: f"vidrt.export.models.{name}" for name in ("pocket", "turbo_vaed", "wan")}
 """The module that defines each family, as FAMILY. Only the one asked for is imported: some need large libraries."""
 
 

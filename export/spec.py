@@ -14,6 +14,9 @@ from vidrt.export.errors import ExportError
 Precision = Literal["fp32", "fp16", "bf16"]
 """A floating-point type, of computation or of stored weights, by the manifest's words."""
 
+INT8 = "int8"
+"""The word for linear layers with weights of eight bits, among the precisions that are wished for."""
+
 Sampler = Callable[[tuple[int, ...], torch.Generator], Tensor]
 """Makes a sample input of a shape."""
 
@@ -74,12 +77,15 @@ class ModuleSpec:
     Args:
         name: The module's name in the bundle.
         build: Makes the module; its forward takes the inputs in order and returns the outputs in order.
+        build_for_processor: Makes the same computation in the form that ONNX Runtime's processor kernels do fastest,
+            with operators of ONNX Runtime's own where they serve; only ever traced. None where `build` is that.
         inputs: Declared inputs.
         outputs: Declared outputs.
         extents: The range of every symbol of the inputs.
         trace: Sizes of the traced call. None may be 1: PyTorch then takes the dimension for a constant.
         cases: Sizes at which the graph is compared with PyTorch.
-        tolerance: Largest absolute difference allowed, by compute precision.
+        tolerance: Largest absolute difference allowed, by compute precision; under INT8, with weights of eight bits.
+        least_cosine: Smallest cosine allowed between rows of outputs and PyTorch's with weights of eight bits.
     """
 
     name: str
@@ -90,6 +96,8 @@ class ModuleSpec:
     trace: Sizes
     cases: tuple[Sizes, ...]
     tolerance: Mapping[str, float]
+    least_cosine: float = 0.999
+    build_for_processor: Callable[[], nn.Module] | None = None
 
     def __post_init__(self) -> None:
         names = [spec.name for spec in (*self.inputs, *self.outputs)]
@@ -129,8 +137,33 @@ class ModuleSpec:
 
 
 @dataclasses.dataclass(frozen=True)
+class Part:
+    """Networks whose weights lie in one file, and what is exported of them. A part is finished before the next begins.
+
+    Args:
+        networks: The networks by the prefix of their weights in the file. Their weights may be of any floating-point
+            type and lie in mapped files (mapped_weights.py): they are read one by one.
+        modules: What is exported of them.
+    """
+
+    networks: Mapping[str, nn.Module]
+    modules: tuple[ModuleSpec, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class TokenizerSpec:
-    """The manifest's tokenizer, and the content of its files by path."""
+    """The manifest's tokenizer, and the content of its files by path.
+
+    Args:
+        kind: How the files are read.
+        files: Their content by path.
+        max_length: Tokens of a prompt, the end marker included.
+        pad_id: Fills up to max_length.
+        eos_id: Ends every prompt.
+        unk_id: Stands for unknown text.
+        added_tokens: Ids of the texts that are split off a prompt first.
+        byte_fallback: False: text that a sentencepiece model would spell in bytes is unknown.
+    """
 
     kind: Literal["wordlevel", "sentencepiece"]
     files: Mapping[str, bytes]
@@ -139,6 +172,7 @@ class TokenizerSpec:
     eos_id: int
     unk_id: int | None = None
     added_tokens: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    byte_fallback: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,13 +225,14 @@ class BundleSpec:
     """All that a bundle is made of.
 
     Args:
-        networks: The networks by the prefix of their weights in the data file.
-        modules: What is exported of them: all that a generation needs, or the decoder alone.
+        parts: All that a generation needs, or the decoder alone. A small model is one part.
         compute: Precisions that the networks may compute in.
         tokenizer: None for a decoder alone.
         scheduler: A diffusers scheduler config, `_class_name` included; None for a decoder alone.
         limits: By "height", "width" and "num_frames".
         zero_after_mask: Whether text_embeds rows after the mask are zero.
+        text_cleaning: What is done to prompts before they are tokenised (docs/bundle.md).
+        text_ftfy: Whether prompts are put right with ftfy.fix_text before that, where it is installed.
         exclusive_words: What excludes each other in a prompt, by what it is: values, each the phrases that mean it.
         guidance_off_at: A guidance scale at or below it runs the positive prompt alone.
     """
@@ -205,8 +240,7 @@ class BundleSpec:
     name: str
     family: str
     license: str
-    networks: Mapping[str, nn.Module]
-    modules: tuple[ModuleSpec, ...]
+    parts: tuple[Part, ...]
     compute: tuple[Precision, ...]
     tokenizer: TokenizerSpec | None
     scheduler: Mapping[str, Any] | None
@@ -214,9 +248,21 @@ class BundleSpec:
     vae: VaeSpec
     defaults: Defaults
     zero_after_mask: bool = False
+    text_cleaning: Literal["none", "whitespace", "html"] = "none"
+    text_ftfy: bool = False
     exclusive_words: Mapping[str, Sequence[Sequence[str]]] = dataclasses.field(default_factory=dict)
     guidance_off_at: float = 1.0
     image_conditioning: Literal["none", "first_latent_frame"] = "none"
+
+    @property
+    def modules(self) -> tuple[ModuleSpec, ...]:
+        """The modules of all parts."""
+        return tuple(module for part in self.parts for module in part.modules)
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """The networks of all parts by the prefix of their weights."""
+        return {prefix: network for part in self.parts for prefix, network in part.networks.items()}
 
 
 def parse_dimension(dimension: int | str) -> tuple[str | None, int]:

@@ -16,6 +16,7 @@ from torch.export import Dim
 
 from vidrt.export.errors import ExportError
 from vidrt.export.spec import ModuleSpec, TensorSpec, parse_dimension
+from vidrt.export.stand_ins import fake_weights
 
 OPSET = 22
 """From 23 on, attention becomes one operator that TensorRT refuses where it has no fused kernel (fp32, wide heads)."""
@@ -34,7 +35,8 @@ def trace(spec: ModuleSpec, module: nn.Module) -> ir.Model:
         module: What spec.build() made, in evaluation mode.
 
     Returns:
-        The graph: inputs and outputs carry the declared names and shapes, initialisers the module's parameter names.
+        The graph: inputs and outputs carry the declared names and shapes, initialisers the module's parameter names,
+        but for constants without their numbers.
 
     Raises:
         ExportError: It cannot be traced, or is not what was declared.
@@ -42,7 +44,7 @@ def trace(spec: ModuleSpec, module: nn.Module) -> ir.Model:
     inputs = spec.sample_inputs(spec.trace, _SAMPLE_SEED)
     try:
         # With gradients on, some models refuse a dynamic batch.
-        with torch.no_grad(), _quiet():
+        with torch.no_grad(), fake_weights(module), _quiet():
             program = torch.onnx.export(
                 module,
                 inputs,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import onnx_ir as ir
 
@@ -11,17 +11,22 @@ from vidrt.export.depthwise.match import DOMAIN
 from vidrt.export.depthwise.plugin_form import to_plugin_form
 from vidrt.export.depthwise.report import Report, Skipped
 from vidrt.export.depthwise.rewrite import rewrite
+from vidrt.export.errors import ExportError
 from vidrt.export.precision.rewrite import to_precision
-from vidrt.export.spec import Precision
+from vidrt.export.quantisation.rewrite import MATMUL_NBITS, to_dequantize, to_matmul_nbits
+from vidrt.export.spec import INT8, Precision
+from vidrt.export.weights import Weight
 
-CUSTOM_OPS, PLUGIN = "vidrt", "plugin"
-"""Ids of the variants with operators of vidrt in fp32. The stock graph's is the precision, and one with plugins in low
-precision has both, as fp16-plugin."""
+CUSTOM_OPS, PLUGIN, PROCESSOR, DEQUANTIZE = "vidrt", "plugin", "processor", "dequantize"
+"""Ids of the variants in fp32 with operators of vidrt, and of the one in the form for processors. The stock graph's is
+the precision, and one with plugins in low precision has both, as fp16-plugin; int8 is for ONNX Runtime,
+int8-dequantize for TensorRT."""
 
 _BACKENDS = {
     # TensorRT for RTX takes no plugins from ONNX graphs.
     CUSTOM_OPS: ("onnxruntime",),
     PLUGIN: ("tensorrt",),
+    PROCESSOR: ("onnxruntime",),
 }
 _LOW_BACKENDS = ("tensorrt", "tensorrt-rtx")
 """Those that compute in low precision. On a processor fp32 is faster, and nothing was measured of onnxruntime-cuda."""
@@ -38,6 +43,7 @@ class Variant:
         backends: Those that can run it where its custom operators are there.
         custom_ops: Operators that are not ONNX's own, as "vidrt::DepthwiseConv3d"; sorted.
         precision: What it computes in.
+        own_weights: Weights that no other variant has, by name.
     """
 
     id: str
@@ -45,11 +51,22 @@ class Variant:
     backends: tuple[str, ...]
     custom_ops: tuple[str, ...] = ()
     precision: Precision = "fp32"
+    own_weights: Mapping[str, Weight] = dataclasses.field(default_factory=dict)
+
+    @property
+    def has_vidrt_ops(self) -> bool:
+        """Whether operators of vidrt are among its own."""
+        return any(name.startswith(f"{DOMAIN}::") for name in self.custom_ops)
 
     @property
     def for_plugins(self) -> bool:
         """Whether its operators have the form that TensorRT's plugins take."""
-        return bool(self.custom_ops) and self.backends == _BACKENDS[PLUGIN]
+        return self.has_vidrt_ops and self.backends == _BACKENDS[PLUGIN]
+
+    @property
+    def int8(self) -> bool:
+        """Whether its linear layers have weights of eight bits."""
+        return bool(self.own_weights)
 
     @property
     def file_suffix(self) -> str:
@@ -93,6 +110,15 @@ def with_custom_ops(stock: ModuleGraphs, weights: Collection[str], *, separable:
     return ModuleGraphs((*made, plain), report)
 
 
+def with_processor_form(graphs: ModuleGraphs, model: ir.Model | None) -> ModuleGraphs:
+    """The graph in the form for processors before all others, where there is one."""
+    if model is None:
+        return graphs
+    operators = sorted({f"{node.domain}::{node.op_type}" for node in model.graph if node.domain})
+    variant = Variant(PROCESSOR, model, _BACKENDS[PROCESSOR], tuple(operators))
+    return ModuleGraphs((variant, *graphs.variants), graphs.report)
+
+
 def with_low_precision(graphs: ModuleGraphs, precisions: Sequence[Precision], weights: Collection[str]) -> ModuleGraphs:
     """Variants in low precision before those in fp32 that TensorRT takes, the first wished for first.
 
@@ -121,6 +147,28 @@ def with_low_precision(graphs: ModuleGraphs, precisions: Sequence[Precision], we
     first = [variant for variant in graphs.variants if not set(_LOW_BACKENDS) & set(variant.backends)]
     last = [variant for variant in graphs.variants if variant not in first]
     return ModuleGraphs((*first, *made, *last), graphs.report)
+
+
+def with_int8(graphs: ModuleGraphs, weights: Mapping[str, Weight], *, alone: bool) -> ModuleGraphs:
+    """Variants whose linear layers have weights of eight bits after all others, which are preferred.
+
+    Args:
+        graphs: What the functions above gave.
+        weights: The weights by name.
+        alone: Whether the others are left out.
+
+    Raises:
+        ExportError: No linear layer is large enough.
+    """
+    packed, dequantized = graphs.variants[-1].model.clone(), graphs.variants[-1].model.clone()
+    own = to_matmul_nbits(packed, weights), to_dequantize(dequantized, weights)
+    if not all(own):
+        raise ExportError("int8 was asked for a module without a linear layer that is large enough; leave it out.")
+    made = (
+        Variant(INT8, packed, ("onnxruntime",), (MATMUL_NBITS,), "fp32", own[0]),
+        Variant(f"{INT8}-{DEQUANTIZE}", dequantized, _LOW_BACKENDS, (), "fp32", own[1]),
+    )
+    return ModuleGraphs(made if alone else (*graphs.variants, *made), graphs.report)
 
 
 def alike(steps: Sequence[ModuleGraphs]) -> list[ModuleGraphs]:

@@ -32,18 +32,22 @@ _SAFETENSORS_DTYPES = {
     torch.int64: "I64",
     torch.int32: "I32",
     torch.uint8: "U8",
+    torch.int8: "I8",
     torch.bool: "BOOL",
 }
+_PRECISIONS = {dtype: precision for precision, dtype in STORAGE_DTYPES.items()}
+_REMEDY = "choose a wider storage"
 # Tensors whose size divides by it lie at multiples of it: SIMD loads and memory maps want no less.
 _ALIGNMENT = 64
 
 
 @dataclasses.dataclass(frozen=True)
 class Weight:
-    """A tensor and the dtype it is stored in."""
+    """A tensor and the dtype it is stored in. A constant may hold infinities, as masks do."""
 
     tensor: Tensor
     dtype: torch.dtype
+    constant: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,27 +68,6 @@ class WeightFile:
     bytes: int
     sha256: str
     tensors: Mapping[str, StoredTensor]
-
-
-def round_weights(networks: Mapping[str, nn.Module], storage: Precision) -> None:
-    """Round all floating-point parameters and buffers to the storage precision, in place and keeping their dtype.
-
-    The networks then compute what a bundle of that storage computes, which is what parity is measured against.
-
-    Raises:
-        ExportError: A value is too large for the storage precision, or not finite.
-    """
-    for prefix, network in networks.items():
-        for name, tensor in network.state_dict().items():
-            if not tensor.is_floating_point():
-                continue
-            rounded = tensor.to(STORAGE_DTYPES[storage]).to(tensor.dtype)
-            if not bool(rounded.isfinite().all()):
-                raise ExportError(
-                    f"the weight {prefix}.{name} holds the value {float(tensor.abs().max()):g}, which {storage} "
-                    "cannot store; choose a wider storage."
-                )
-            tensor.copy_(rounded)
 
 
 def named_weights(networks: Mapping[str, nn.Module], storage: Precision) -> dict[str, Weight]:
@@ -115,11 +98,16 @@ def stored_names(module: nn.Module, weights: Mapping[str, Weight]) -> dict[str, 
     return names
 
 
-def write_weights(root: Path, weights: Mapping[str, Weight]) -> WeightFile:
+def write_weights(root: Path, weights: Mapping[str, Weight], remedy: str = _REMEDY) -> WeightFile:
     """Write `<root>/weights/<hash>.safetensors`.
 
+    Args:
+        root: The bundle's folder.
+        weights: What to write, in which dtype.
+        remedy: What to do about a weight that its dtype cannot hold.
+
     Raises:
-        ExportError: safetensors has no word for a dtype.
+        ExportError: A value is too large for the dtype, or not finite; or safetensors has no word for the dtype.
         OSError: The file cannot be written.
     """
     # The format allows no gaps: odd sizes come last, so that they move nothing else off its alignment.
@@ -132,7 +120,7 @@ def write_weights(root: Path, weights: Mapping[str, Weight]) -> WeightFile:
     with unnamed.open("wb") as file:
         file.write(header)
         for name in order:  # one at a time: a converted copy of all weights would double the memory of an export
-            content = _content(weights[name])
+            content = _content(name, weights[name], remedy)
             digest.update(content)
             file.write(content)
     path = f"{FOLDER}/{digest.hexdigest()[:16]}.safetensors"
@@ -148,10 +136,15 @@ def _stored_bytes(weight: Weight) -> int:
     return weight.tensor.numel() * weight.dtype.itemsize
 
 
-def _content(weight: Weight) -> bytes:
-    # numpy has no bfloat16, so bytes are what crosses over.
+def _content(name: str, weight: Weight, remedy: str) -> memoryview:
     flat = weight.tensor.detach().to("cpu", weight.dtype).contiguous().flatten()
-    return flat.view(torch.uint8).numpy().tobytes()
+    if not weight.constant and flat.is_floating_point() and not bool(flat.isfinite().all()):
+        raise ExportError(
+            f"the weight {name} holds the value {float(weight.tensor.abs().max()):g}, which "
+            f"{_PRECISIONS[weight.dtype]} cannot hold; {remedy}."
+        )
+    # numpy has no bfloat16, so bytes are what crosses over.
+    return flat.view(torch.uint8).numpy().data
 
 
 def _layout(weights: Mapping[str, Weight]) -> tuple[bytes, dict[str, StoredTensor]]:

@@ -27,7 +27,9 @@ void bind_modules(py::module_& m) {
       .def_readonly("max_abs", &Parity::max_abs)
       .def_readonly("tolerance", &Parity::tolerance)
       .def_readonly("cases", &Parity::cases)
-      .def_readonly("method", &Parity::method);
+      .def_readonly("method", &Parity::method)
+      .def_readonly("cosine", &Parity::cosine)
+      .def_readonly("least_cosine", &Parity::least_cosine);
   py::class_<Variant>(m, "Variant")
       .def_readonly("id", &Variant::id)
       .def_readonly("file", &Variant::file)
@@ -55,6 +57,7 @@ void bind_settings(py::module_& m) {
       .def_readonly("pad_id", &TokenizerConfig::pad_id)
       .def_readonly("eos_id", &TokenizerConfig::eos_id)
       .def_readonly("unk_id", &TokenizerConfig::unk_id)
+      .def_readonly("byte_fallback", &TokenizerConfig::byte_fallback)
       .def_readonly("added_tokens", &TokenizerConfig::added_tokens);
   py::class_<Limit>(m, "Limit")
       .def_readonly("min", &Limit::min)
@@ -99,6 +102,8 @@ void bind_manifest(py::module_& m) {
       .def_readonly("guidance_off_at", &Manifest::guidance_off_at)
       .def_readonly("text_length", &Manifest::text_length)
       .def_readonly("zero_after_mask", &Manifest::zero_after_mask)
+      .def_readonly("text_cleaning", &Manifest::text_cleaning)
+      .def_readonly("text_ftfy", &Manifest::text_ftfy)
       .def_readonly("exclusive_words", &Manifest::exclusive_words)
       .def_readonly("image_conditioning", &Manifest::image_conditioning)
       .def_readonly("defaults", &Manifest::defaults)

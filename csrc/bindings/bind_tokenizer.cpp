@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bindings/bindings.h"
+#include "runtime/prompt_cleaning.h"
 #include "runtime/prompt_length.h"
 #include "runtime/tokenizer.h"
 
@@ -22,7 +23,7 @@ namespace {
 std::unique_ptr<Tokenizer> load_from_folder(const std::filesystem::path& folder, std::string kind,
                                             std::vector<std::string> files, int max_length, std::int64_t pad_id,
                                             std::int64_t eos_id, std::optional<std::int64_t> unk_id,
-                                            std::map<std::string, std::int64_t> added_tokens) {
+                                            std::map<std::string, std::int64_t> added_tokens, bool byte_fallback) {
   TokenizerConfig config;
   config.kind = std::move(kind);
   config.files = std::move(files);
@@ -31,6 +32,7 @@ std::unique_ptr<Tokenizer> load_from_folder(const std::filesystem::path& folder,
   config.eos_id = eos_id;
   config.unk_id = unk_id;
   config.added_tokens = std::move(added_tokens);
+  config.byte_fallback = byte_fallback;
   return load_tokenizer(config, folder.string());
 }
 
@@ -54,7 +56,8 @@ void bind_tokenizer(py::module_& m) {
       .def("fit", &fit, py::arg("prompt"), py::arg("config"), py::arg("truncate") = false);
   m.def("load_tokenizer", &load_from_folder, py::arg("folder"), py::arg("kind"), py::arg("files"), py::kw_only(),
         py::arg("max_length"), py::arg("pad_id"), py::arg("eos_id"), py::arg("unk_id") = py::none(),
-        py::arg("added_tokens") = std::map<std::string, std::int64_t>{});
+        py::arg("added_tokens") = std::map<std::string, std::int64_t>{}, py::arg("byte_fallback") = true);
+  m.def("clean_prompt", &clean_prompt, py::arg("text"), py::arg("cleaning"));
 }
 
 }  // namespace vidrt::bindings

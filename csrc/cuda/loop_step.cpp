@@ -29,6 +29,9 @@ kernels::LoopStep make_loop_step(const SchedulerTable& table, int step, const St
     loop.c_history[i] = term(coefficients.c_history[j]);
     loop.p_history[i] = term(coefficients.p_history[j]);
   }
+  loop.first_frame = tensors.first_frame.values;
+  loop.num_frames = tensors.first_frame.frames;
+  loop.frame_size = tensors.first_frame.frame_size;
   loop.to_m_output = static_cast<float>(coefficients.to_m_output);
   loop.to_m_sample = term(coefficients.to_m_sample);
   loop.corrects = coefficients.correct;

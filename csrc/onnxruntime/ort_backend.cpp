@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "onnxruntime/contrib_ops.h"
 #include "onnxruntime/custom_ops/custom_ops.h"
 #include "onnxruntime/ort_cuda.h"
 #include "onnxruntime/ort_environment.h"
@@ -29,7 +30,15 @@ class OrtBackend : public Backend {
     return name_ + " " + library_.version + (copies ? " (tensors in host memory)" : "");
   }
   // They run on the processor: between nodes on a GPU every one would copy its tensors to the host and back.
-  bool has_custom_op(const std::string& name) const override { return !cuda_ && custom_ops::exists(name); }
+  bool has_custom_op(const std::string& name) const override {
+    return !cuda_ && (custom_ops::exists(name) || is_contrib_op(name));
+  }
+  std::string lacks(const Bundle&, const std::string& /*module*/, const Variant& variant) const override {
+    for (const std::string& op : variant.custom_ops) {
+      if (std::string reason = contrib_op_lacks(op, library_.version); !reason.empty()) return reason;
+    }
+    return "";
+  }
 
   Device& device() const override {
     const std::shared_ptr<GpuDevice> device = gpu();
@@ -56,8 +65,7 @@ class OrtBackend : public Backend {
                                                                       graph.model.size(), session_options.get(),
                                                                       weights.packed(), &session),
               what);
-    return std::make_unique<OrtSession>(api, module, std::move(weights), own(session, api.ReleaseSession),
-                                        place);
+    return std::make_unique<OrtSession>(api, module, std::move(weights), own(session, api.ReleaseSession), place);
   }
 
  private:
@@ -86,7 +94,8 @@ class OrtBackend : public Backend {
     return owned;
   }
 
-  // Null: tensors lie in the host's memory. Opened when first needed: variants are chosen on machines without a GPU too.
+  // Null: tensors lie in the host's memory. Opened when first needed: variants are chosen on machines without a GPU
+  // too.
   std::shared_ptr<GpuDevice> gpu() const {
     if (!cuda_ || !has_cuda_library()) return nullptr;
     const std::lock_guard<std::mutex> lock(gpu_mutex_);

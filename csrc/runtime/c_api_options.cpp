@@ -22,6 +22,14 @@ TensorView latents_view(const float* latents, const std::int64_t (&shape)[4]) {
   return view;
 }
 
+TensorView image_view(const std::uint8_t* image, std::int32_t height, std::int32_t width) {
+  if (height < 1 || width < 1) {
+    throw InvalidArgument("options->image_height and image_width are " + std::to_string(height) + " and " +
+                          std::to_string(width) + "; expected the size of options->image in pixels.");
+  }
+  return {const_cast<std::uint8_t*>(image), DType::kUInt8, {height, width, 3}};  // read only, as the latents
+}
+
 }  // namespace
 
 PipelineOptions pipeline_options(const vidrt_pipeline_options* given) {
@@ -63,6 +71,7 @@ GenerateOptions generate_options(const vidrt_generate_options* given) {
   if (read.prompt_embeds != nullptr) options.prompt_embeds = &read.prompt_embeds->embeds;
   if (read.negative_prompt_embeds != nullptr) options.negative_prompt_embeds = &read.negative_prompt_embeds->embeds;
   if (read.latents != nullptr) options.latents = latents_view(read.latents, read.latents_shape);
+  if (read.image != nullptr) options.image = image_view(read.image, read.image_height, read.image_width);
   return options;
 }
 

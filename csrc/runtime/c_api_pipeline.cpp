@@ -11,7 +11,8 @@ namespace {
 
 // The plan's words as strings that outlive it.
 const char* static_word(const std::string& word) {
-  for (const char* known : {"batched", "sequential", "off", "all", "stage_by_stage", "stream"}) {
+  for (const char* known :
+       {"batched", "sequential", "off", "all", "stage_by_stage", "stream", "none", "first_latent_frame"}) {
     if (word == known) return known;
   }
   return "";
@@ -29,6 +30,7 @@ vidrt_plan c_plan(const GenerationPlan& made) {
   filled.decode_chunk = made.decode_chunk;
   filled.guidance = static_word(made.guidance);
   filled.residency = static_word(made.residency);
+  filled.image_conditioning = static_word(made.image_conditioning);
   filled.arena_bytes = made.arena_bytes;
   filled.unshared_bytes = made.unshared_bytes;
   filled.weight_bytes = made.weight_bytes;
@@ -47,7 +49,8 @@ vidrt_pipeline* wrap(Pipeline pipeline) {
 static_assert(static_cast<int>(vidrt::Stage::kLoad) == VIDRT_STAGE_LOAD &&
               static_cast<int>(vidrt::Stage::kEncode) == VIDRT_STAGE_ENCODE &&
               static_cast<int>(vidrt::Stage::kDenoise) == VIDRT_STAGE_DENOISE &&
-              static_cast<int>(vidrt::Stage::kDecode) == VIDRT_STAGE_DECODE);
+              static_cast<int>(vidrt::Stage::kDecode) == VIDRT_STAGE_DECODE &&
+              static_cast<int>(vidrt::Stage::kEncodeImage) == VIDRT_STAGE_ENCODE_IMAGE);
 
 extern "C" {
 

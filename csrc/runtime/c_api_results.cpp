@@ -31,10 +31,12 @@ vidrt_video_info describe(const vidrt::Video& video) {
   info.scheduler = metadata.scheduler.c_str();
   info.guidance = metadata.guidance.c_str();
   info.residency = metadata.residency.c_str();
+  info.image_sha256 = metadata.image_sha256.c_str();
   info.decode_chunk = metadata.decode_chunk;
   info.num_warnings = static_cast<std::int32_t>(metadata.warnings.size());
   info.load_ms = timings.load;
   info.encode_ms = timings.encode;
+  info.encode_image_ms = timings.encode_image;
   info.denoise_ms = timings.denoise;
   info.decode_ms = timings.decode;
   info.first_frame_ms = timings.first_frame;

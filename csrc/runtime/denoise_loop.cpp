@@ -30,17 +30,35 @@ DenoiseLoop::DenoiseLoop(ModuleSet& modules, const ArenaTensors& tensors, const 
     step_tensors_.history[static_cast<std::size_t>(i)] = tensors[history_name(i)].as<float>();
   }
   step_tensors_.count = row(latents, 0).elements();
+  timesteps_ = {tensors["timestep"]};
+  if (plan.image_conditioning != "none") condition();
 
   const int runs = plan.guidance == "sequential" ? 2 : 1;
   for (int i = 0; i < runs; ++i) {
     const auto part = [&](const TensorView& tensor) { return runs == 2 ? row(tensor, i) : tensor; };
     Binding binding;
-    binding.inputs = {{"latents", latents},
-                      {"timestep", tensors["timestep"]},
-                      {"text_embeds", part(tensors["text_embeds"])}};
+    binding.inputs = {
+        {"latents", latents}, {"timestep", tensors["timestep"]}, {"text_embeds", part(tensors["text_embeds"])}};
     if (tensors.has("text_mask")) binding.inputs.push_back({"text_mask", part(tensors["text_mask"])});
     binding.outputs = {{"prediction", part(prediction)}};
     bindings_.push_back(binding);
+  }
+}
+
+// The first latent frame is the image's and has no noise in it: its timestep is 0.
+void DenoiseLoop::condition() {
+  const TensorView& latents = tensors_["latents"];
+  const TensorView& condition = tensors_["condition"];
+  const std::size_t frame_bytes = condition.bytes() / static_cast<std::size_t>(condition.shape[1]);
+  const auto frames = static_cast<std::size_t>(latents.shape[2]);
+  step_tensors_.first_frame = {condition.as<float>(), latents.shape[2], latents.shape[3] * latents.shape[4]};
+  const TensorView timestep = tensors_["timestep"];
+  device_.fill(timestep, 0.0f);
+  timesteps_.clear();
+  for (std::int64_t i = 0; i < latents.shape[0]; ++i) {
+    device_.copy_rows(row(latents, i).data, frames * frame_bytes, condition.data, frame_bytes, frame_bytes,
+                      static_cast<std::size_t>(latents.shape[1]));
+    timesteps_.push_back({row(timestep, i).as<float>() + 1, DType::kFloat32, {timestep.shape[1] - 1}});
   }
 }
 
@@ -52,7 +70,8 @@ void DenoiseLoop::run_denoiser() {
 
 void DenoiseLoop::run(const std::function<void(int)>& after_step) {
   for (int step = 0; step < plan_.num_inference_steps; ++step) {
-    device_.fill(tensors_["timestep"], static_cast<float>(table_.steps[static_cast<std::size_t>(step)].timestep));
+    const auto timestep = static_cast<float>(table_.steps[static_cast<std::size_t>(step)].timestep);
+    for (const TensorView& frames : timesteps_) device_.fill(frames, timestep);
     run_denoiser();
     device_.apply_step(table_, step, step_tensors_);
     rotate_history(table_, step_tensors_);

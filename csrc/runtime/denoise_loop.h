@@ -12,7 +12,8 @@ namespace vidrt {
 
 class DenoiseLoop {
  public:
-  /// `tensors` has "latents" (row 0 the sample), "text_embeds" and, where the model has one, "text_mask" filled in,
+  /// `tensors` has "condition" filled in where the first latent frame is given, "latents" (row 0 the sample; its first
+  /// frame is then put in here), "text_embeds" and, where the model has one, "text_mask" filled in,
   /// the negative prompt in row 0 and the positive in row 1 (one row where guidance is off).
   DenoiseLoop(ModuleSet& modules, const ArenaTensors& tensors, const GenerationPlan& plan, const SchedulerTable& table,
               double guidance_scale);
@@ -21,6 +22,7 @@ class DenoiseLoop {
   void run(const std::function<void(int)>& after_step);
 
  private:
+  void condition();
   void run_denoiser();
 
   ModuleSet& modules_;
@@ -29,6 +31,8 @@ class DenoiseLoop {
   const GenerationPlan& plan_;
   const SchedulerTable& table_;
   StepTensors step_tensors_;
+  // What each step's timestep is written to: all of the tensor, or all but the first latent frame of each row.
+  std::vector<TensorView> timesteps_;
   // The bindings of each denoiser run of one step: one, or two where guidance is sequential.
   struct Binding {
     std::vector<NamedTensor> inputs;

@@ -8,6 +8,7 @@ const char* stage_name(Stage stage) {
     case Stage::kEncode: return "encode";
     case Stage::kDenoise: return "denoise";
     case Stage::kDecode: return "decode";
+    case Stage::kEncodeImage: return "encode_image";
   }
   return "unknown";
 }

@@ -45,6 +45,7 @@ class BlockStep {
     scale(step_.p_sample, current, count, next_.data());
     add_history(step_.p_history, begin, count, next_.data());
     add_scaled(step_.p_m, m_.data(), count, next_.data());
+    put_first_frame(begin, count);
 
     // Only now: the oldest history and the previous sample have been read.
     if (table_.needs_prev_sample) std::copy_n(current, count, tensors_.prev_sample + begin);
@@ -71,6 +72,19 @@ class BlockStep {
                    float* sum) const {
     for (std::size_t j = 0; j < static_cast<std::size_t>(table_.num_history); ++j) {
       add_scaled(coefficients[j], tensors_.history[j] + begin, count, sum);
+    }
+  }
+
+  void put_first_frame(std::int64_t begin, std::int64_t count) {
+    const FirstFrame& first = tensors_.first_frame;
+    if (first.values == nullptr) return;
+    const std::int64_t channel_size = first.frames * first.frame_size;
+    for (std::int64_t channel = begin / channel_size; channel * channel_size < begin + count; ++channel) {
+      const std::int64_t frame = channel * channel_size;  // where the channel's first frame begins
+      const std::int64_t from = std::max(begin, frame);
+      const std::int64_t to = std::min(begin + count, frame + first.frame_size);
+      if (from >= to) continue;
+      std::copy_n(first.values + channel * first.frame_size + (from - frame), to - from, next_.data() + (from - begin));
     }
   }
 

@@ -7,6 +7,7 @@
 #include "runtime/arena_tensors.h"
 #include "runtime/decode_planner.h"
 #include "runtime/denoise_loop.h"
+#include "runtime/image_input.h"
 #include "runtime/module_contract.h"
 #include "runtime/philox.h"
 #include "vidrt/errors.h"
@@ -84,6 +85,7 @@ Video Generation::run(const GenerateOptions& options) {
   const std::vector<std::string> decoders = decoder_modules(manifest.vae);
   std::vector<std::string> first_load = needs_encoder ? std::vector<std::string>{"text_encoder"} : decltype(decoders){};
   if (!stage_by_stage) {
+    if (resolved.has_image) first_load.push_back("vae_encoder");
     first_load.push_back("denoiser");
     first_load.insert(first_load.end(), decoders.begin(), decoders.end());
   }
@@ -99,13 +101,19 @@ Video Generation::run(const GenerateOptions& options) {
   embeds.push_back(encode(prompts.positive, given_positive, encoding));
   video_.timings.encode = encode_clock.elapsed_ms();
 
-  // 4. Denoise.
+  // 4. The image.
+  if (resolved.has_image) {
+    if (stage_by_stage) load({"vae_encoder"}, layout, true);
+    encode_image(tensors, *options.image);
+  }
+
+  // 5. Denoise.
   if (stage_by_stage) load({"denoiser"}, layout, true);
   fill_text(tensors, embeds);
   fill_latents(tensors, options, table);
   denoise(tensors, table, resolved);
 
-  // 5. Decode, frame by frame.
+  // 6. Decode, frame by frame.
   if (stage_by_stage) load(decoders, layout, true);
   decode(tensors, row(tensors["latents"], 0), options.keep_frames);
 
@@ -187,6 +195,22 @@ Generation::SharedEmbeds Generation::encode(const std::optional<PreparedPrompt>&
   return embeds;
 }
 
+void Generation::encode_image(const ArenaTensors& tensors, const TensorView& image) {
+  const Stopwatch stopwatch;
+  announce(Stage::kEncodeImage, 0, 1);
+  const std::vector<float> values = normalised_image(image);
+  const TensorView& input = tensors["image"];
+  const TensorView& condition = tensors["condition"];
+  device().copy_from_host(input.data, values.data(), input.bytes());
+  state_.modules.run("vae_encoder", {{"image", input}}, {{"latents", condition}}, tensors.workspace(kPlanEncodeImage));
+  if (!device().all_finite(condition)) {
+    throw BackendError("the image encoder produced values that are not finite; use a variant of higher precision.");
+  }
+  video_.timings.encode_image = stopwatch.elapsed_ms();
+  announce(Stage::kEncodeImage, 1, 1);
+  check_cancelled("after the image was encoded");
+}
+
 void Generation::fill_text(const ArenaTensors& tensors, const std::vector<SharedEmbeds>& embeds) const {
   for (std::size_t i = 0; i < embeds.size(); ++i) {
     const TensorView target = row(tensors["text_embeds"], static_cast<std::int64_t>(i));
@@ -241,11 +265,14 @@ void Generation::denoise(const ArenaTensors& tensors, const SchedulerTable& tabl
 
 void Generation::describe(const GenerateOptions& options, const ResolvedOptions& resolved, const SchedulerTable& table,
                           const Prompts& prompts) {
-  describe_frames(resolved, generation_modules(state_.bundle.manifest()));
+  std::vector<std::string> modules = generation_modules(state_.bundle.manifest());
+  if (!resolved.has_image) modules.erase(std::remove(modules.begin(), modules.end(), "vae_encoder"), modules.end());
+  describe_frames(resolved, modules);
   VideoMetadata& metadata = video_.metadata;
   metadata.prompt = prompts.positive ? prompts.positive->text : options.prompt_embeds->prompt;
   if (prompts.negative) metadata.negative_prompt = prompts.negative->text;
   if (options.negative_prompt_embeds != nullptr) metadata.negative_prompt = options.negative_prompt_embeds->prompt;
+  if (options.image) metadata.image_sha256 = image_sha256(*options.image);
   metadata.seed = options.seed ? *options.seed : (options.latents ? 0 : random_seed());
   metadata.num_inference_steps = resolved.num_inference_steps;
   metadata.guidance_scale = resolved.guidance_scale;

@@ -68,6 +68,7 @@ class Generation {
   void load(const std::vector<std::string>& modules, const GenerationLayout& layout, bool only_these);
   SharedEmbeds encode(const std::optional<PreparedPrompt>& prompt, const SharedEmbeds& given,
                       const Workspace& workspace);
+  void encode_image(const ArenaTensors& tensors, const TensorView& image);
   void fill_text(const ArenaTensors& tensors, const std::vector<SharedEmbeds>& embeds) const;
   void fill_latents(const ArenaTensors& tensors, const GenerateOptions& options, const SchedulerTable& table);
   void denoise(const ArenaTensors& tensors, const SchedulerTable& table, const ResolvedOptions& resolved);

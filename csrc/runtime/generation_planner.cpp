@@ -24,6 +24,20 @@ std::int64_t embeds_dim(const Variant& denoiser) {
   return evaluate_dimension(embeds->shape.at(2), {});
 }
 
+// The image, the latents that it becomes and what lies between. Returns the bytes of the encoder's weights.
+std::uint64_t add_image_encoder(LayoutBuilder& builder, const Manifest& manifest, const ModuleSet& modules,
+                                const GenerationPlan& plan) {
+  if (plan.image_conditioning == "none") return 0;
+  builder.add("image", DType::kFloat32, {1, 3, 1, plan.height, plan.width}, kPlanEncodeImage, kPlanEncodeImage);
+  // Put into the latents before every run of the denoiser, and after the last step.
+  builder.add("condition", DType::kFloat32, {1, manifest.vae.latent_channels, 1, plan.latent_height, plan.latent_width},
+              kPlanEncodeImage, kPlanDenoise);
+  return builder.add_module(
+      modules, "vae_encoder",
+      {{"height", {plan.height, plan.height}}, {"width", {plan.width, plan.width}}, {"batch", {1, 1}}},
+      kPlanEncodeImage);
+}
+
 void add_denoise_tensors(LayoutBuilder& builder, const Manifest& manifest, const Variant& denoiser,
                          const GenerationPlan& plan, const SchedulerTable& table) {
   const std::int64_t prompts = plan.guidance == "off" ? 1 : 2;
@@ -63,6 +77,7 @@ GenerationLayout lay_out(const Wish& wish, GenerationPlan plan, const StreamedWe
   LayoutBuilder builder(streamed);
   const std::int64_t batch = plan.guidance == "batched" ? 2 : 1;
   const std::uint64_t text_encoder = builder.add_module(wish.modules, "text_encoder", kTextEncoderSizes, kPlanEncode);
+  const std::uint64_t image_encoder = add_image_encoder(builder, wish.manifest, wish.modules, plan);
   const std::uint64_t denoiser = builder.add_module(wish.modules, "denoiser",
                                                     {{"height", {plan.height, plan.height}},
                                                      {"width", {plan.width, plan.width}},
@@ -71,8 +86,8 @@ GenerationLayout lay_out(const Wish& wish, GenerationPlan plan, const StreamedWe
                                                     kPlanDenoise);
   add_denoise_tensors(builder, wish.manifest, wish.modules.variant("denoiser"), plan, wish.table);
   const std::uint64_t decoder = add_decoder(builder, wish.manifest, wish.modules, plan);
-  plan.weight_bytes =
-      plan.residency == "all" ? text_encoder + denoiser + decoder : std::max({text_encoder, denoiser, decoder});
+  plan.weight_bytes = plan.residency == "all" ? text_encoder + image_encoder + denoiser + decoder
+                                              : std::max({text_encoder, image_encoder, denoiser, decoder});
   return builder.finish(plan);
 }
 
@@ -83,6 +98,7 @@ class Search {
     plan_ = plan_of_sizes(wish.resolved);
     plan_.num_inference_steps = wish.resolved.num_inference_steps;
     plan_.decode_chunk = decode_chunk(wish.manifest.vae, wish.resolved.latent_frames, wish.chunk);
+    if (wish.resolved.has_image) plan_.image_conditioning = wish.manifest.image_conditioning;
   }
 
   /// Nothing where none fits. Throws BackendError where there is none.

@@ -6,7 +6,7 @@
 namespace vidrt {
 
 const char* stage_name(PlanStage stage) {
-  static constexpr const char* kNames[] = {"encode", "denoise", "decode_first", "decode_next"};
+  static constexpr const char* kNames[] = {"encode", "encode_image", "denoise", "decode_first", "decode_next"};
   return kNames[stage];
 }
 
@@ -42,7 +42,7 @@ std::uint64_t LayoutBuilder::add_module(const ModuleSet& modules, const std::str
 
 GenerationLayout LayoutBuilder::finish(GenerationPlan plan) {
   const MemoryPlan placed = plan_memory(wanted_);
-  for (const PlanStage stage : {kPlanEncode, kPlanDenoise, kPlanDecodeFirst, kPlanDecodeNext}) {
+  for (const PlanStage stage : {kPlanEncode, kPlanEncodeImage, kPlanDenoise, kPlanDecodeFirst, kPlanDecodeNext}) {
     plan.stages.emplace_back(stage_name(stage));
   }
   plan.arena_bytes = placed.arena_bytes;

@@ -14,7 +14,13 @@
 namespace vidrt {
 
 /// The steps of the plan at which tensors begin and end to live.
-enum PlanStage : int { kPlanEncode = 0, kPlanDenoise = 1, kPlanDecodeFirst = 2, kPlanDecodeNext = 3 };
+enum PlanStage : int {
+  kPlanEncode = 0,
+  kPlanEncodeImage = 1,
+  kPlanDenoise = 2,
+  kPlanDecodeFirst = 3,
+  kPlanDecodeNext = 4
+};
 
 const char* stage_name(PlanStage stage);
 /// The tensor that the module of a stage has its workspace in.

@@ -21,6 +21,11 @@ const std::vector<std::string>& precisions() {
   return words;
 }
 
+const std::vector<std::string>& storages() {
+  static const std::vector<std::string> words{"fp32", "fp16", "bf16", "int8"};
+  return words;
+}
+
 // "domain::Name": letters, digits, '_' and, in the domain, '.'.
 bool is_custom_op(const std::string& text) {
   static const std::string kWord = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
@@ -82,6 +87,10 @@ std::optional<Parity> read_parity(JsonObject& variant) {
   parity.tolerance = object.number("tolerance", {});
   parity.cases = object.small_integer("cases", 1, 1000000);
   if (object.optional("method") != nullptr) parity.method = object.word("method", {"run", "emulated"});
+  if (object.optional("cosine") != nullptr) {
+    parity.cosine = object.number("cosine", {-1.0, 1.0 + 1e-9});
+    parity.least_cosine = object.number("least_cosine", {-1.0, 1.0});
+  }
   object.finish();
   return parity;
 }
@@ -101,7 +110,7 @@ Variant read_variant(JsonObject object, const std::map<std::string, DataFile>& d
                                   [&](const std::string& name) { return data_files.count(name) != 0; });
   variant.opset = object.small_integer("opset", 1, 100);
   variant.precision = object.word("precision", precisions());
-  variant.storage = object.word("storage", precisions());
+  variant.storage = object.word("storage", storages());
   variant.custom_ops = read_names(object, "custom_ops", 0, "a name as vidrt::DepthwiseConv3d", is_custom_op);
   variant.backends = read_names(
       object, "backends", 1, "onnxruntime, onnxruntime-cuda, tensorrt or tensorrt-rtx",

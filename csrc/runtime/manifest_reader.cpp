@@ -45,6 +45,12 @@ TokenizerConfig read_tokenizer(JsonObject object) {
   config.pad_id = object.integer("pad_id", {0, kMaxTokenId});
   config.eos_id = object.integer("eos_id", {0, kMaxTokenId});
   if (object.optional("unk_id") != nullptr) config.unk_id = object.integer("unk_id", {0, kMaxTokenId});
+  if (object.optional("byte_fallback") != nullptr) {
+    config.byte_fallback = object.boolean("byte_fallback");
+    if (config.kind != "sentencepiece") {
+      object.place().key("byte_fallback").fail("a value", "nothing, as tokenizer.kind is " + config.kind);
+    }
+  }
   if (object.optional("added_tokens") != nullptr) {
     const JsonPlace place = object.place().key("added_tokens");
     const json& added = object.required("added_tokens");
@@ -168,6 +174,10 @@ std::map<std::string, ExclusiveGroup> read_exclusive_words(const json& value, co
 void read_text_settings(JsonObject object, Manifest* manifest) {
   manifest->text_length = object.small_integer("length", 1, kMaxTokens);
   manifest->zero_after_mask = object.boolean("zero_after_mask");
+  if (object.optional("cleaning") != nullptr) {
+    manifest->text_cleaning = object.word("cleaning", {"none", "whitespace", "html"});
+  }
+  if (object.optional("ftfy") != nullptr) manifest->text_ftfy = object.boolean("ftfy");
   if (const json* groups = object.optional("exclusive_words"); groups != nullptr) {
     manifest->exclusive_words = read_exclusive_words(*groups, object.place().key("exclusive_words"));
   }

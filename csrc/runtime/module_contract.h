@@ -16,7 +16,8 @@ namespace vidrt {
 void check_module_contracts(const Manifest& manifest, const JsonPlace& place);
 
 /// The modules that a generation runs, or decoding alone where the bundle has only a decoder: those that a bundle of
-/// its form must have. It may have others: an image encoder.
+/// its form must have. It may have others: an image encoder. One that is there by image_conditioning runs only where an
+/// image is given.
 std::vector<std::string> generation_modules(const Manifest& manifest);
 
 }  // namespace vidrt

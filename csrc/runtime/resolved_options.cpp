@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "runtime/decode_planner.h"
+#include "runtime/image_input.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -137,6 +138,14 @@ ResolvedOptions resolve_options(const Manifest& manifest, const GenerateOptions&
                           "; raise guidance_scale or leave negative_prompt out.");
   }
   check_prompts(options, manifest, resolved.guided);
+  if (options.image.has_value()) {
+    check_image(manifest, *options.image, resolved.height, resolved.width);
+    resolved.has_image = true;
+    if (resolved.latent_frames == 1) {
+      resolved.warnings.push_back("num_frames " + std::to_string(resolved.num_frames) +
+                                  " is a single latent frame, which the image takes: nothing is left to generate.");
+    }
+  }
   if (options.latents.has_value()) {
     check_latents(*options.latents, resolved, manifest.vae.latent_channels);
     if (options.seed.has_value()) {

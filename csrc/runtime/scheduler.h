@@ -42,6 +42,13 @@ struct SchedulerTable {
 SchedulerTable make_scheduler_table(const std::string& config_json, const std::string& override_name,
                                     int num_inference_steps);
 
+/// What the first frame of the next sample (C,T,h,w) is, whatever the step makes of it.
+struct FirstFrame {
+  const float* values = nullptr;  // (C,h,w); null = what the step makes of it
+  std::int64_t frames = 1;        // T
+  std::int64_t frame_size = 1;    // h*w
+};
+
 /// The tensors one step reads and writes; all float32 with `count` elements (C*T*h*w), none overlapping another. What a
 /// step has no coefficient for is not read, so prev_sample and history need no initial values.
 struct StepTensors {
@@ -52,11 +59,12 @@ struct StepTensors {
   float* sample_copy = nullptr;               // second half of a batched denoiser input; null = none
   float* prev_sample = nullptr;               // null where the table needs none
   std::array<float*, kMaxHistory> history{};  // history[0] newest on entry; see rotate_history
+  FirstFrame first_frame;
   std::int64_t count = 0;
 };
 
-/// Apply one step in one pass, guidance neg + g * (pos - neg) included, in fp32. The oldest history buffer
-/// (index num_history - 1) receives m; call rotate_history afterwards so that it becomes the newest.
+/// Apply one step in one pass, guidance neg + g * (pos - neg) and the first frame included, in fp32. The oldest history
+/// buffer (index num_history - 1) receives m; call rotate_history afterwards so that it becomes the newest.
 void apply_step(const SchedulerTable& table, int step, const StepTensors& tensors);
 void rotate_history(const SchedulerTable& table, StepTensors& tensors);
 

@@ -35,7 +35,8 @@ SentencePieceTokenizer::SentencePieceTokenizer(const TokenizerConfig& config, co
                                                const std::string& file)
     : processor_(std::make_unique<sentencepiece::SentencePieceProcessor>()),
       added_tokens_(config.added_tokens),
-      eos_id_(config.eos_id) {
+      eos_id_(config.eos_id),
+      byte_fallback_(config.byte_fallback) {
   check_sentencepiece_model(model, file);
   const auto status = processor_->LoadFromSerializedProto(model);
   if (!status.ok()) fail(file, status.ToString());
@@ -58,13 +59,30 @@ Tokens SentencePieceTokenizer::encode(const std::string& text) const {
 }
 
 void SentencePieceTokenizer::encode_piece(std::string_view text, Tokens* tokens) const {
-  const auto encoded = processor_->EncodeAsImmutableProto(replaced_by_space(text, kept_spaces_));
-  for (const auto& piece : encoded.pieces()) {
-    tokens->ids.push_back(piece.id());
-    if (static_cast<int>(piece.id()) != processor_->unk_id()) continue;
+  for (const Piece& piece : pieces_of(replaced_by_space(text, kept_spaces_))) {
+    tokens->ids.push_back(piece.id);
+    if (piece.id != processor_->unk_id()) continue;
     std::vector<std::string>& unknown = tokens->unknown_words;
-    if (std::find(unknown.begin(), unknown.end(), piece.surface()) == unknown.end()) unknown.push_back(piece.surface());
+    if (std::find(unknown.begin(), unknown.end(), piece.surface) == unknown.end()) unknown.push_back(piece.surface);
   }
+}
+
+std::vector<SentencePieceTokenizer::Piece> SentencePieceTokenizer::pieces_of(const std::string& text) const {
+  std::vector<Piece> pieces;
+  const auto encoded = processor_->EncodeAsImmutableProto(text);
+  bool after_bytes = false;
+  for (const auto& piece : encoded.pieces()) {
+    const int id = static_cast<int>(piece.id());
+    const bool bytes = !byte_fallback_ && processor_->IsByte(id);
+    // A run of bytes is a run of unknown characters, which is one token where nothing is spelled in bytes.
+    if (bytes && after_bytes) {
+      pieces.back().surface += piece.surface();
+    } else {
+      pieces.push_back({bytes ? processor_->unk_id() : id, piece.surface()});
+    }
+    after_bytes = bytes;
+  }
+  return pieces;
 }
 
 }  // namespace vidrt

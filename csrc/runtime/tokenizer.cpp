@@ -1,8 +1,10 @@
 #include "runtime/tokenizer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "runtime/paths.h"
+#include "runtime/prompt_cleaning.h"
 #include "runtime/sentencepiece_tokenizer.h"
 #include "runtime/wordlevel_tokenizer.h"
 #include "vidrt/errors.h"
@@ -31,7 +33,10 @@ std::unique_ptr<Tokenizer> make_tokenizer(const Bundle& bundle) {
   if (bundle.manifest().decoder_only) {
     throw BundleError("bundle '" + bundle.path() + "' has only a decoder, and so no tokenizer.");
   }
-  return load_tokenizer(bundle.manifest().tokenizer, bundle.path());
+  const Manifest& manifest = bundle.manifest();
+  std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(manifest.tokenizer, bundle.path());
+  if (manifest.text_cleaning == "none") return tokenizer;
+  return std::make_unique<CleaningTokenizer>(std::move(tokenizer), manifest.text_cleaning);
 }
 
 PaddedTokens pad_tokens(const Tokens& tokens, const TokenizerConfig& config) {

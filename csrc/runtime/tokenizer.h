@@ -23,7 +23,8 @@ class Tokenizer {
   virtual Tokens encode(const std::string& text) const = 0;
 };
 
-/// The tokenizer the bundle declares. Throws BundleError when its files are damaged or the kind is unknown.
+/// The tokenizer the bundle declares, which cleans prompts as the bundle says. Throws BundleError when its files are
+/// damaged or the kind is unknown.
 std::unique_ptr<Tokenizer> make_tokenizer(const Bundle& bundle);
 
 /// The same for a configuration whose files lie in `folder`.

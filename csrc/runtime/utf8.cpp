@@ -5,10 +5,8 @@
 #include "vidrt/errors.h"
 
 namespace vidrt {
-namespace {
-
-// Bytes of the sequence that begins here, 0 when it is not valid (Unicode 15, table 3-7).
-std::size_t sequence_size(std::string_view text) {
+// Unicode 15, table 3-7.
+std::size_t utf8_sequence_size(std::string_view text) {
   const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
   const auto tail = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xBF) {
     return byte(i) >= low && byte(i) <= high;
@@ -29,12 +27,19 @@ std::size_t sequence_size(std::string_view text) {
   return 0;
 }
 
-}  // namespace
+std::string utf8_of(std::uint32_t code_point) {
+  const auto tail = [&](unsigned shift) { return static_cast<char>(0x80U | ((code_point >> shift) & 0x3FU)); };
+  const auto lead = [&](unsigned mark, unsigned shift) { return static_cast<char>(mark | (code_point >> shift)); };
+  if (code_point < 0x80) return {lead(0, 0)};
+  if (code_point < 0x800) return {lead(0xC0, 6), tail(0)};
+  if (code_point < 0x10000) return {lead(0xE0, 12), tail(6), tail(0)};
+  return {lead(0xF0, 18), tail(12), tail(6), tail(0)};
+}
 
 std::size_t first_invalid_utf8(std::string_view text) {
   std::size_t at = 0;
   while (at < text.size()) {
-    const std::size_t size = sequence_size(text.substr(at));
+    const std::size_t size = utf8_sequence_size(text.substr(at));
     if (size == 0) return at;
     at += size;
   }
@@ -54,7 +59,7 @@ std::string replaced_by_space(std::string_view text, const std::vector<std::stri
   std::string replaced;
   replaced.reserve(text.size());
   while (!text.empty()) {
-    const std::string_view character = text.substr(0, std::max<std::size_t>(sequence_size(text), 1));
+    const std::string_view character = text.substr(0, std::max<std::size_t>(utf8_sequence_size(text), 1));
     const bool found = std::find(characters.begin(), characters.end(), character) != characters.end();
     replaced += found ? std::string_view(" ") : character;
     text.remove_prefix(character.size());

@@ -2,11 +2,18 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace vidrt {
+
+/// Bytes of the sequence that begins here (not empty), 0 when it is not valid.
+std::size_t utf8_sequence_size(std::string_view text);
+
+/// A code point, at most U+10FFFF and no surrogate.
+std::string utf8_of(std::uint32_t code_point);
 
 /// Position of the first byte that is not part of a valid sequence, or text.size() when all are.
 std::size_t first_invalid_utf8(std::string_view text);

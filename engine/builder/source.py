@@ -12,7 +12,7 @@ from vidrt.engine.errors import BackendError, InvalidArgument
 from vidrt.engine.precision import EVERY_MODULE, check_modules
 
 PLUGIN_LIBRARY = "libvidrt_trt_plugins.so"
-_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
+_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1}
 
 
 def chosen_modules(bundle: Bundle, names: tuple[str, ...]) -> list[_core.Module]:

@@ -62,6 +62,14 @@ DecodeChunk = Annotated[
     int | None,
     typer.Option(help="Latent frames decoded at a time. (default: chosen by the plan)", rich_help_panel=_VIDEO),
 ]
+ImageFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--image",
+        help="An image that the video begins with, scaled to cover it and cut. Sizes not given follow from it.",
+        rich_help_panel=_VIDEO,
+    ),
+]
 Truncate = Annotated[bool, typer.Option("--truncate", help="Cut an overlong prompt.", rich_help_panel=_VIDEO)]
 EmbedsFile = Annotated[
     Path | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json as json_module
 import re
 import secrets
@@ -10,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from vidrt import _core
@@ -40,6 +42,7 @@ def generate(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same video. (default: drawn and printed)")] = None,
     fps: Annotated[float | None, typer.Option(help="Frames per second of the file. (default: the bundle's)")] = None,
+    image: arg.ImageFile = None,
     negative_prompt: arg.NegativePrompt = None,
     height: arg.Height = None,
     width: arg.Width = None,
@@ -60,7 +63,7 @@ def generate(
     json: arg.Json = False,
     quiet: arg.Quiet = False,
 ) -> None:
-    """Generate a video from a prompt.
+    """Generate a video from a prompt, with --image one that begins with an image.
 
     Ctrl-C stops after the step in progress and keeps the finished frames as NAME.partial.mp4.
     """
@@ -78,11 +81,13 @@ def generate(
         truncate=truncate,
         decode_chunk=decode_chunk,
         keep_frames=False,
+        image=image,
         prompt_embeds=arg.load_embeds(prompt_embeds),
         negative_prompt_embeds=arg.load_embeds(negative_prompt_embeds),
     )
     pipe = arg.open_pipeline(bundle, backend, device, threads, memory_budget, variant)
     # Everything that can be wrong is found before anything is loaded: options and prompt, then the output's place.
+    options = pipe.prepare(options)
     pipe.check(options)
     plan = pipe.plan(options)
     target = _default_name(options) if output is None else output
@@ -92,6 +97,8 @@ def generate(
         if not (json or quiet):
             size = f"{plan.num_frames} frames of {plan.width}x{plan.height}"
             print(f"seed {options.seed} · {size} · {pipe.backend}", file=sys.stderr)
+            if image is not None:
+                print(f"begins with {image}, scaled and cut to {plan.width}x{plan.height}", file=sys.stderr)
         video = render(lambda callbacks: pipe.generate(options, callbacks), writer, plan, target, silent=json or quiet)
     if json:
         print_json(_summary(target, video, plan))
@@ -111,9 +118,13 @@ def _known_metadata(pipe: TextToVideoPipeline, options: GenerateOptions, plan: G
     embeds, negative_embeds = options.prompt_embeds, options.negative_prompt_embeds
     negative = manifest.defaults.negative_prompt if options.negative_prompt is None else options.negative_prompt
     guidance = manifest.defaults.guidance_scale if options.guidance_scale is None else options.guidance_scale
+    image = {}
+    if isinstance(options.image, np.ndarray):
+        image["image_sha256"] = hashlib.sha256(options.image.tobytes()).hexdigest()
     return {
         "prompt": embeds.prompt if embeds else options.prompt,
         "negative_prompt": negative_embeds.prompt if negative_embeds else negative,
+        **image,
         "seed": options.seed,
         "num_inference_steps": plan.num_inference_steps,
         "guidance_scale": guidance,
@@ -142,6 +153,7 @@ def _tell(target: Path, video: Video, plan: GenerationPlan) -> None:
     times = video.timings
     size = f"{plan.num_frames} frames of {plan.width}x{plan.height} at {video.fps:g} fps"
     print(f"{target}: {size}, seed {video.metadata.seed}")
-    stages = ", ".join(f"{name} {human_ms(getattr(times, name))}" for name in ("load", "encode", "denoise", "decode"))
+    names = ["load", "encode", *(["encode_image"] if plan.image_conditioning != "none" else []), "denoise", "decode"]
+    stages = ", ".join(f"{name.replace('_', ' ')} {human_ms(getattr(times, name))}" for name in names)
     print(f"{human_ms(times.total)}: {stages}; first frame after {human_ms(times.first_frame)}")
     print(f"memory: weights {human_bytes(plan.weight_bytes)}, tensors {human_bytes(plan.arena_bytes)}")

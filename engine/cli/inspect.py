@@ -12,6 +12,7 @@ from vidrt import _core
 from vidrt.engine.bundle import Bundle, default_bundle
 from vidrt.engine.cli import arguments as arg
 from vidrt.engine.cli.text import print_json
+from vidrt.engine.prompt_fixing import cleaning_in_words
 from vidrt.engine.text import human_bytes
 
 
@@ -62,6 +63,8 @@ def _print_summary(bundle: Bundle, *, verified: bool) -> None:
         print("no text encoder and no denoiser: for `vidrt decode`")
     else:
         print(f"tokenizer: {manifest.tokenizer.kind}, at most {manifest.tokenizer.max_length} tokens")
+        if manifest.text_ftfy or manifest.text_cleaning != "none":
+            print(f"prompts are cleaned: {cleaning_in_words(manifest)}")
     vae = manifest.vae
     print(f"decoder: {vae.form}, 1/{vae.temporal_ratio} of the frames, 1/{vae.spatial_ratio} of the size")
     if vae.receptive_field is not None:
@@ -106,7 +109,8 @@ def _parity(parity: _core.Parity | None) -> str:
     if parity is None:
         return "not compared"
     how = "" if parity.method == "run" else f", {parity.method}"
-    return f"{parity.max_abs:.1e} of {parity.tolerance:.0e} in {parity.cases} cases{how}"
+    cosine = "" if parity.cosine is None else f", cosine {parity.cosine:.6f} of {parity.least_cosine:g}"
+    return f"{parity.max_abs:.1e} of {parity.tolerance:.0e} in {parity.cases} cases{how}{cosine}"
 
 
 def _tensor_table(bundle: Bundle) -> Table:

@@ -14,6 +14,7 @@ from vidrt.engine.text import human_bytes
 
 def plan(
     folder: arg.BundleFolder = None,
+    image: arg.ImageFile = None,
     height: arg.Height = None,
     width: arg.Width = None,
     num_frames: arg.NumFrames = None,
@@ -36,6 +37,7 @@ def plan(
         guidance_scale=guidance_scale,
         scheduler=scheduler,
         decode_chunk=decode_chunk,
+        image=image,
     )
     result = arg.open_pipeline(folder, backend, device, None, memory_budget, variant).plan(options)
     if json:
@@ -47,7 +49,8 @@ def plan(
 def _print(plan: GenerationPlan) -> None:
     latents = f"{plan.latent_frames}x{plan.latent_height}x{plan.latent_width}"
     print(f"{plan.num_frames} frames of {plan.width}x{plan.height}, latents {latents}")
-    print(f"{plan.num_inference_steps} steps, guidance {plan.guidance}")
+    image = "" if plan.image_conditioning == "none" else ", the first latent frame an image's"
+    print(f"{plan.num_inference_steps} steps, guidance {plan.guidance}{image}")
     print(f"modules loaded: {plan.residency.replace('_', ' ')}; {plan.decode_chunk} latent frames a decode")
     print(
         f"memory {human_bytes(plan.total_bytes)}: weights {human_bytes(plan.weight_bytes)}, tensors "

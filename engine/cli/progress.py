@@ -22,7 +22,7 @@ from vidrt.engine.events import StageEvent
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_UNITS = {"load": "modules", "encode": "prompts", "denoise": "steps", "decode": "frames"}
+_UNITS = {"load": "modules", "encode": "prompts", "encode_image": "images", "denoise": "steps", "decode": "frames"}
 
 
 class ProgressLines:
@@ -66,4 +66,5 @@ class StageProgress(ProgressLines):
 
     def on_stage(self, event: StageEvent) -> None:
         """Show one event."""
-        self.update(event.stage, done=event.done, total=event.total, unit=_UNITS[event.stage])
+        name = "image" if event.stage == "encode_image" else event.stage
+        self.update(name, done=event.done, total=event.total, unit=_UNITS[event.stage])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vidrt.engine.errors import InvalidArgument
 from vidrt.export.registry import Family, ModelSource
 from vidrt.export.samples import normal
-from vidrt.export.spec import BundleSpec, Defaults, Extent, Limit, ModuleSpec, TensorSpec, VaeSpec
+from vidrt.export.spec import BundleSpec, Defaults, Extent, Limit, ModuleSpec, Part, TensorSpec, VaeSpec
 from vidrt.export.turbo_vaed.checkpoint import CheckpointError, Decoder, load_decoder, random_decoder
 from vidrt.export.turbo_vaed.config import PRESETS
 from vidrt.export.turbo_vaed.decoder import TurboVaedDecoder
@@ -36,16 +36,16 @@ def bundle_spec(decoder: Decoder, licence: str) -> BundleSpec:
     spatial, temporal = config.spatial_ratio, config.temporal_ratio
     side = Limit(spatial, _MAX_PIXELS // spatial * spatial, spatial, None)
     shortest, longest = _frame_count(decoder.network, 1), _frame_count(decoder.network, _MAX_LATENT_FRAMES)
+    modules = (
+        (_first_step(decoder.network), _next_step(decoder.network))
+        if config.causal
+        else (_whole_decoder(decoder.network),)
+    )
     return BundleSpec(
         name=f"turbo-vaed-{decoder.preset}",
         family="turbo_vaed",
         license=licence,
-        networks={"vae_decoder": decoder.network},
-        modules=(
-            (_first_step(decoder.network), _next_step(decoder.network))
-            if config.causal
-            else (_whole_decoder(decoder.network),)
-        ),
+        parts=(Part({"vae_decoder": decoder.network}, modules),),
         compute=("fp32", "fp16", "bf16"),
         tokenizer=None,
         scheduler=None,

@@ -17,8 +17,9 @@ import torch
 import typer
 
 import vidrt
-from vidrt.export.exporter import ExportOptions, export_bundle
+from vidrt.export.exporter import export_bundle
 from vidrt.export.models.pocket import bundle_spec
+from vidrt.export.options import ExportOptions
 
 from .checkpoint import Networks, bundle_networks, load_networks, random_networks, save_networks
 from .config import PocketConfig

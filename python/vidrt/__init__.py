@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vidrt.engine.events import FramesEvent as FramesEvent
     from vidrt.engine.events import StageEvent as StageEvent
     from vidrt.engine.events import StepEvent as StepEvent
+    from vidrt.engine.image_to_video import ImageToVideoPipeline as ImageToVideoPipeline
     from vidrt.engine.options import DecodeOptions as DecodeOptions
     from vidrt.engine.options import GenerateOptions as GenerateOptions
     from vidrt.engine.pipeline import TextToVideoPipeline as TextToVideoPipeline
@@ -58,6 +59,7 @@ _HOME = {
     "FramesEvent": "vidrt.engine.events",
     "StageEvent": "vidrt.engine.events",
     "StepEvent": "vidrt.engine.events",
+    "ImageToVideoPipeline": "vidrt.engine.image_to_video",
     "DecodeOptions": "vidrt.engine.options",
     "GenerateOptions": "vidrt.engine.options",
     "TextToVideoPipeline": "vidrt.engine.pipeline",

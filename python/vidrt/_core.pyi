@@ -29,6 +29,8 @@ class Parity:
     tolerance: Final[float]
     cases: Final[int]
     method: Final[str]
+    cosine: Final[float | None]
+    least_cosine: Final[float | None]
 
 class Variant:
     id: Final[str]
@@ -61,6 +63,7 @@ class TokenizerConfig:
     pad_id: Final[int]
     eos_id: Final[int]
     unk_id: Final[int | None]
+    byte_fallback: Final[bool]
     added_tokens: Final[dict[str, int]]
 
 class Limit:
@@ -102,6 +105,8 @@ class Manifest:
     guidance_off_at: Final[float]
     text_length: Final[int]
     zero_after_mask: Final[bool]
+    text_cleaning: Final[str]
+    text_ftfy: Final[bool]
     exclusive_words: Final[dict[str, list[list[str]]]]
     image_conditioning: Final[str]
     defaults: Final[Defaults]
@@ -143,8 +148,12 @@ def load_tokenizer(
     eos_id: int,
     unk_id: int | None = None,
     added_tokens: dict[str, int] = {},
+    byte_fallback: bool = True,
 ) -> Tokenizer:
     """A tokenizer without a bundle around it."""
+
+def clean_prompt(text: str, cleaning: str) -> str:
+    """What a tokenizer of a bundle with this `text.cleaning` is given of a prompt."""
 
 class PromptEmbeds:
     """The text encoder's output for one prompt.
@@ -225,6 +234,7 @@ class GenerationPlan:
     num_inference_steps: Final[int]
     guidance: Final[str]
     decode_chunk: Final[int]
+    image_conditioning: Final[str]
     stages: Final[list[str]]
     tensors: Final[list[PlannedTensor]]
     arena_bytes: Final[int]
@@ -235,6 +245,7 @@ class GenerationPlan:
 class Timings:
     load: Final[float]
     encode: Final[float]
+    encode_image: Final[float]
     denoise: Final[float]
     decode: Final[float]
     last_step_to_first_frame: Final[float]
@@ -250,6 +261,7 @@ class VideoMetadata:
     variants: Final[dict[str, str]]
     prompt: Final[str]
     negative_prompt: Final[str]
+    image_sha256: Final[str]
     seed: Final[int]
     num_inference_steps: Final[int]
     guidance_scale: Final[float]
@@ -301,6 +313,7 @@ class Pipeline:
         self,
         options: GenerateOptions,
         latents: npt.NDArray[np.float32] | None,
+        image: npt.NDArray[np.uint8] | None,
         prompt_embeds: PromptEmbeds | None,
         negative_prompt_embeds: PromptEmbeds | None,
     ) -> GenerationPlan: ...
@@ -316,6 +329,7 @@ class Pipeline:
         self,
         options: GenerateOptions,
         latents: npt.NDArray[np.float32] | None,
+        image: npt.NDArray[np.uint8] | None,
         prompt_embeds: PromptEmbeds | None,
         negative_prompt_embeds: PromptEmbeds | None,
         cancel: CancelToken | None,

@@ -105,6 +105,35 @@ TEST_F(CApi, LatentsDecodeToTheFramesOfTheCppInterface) {
   EXPECT_EQ(vidrt_pipeline_decode_latents(pipeline.get(), &given, nullptr, &raw), VIDRT_INVALID_ARGUMENT);
 }
 
+TEST_F(CApi, AnImageGivesTheFramesOfTheCppInterface) {
+  std::vector<std::uint8_t> rgb(8 * 12 * 3, 200);
+  vidrt_generate_options given = options();
+  given.image = rgb.data();
+  expect_refused(given, VIDRT_INVALID_ARGUMENT, "image_height and image_width are 0 and 0");
+  given.image_height = 8;
+  given.image_width = 12;
+  expect_refused(given, VIDRT_INVALID_ARGUMENT, "image_conditioning none");
+
+  ToyBundleOptions toy_options;
+  toy_options.vae_encoder = true;
+  const ToyBundle image_toy(toy_options);
+  const Bundle bundle = Bundle::open(image_toy.path());
+  pipeline.reset(c_api::wrap(Pipeline::open(bundle, {}, backend)));
+  GenerateOptions cpp_options = prompt_options();
+  cpp_options.image = TensorView{rgb.data(), DType::kUInt8, {8, 12, 3}};
+  const Video expected = Pipeline::open(bundle, {}, backend).generate(cpp_options);
+  const Owned<vidrt_video> video = generate(given);
+  EXPECT_EQ(pixels_of(video.get()), pixels(expected));
+  EXPECT_EQ(info_of(video.get()).image_sha256, expected.metadata.image_sha256);
+  EXPECT_GT(info_of(video.get()).encode_image_ms, 0.0);
+  vidrt_plan plan;
+  plan.struct_size = sizeof plan;
+  ASSERT_EQ(vidrt_pipeline_plan(pipeline.get(), &given, &plan), VIDRT_OK);
+  EXPECT_STREQ(plan.image_conditioning, "first_latent_frame");
+  given.image_width = 8;
+  expect_refused(given, VIDRT_INVALID_ARGUMENT, "(8, 12, 3)");
+}
+
 TEST_F(CApi, VideoInformationSaysWhatMadeIt) {
   const Owned<vidrt_video> video = generate(options("red zebra"));
   const vidrt_video_info info = info_of(video.get());

@@ -67,6 +67,21 @@ TEST(ManifestReader, ReadsEveryFieldOfAValidManifest) {
   EXPECT_EQ(denoiser.parity->method, "run");  // where the manifest says nothing
 }
 
+TEST(ManifestReader, SaysHowPromptsAreCleanedAndSpelled) {
+  json manifest = make_toy_bundle().manifest;
+  manifest["text"]["cleaning"] = "html";
+  manifest["text"]["ftfy"] = true;
+  manifest["tokenizer"]["kind"] = "sentencepiece";
+  manifest["tokenizer"]["byte_fallback"] = false;
+  const Manifest read = parse_manifest(manifest.dump(), "m.json");
+  EXPECT_EQ(read.text_cleaning, "html");
+  EXPECT_TRUE(read.text_ftfy);
+  EXPECT_FALSE(read.tokenizer.byte_fallback);
+  manifest["tokenizer"]["kind"] = "wordlevel";
+  EXPECT_TRUE(names(message_of<BundleError>([&] { parse_manifest(manifest.dump(), "m.json"); }),
+                    {"tokenizer.byte_fallback", "nothing, as tokenizer.kind is wordlevel"}));
+}
+
 TEST(ManifestReader, WhatMayBeLeftOutMayBeLeftOut) {
   json manifest = make_toy_bundle().manifest;
   manifest.erase("extra");
@@ -79,6 +94,9 @@ TEST(ManifestReader, WhatMayBeLeftOutMayBeLeftOut) {
   const Manifest read = parse_manifest(manifest.dump(), "m.json");
   EXPECT_FALSE(read.tokenizer.unk_id.has_value());
   EXPECT_TRUE(read.exclusive_words.empty());
+  EXPECT_TRUE(read.tokenizer.byte_fallback);
+  EXPECT_EQ(read.text_cleaning, "none");
+  EXPECT_FALSE(read.text_ftfy);
   EXPECT_FALSE(read.modules.at("denoiser").variants[0].parity.has_value());
   EXPECT_EQ(read.modules.at("text_encoder").variants[0].parity->method, "emulated");
 }

@@ -293,6 +293,33 @@ TEST(ApplyStep, ThePredictionGoesToTheOldestHistoryAndRotationMakesItTheNewest) 
   }
 }
 
+TEST(ApplyStep, TheFirstFrameIsTheOneGivenAndTheOthersAreAsWithoutIt) {
+  const SchedulerTable table = make_scheduler_table(unipc_config(2), "", 5);
+  // Frames that begin and end anywhere in the blocks of a pass.
+  for (const std::int64_t frame_size : {1, 7, 250, 1500}) {
+    constexpr std::int64_t kChannels = 2;
+    const std::int64_t frames = 3000 / kChannels / frame_size;
+    const std::int64_t channel_size = frames * frame_size;
+    Buffers given(table, kChannels * channel_size);
+    Buffers free(table, kChannels * channel_size);
+    std::vector<float> values(static_cast<std::size_t>(kChannels * frame_size));
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = 100.0f + static_cast<float>(i);
+    given.tensors.first_frame = {values.data(), frames, frame_size};
+    for (int step = 0; step < 5; ++step) {
+      apply_step(table, step, given.tensors);
+      apply_step(table, step, free.tensors);
+      rotate_history(table, given.tensors);
+      rotate_history(table, free.tensors);
+      std::vector<float> expected = free.sample;
+      for (std::int64_t c = 0; c < kChannels; ++c) {
+        std::copy_n(values.begin() + c * frame_size, frame_size, expected.begin() + c * channel_size);
+      }
+      ASSERT_EQ(given.sample, expected) << frame_size << ", step " << step;
+      ASSERT_EQ(given.copy, expected) << frame_size << ", step " << step;
+    }
+  }
+}
+
 TEST(ApplyStep, CutIntoPiecesGivesTheSameBits) {
   const SchedulerTable table = make_scheduler_table(unipc_config(2), "", 5);
   Buffers whole(table, 3000);

@@ -56,6 +56,26 @@ TEST(SentencePiece, UnknownTextIsReportedAsWritten) {
   EXPECT_EQ(tokens.unknown_words, std::vector<std::string>{"Q"});
 }
 
+TEST(SentencePiece, WithoutByteFallbackARunOfUnknownCharactersIsOneUnknownToken) {
+  ToySentencePiece toy;
+  toy.byte_fallback = true;
+  for (int byte = 0; byte < 256; ++byte) {
+    constexpr char kDigits[] = "0123456789ABCDEF";
+    toy.pieces.push_back({std::string("<0x") + kDigits[byte / 16] + kDigits[byte % 16] + ">", 0.0f, 6});
+  }
+  TokenizerConfig spelled = config();
+  spelled.added_tokens.clear();
+  TokenizerConfig unknown = spelled;
+  unknown.byte_fallback = false;
+  const SentencePieceTokenizer with(spelled, toy.model(), "m");
+  const SentencePieceTokenizer without(unknown, toy.model(), "m");
+  const std::int64_t bytes = 11;  // the id of <0x00>
+  EXPECT_EQ(with.encode("red QZ").ids, (Ids{4, 3, bytes + 'Q', bytes + 'Z', 1}));
+  EXPECT_TRUE(with.encode("red QZ").unknown_words.empty());
+  EXPECT_EQ(without.encode("red QZ\u00e9 Q blue").ids, (Ids{4, 3, 2, 3, 2, 5, 1}));
+  EXPECT_EQ(without.encode("red QZ\u00e9 Q blue").unknown_words, (std::vector<std::string>{"QZ\u00e9", "Q"}));
+}
+
 TEST(SentencePiece, InvalidUtf8IsRefused) {
   EXPECT_TRUE(names(message_of<InvalidArgument>([] { encode("red \xff"); }), {"not valid UTF-8", "byte 4"}));
 }

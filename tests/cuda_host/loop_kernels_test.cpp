@@ -70,12 +70,14 @@ struct StepCase {
   std::size_t offset;  // of every second tensor, in floats
   bool is_guided;
   bool is_copied;
+  std::size_t frame_size = 0;  // of a first frame that is given; 0: none
 };
 
 // A sampling of six steps with predictions made of noise, by `apply`; gives all that it wrote.
 template <typename Apply>
 std::vector<float> sample(const SchedulerTable& table, const StepCase& step_case, Apply apply) {
-  const auto& [count, offset, is_guided, is_copied] = step_case;
+  const auto& [count, offset, is_guided, is_copied, frame_size] = step_case;
+  constexpr std::size_t kFrames = 3;
   std::vector<Floats> tensors;
   for (std::size_t i = 0; i < 8; ++i) tensors.emplace_back(count, i % 2 * offset);
   StepTensors step;
@@ -90,6 +92,11 @@ std::vector<float> sample(const SchedulerTable& table, const StepCase& step_case
   }
   step.count = static_cast<std::int64_t>(count);
   tensors[2].assign(noise(count, 1));
+  if (frame_size != 0) {
+    tensors.emplace_back(count / kFrames, offset);
+    tensors[8].assign(noise(count / kFrames, 2));
+    step.first_frame = {tensors[8].data(), kFrames, static_cast<std::int64_t>(frame_size)};
+  }
   std::vector<float> written;
   for (std::size_t i = 0; i < table.steps.size(); ++i) {
     tensors[0].assign(noise(count, static_cast<unsigned>(100 + i)));
@@ -110,8 +117,17 @@ TEST_P(LoopStepKernel, GivesTheBitsOfTheProcessorInAnyOrder) {
   const SchedulerTable table = make_scheduler_table(GetParam(), "", 6);
   std::uint64_t seed = 0;
   for (const std::size_t count : {std::size_t{1}, std::size_t{5}, std::size_t{1024}, std::size_t{1027}}) {
-    for (const StepCase& one : {StepCase{count, 0, true, true}, {count, 0, false, false}, {count, 1, true, false},
-                                {count, 2, false, true}}) {
+    std::vector<StepCase> cases = {
+        {count, 0, true, true}, {count, 0, false, false}, {count, 1, true, false}, {count, 2, false, true}};
+    if (count == 1024) {
+      // Frames that words of four floats cut, and that are no whole number of them.
+      for (const std::size_t frame_size : {std::size_t{1}, std::size_t{31}, std::size_t{64}}) {
+        const std::size_t clip = 5 * 3 * frame_size;
+        cases.insert(cases.end(), {{clip, 0, true, true, frame_size}, {clip, 1, false, false, frame_size}});
+      }
+    }
+    for (const StepCase& one : cases) {
+      const std::size_t count = one.count;
       SCOPED_TRACE(std::to_string(count) + " from " + std::to_string(one.offset));
       const std::vector<float> expected =
           sample(table, one, [&](int step, const StepTensors& tensors, std::vector<Floats>&) {
@@ -123,7 +139,7 @@ TEST_P(LoopStepKernel, GivesTheBitsOfTheProcessorInAnyOrder) {
             stream.seed = ++seed;
             for (std::size_t i = 0; i < memory.size(); ++i) {
               const std::string name = "tensor " + std::to_string(i);
-              memory[i].declare(name.c_str(), i < 2 ? Rights::kRead : Rights::kReadWrite, &stream);
+              memory[i].declare(name.c_str(), i < 2 || i == 8 ? Rights::kRead : Rights::kReadWrite, &stream);
             }
             ASSERT_EQ(loop_step_cuda(make_loop_step(table, step, tensors), &stream), cudaSuccess);
             const std::size_t width = one.offset == 0 ? 4 : 1;

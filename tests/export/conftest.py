@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,28 @@ from vidrt.engine.builder.source import precisions_of
 from vidrt.engine.bundle import Bundle
 from vidrt.engine.errors import BackendError
 from vidrt.engine.precision import EVERY_MODULE
-from vidrt.export.exporter import ExportOptions, export_bundle
+from vidrt.export.exporter import export_bundle
 from vidrt.export.models.pocket import bundle_spec
-from vidrt.export.pocket.checkpoint import Networks, random_networks
+from vidrt.export.options import ExportOptions
+from vidrt.export.pocket.checkpoint import Networks, bundle_networks, random_networks
 from vidrt.export.pocket.config import TOY
 from vidrt.export.samples import mask, normal, token_ids, uniform
-from vidrt.export.spec import BundleSpec, Defaults, Extent, Limit, ModuleSpec, TensorSpec, TokenizerSpec, VaeSpec
+from vidrt.export.spec import BundleSpec, Defaults, Extent, Limit, ModuleSpec, Part, TensorSpec, TokenizerSpec, VaeSpec
+
+_SENTENCES = [
+    "a red circle moves left over a dark background",
+    "The quick brown fox jumps over the lazy dog.",
+    "一个红色的圆形向左移动",
+    "黑暗背景上的蓝色方块",
+    "Ein kleiner roter Kreis bewegt sich nach links",
+    "Быстрая коричневая лиса прыгает",
+    "赤い丸が左に動く",
+    "우리는 비디오를 만든다",
+    "¿Dónde está la niña?",
+    "مرحبا بالعالم",
+    "1234567890 !?.,;:-_()[]{}",
+    "café naïve Ångström",
+]
 
 
 def _toy_networks() -> Networks:
@@ -47,10 +64,9 @@ class ToyBundle:
 @pytest.fixture(scope="session")
 def toy_bundle(tmp_path_factory: pytest.TempPathFactory) -> ToyBundle:
     """Pocket at toy size, with graphs in fp16."""
-    networks = _toy_networks()
     path = tmp_path_factory.mktemp("toy") / "pocket"
-    export_bundle(bundle_spec(networks), path, ExportOptions({EVERY_MODULE: ("fp16",)}))
-    return ToyBundle(path, networks)
+    export_bundle(bundle_spec(_toy_networks()), path, ExportOptions({EVERY_MODULE: ("fp16",)}))
+    return ToyBundle(path, bundle_networks(path, TOY))
 
 
 class MiniatureTextEncoder(nn.Module):
@@ -106,38 +122,39 @@ def make_miniature() -> BundleSpec:
     latents = ("B", 2, "T", "h", "w")
     embeds = ("B", "L", 4)
     side = Limit(2, 8, 1, (2, 8))
+    networks = {"text_encoder": text_encoder, "denoiser": denoiser, "vae_decoder": vae_decoder}
+    modules = (
+        _module(
+            "text_encoder",
+            text_encoder,
+            inputs=(
+                TensorSpec("input_ids", "int64", ("B", "L"), token_ids(8)),
+                TensorSpec("attention_mask", "int64", ("B", "L"), mask),
+            ),
+            outputs=(TensorSpec("text_embeds", "float32", embeds),),
+        ),
+        _module(
+            "denoiser",
+            denoiser,
+            inputs=(
+                TensorSpec("latents", "float32", latents, normal),
+                TensorSpec("timestep", "float32", ("B", "T"), uniform(0.0, 1000.0)),
+                TensorSpec("text_embeds", "float32", embeds, normal),
+            ),
+            outputs=(TensorSpec("prediction", "float32", latents),),
+        ),
+        _module(
+            "vae_decoder",
+            vae_decoder,
+            inputs=(TensorSpec("latents", "float32", latents, normal),),
+            outputs=(TensorSpec("frames", "float32", ("B", 3, "T", "h", "w")),),
+        ),
+    )
     return BundleSpec(
         name="miniature",
         family="miniature",
         license="Apache-2.0",
-        networks={"text_encoder": text_encoder, "denoiser": denoiser, "vae_decoder": vae_decoder},
-        modules=(
-            _module(
-                "text_encoder",
-                text_encoder,
-                inputs=(
-                    TensorSpec("input_ids", "int64", ("B", "L"), token_ids(8)),
-                    TensorSpec("attention_mask", "int64", ("B", "L"), mask),
-                ),
-                outputs=(TensorSpec("text_embeds", "float32", embeds),),
-            ),
-            _module(
-                "denoiser",
-                denoiser,
-                inputs=(
-                    TensorSpec("latents", "float32", latents, normal),
-                    TensorSpec("timestep", "float32", ("B", "T"), uniform(0.0, 1000.0)),
-                    TensorSpec("text_embeds", "float32", embeds, normal),
-                ),
-                outputs=(TensorSpec("prediction", "float32", latents),),
-            ),
-            _module(
-                "vae_decoder",
-                vae_decoder,
-                inputs=(TensorSpec("latents", "float32", latents, normal),),
-                outputs=(TensorSpec("frames", "float32", ("B", 3, "T", "h", "w")),),
-            ),
-        ),
+        parts=(Part(networks, modules),),
         compute=("fp32", "fp16", "bf16"),
         tokenizer=TokenizerSpec("wordlevel", {"tokenizer/vocab.txt": b"<pad>\n<unk>\n<eos>\na\n"}, 4, 0, 2, 1),
         scheduler={"_class_name": "FlowMatchEulerDiscreteScheduler"},
@@ -159,8 +176,11 @@ def with_module() -> Callable[..., BundleSpec]:
     """Change fields of one module of a declaration."""
 
     def change(spec: BundleSpec, name: str, **fields: Any) -> BundleSpec:
-        modules = [dataclasses.replace(item, **fields) if item.name == name else item for item in spec.modules]
-        return dataclasses.replace(spec, modules=tuple(modules))
+        def changed(part: Part) -> Part:
+            modules = [dataclasses.replace(item, **fields) if item.name == name else item for item in part.modules]
+            return dataclasses.replace(part, modules=tuple(modules))
+
+        return dataclasses.replace(spec, parts=tuple(changed(part) for part in spec.parts))
 
     return change
 
@@ -239,3 +259,29 @@ def check_engines(tmp_path: Path) -> Callable[..., None]:
                 assert 0.8 <= outcome.weight_bytes / initializers <= 1.3
 
     return check
+
+
+@pytest.fixture(scope="session")
+def train_t5() -> Callable[[Path, bool], None]:
+    """Trains a small unigram model with T5's normalisation and ids: (folder, whether it falls back to bytes)."""
+
+    def train(folder: Path, byte_fallback: bool) -> None:
+        import sentencepiece
+
+        buffer = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(_SENTENCES * 30),
+            model_writer=buffer,
+            vocab_size=700 if byte_fallback else 420,
+            byte_fallback=byte_fallback,
+            model_type="unigram",
+            pad_id=0,
+            eos_id=1,
+            unk_id=2,
+            bos_id=-1,
+            hard_vocab_limit=False,
+            minloglevel=2,
+        )
+        (folder / "spiece.model").write_bytes(buffer.getvalue())
+
+    return train

@@ -11,13 +11,17 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 
 import vidrt
+from vidrt.export.models.wan import load
+from vidrt.export.registry import ModelSource
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import turbo_vaed_operators  # noqa: E402
+import wan_folder  # noqa: E402
 from depthwise import KERNELS  # noqa: E402
 from depthwise_graphs import FORMS, graphs  # noqa: E402
 from depthwise_report import Row, report  # noqa: E402
@@ -98,3 +102,12 @@ def test_shares_of_both_variants_stand_beside_each_other_and_sum_to_all() -> Non
         "| Pad | 1.00% | 0.00% |",
         "| others | 0.01% | 0.00% |",
     ]
+
+
+@pytest.mark.parametrize("name", wan_folder.SIZES)
+def test_a_wan_folder_of_random_weights_is_one_that_exports(name: str, tmp_path: Path) -> None:
+    wan_folder.write_folder(name, tmp_path / "wan", dtype=torch.bfloat16, full=())
+    spec = load(ModelSource(tmp_path / "wan"))
+    assert spec.vae.latent_channels == wan_folder.SIZES[name].full["vae"]["z_dim"]
+    with pytest.raises(FileExistsError):
+        wan_folder.write_folder(name, tmp_path / "wan", dtype=torch.bfloat16, full=())

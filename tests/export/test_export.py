@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 
 import vidrt
-from vidrt.export import exporter
+from vidrt.export import part_export
 from vidrt.export.errors import ExportError
-from vidrt.export.exporter import ExportOptions, export_bundle
+from vidrt.export.exporter import export_bundle
+from vidrt.export.options import ExportOptions
 from vidrt.export.spec import BundleSpec
 
 
@@ -109,7 +110,7 @@ def test_fp32_storage_keeps_every_bit_and_needs_no_casts_of_weights(miniature: B
     ("options", "message"),
     [
         (ExportOptions({"denoizer": ("fp32",)}), "miniature has no module 'denoizer'; it has text_encoder, denoiser"),
-        (ExportOptions(storage="bf16"), "got --storage bf16, expected one of fp16, fp32"),
+        (ExportOptions(storage="int8"), "got --storage int8, expected one of fp16, bf16, fp32"),
     ],
 )
 def test_precisions_that_are_not_supported_are_refused_before_anything_is_done(
@@ -188,7 +189,7 @@ def test_a_full_disk_is_one_error_and_leaves_nothing(
     def full(*arguments: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(exporter, "write_weights", full)
+    monkeypatch.setattr(part_export, "write_weights", full)
     with pytest.raises(vidrt.IoError, match="cannot be written: No space left on device"):
         export_bundle(miniature, tmp_path / "bundle", ExportOptions())
     assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def cleaned(module: nn.Module) -> Callable[[], tuple[ir.Model, dict[str, Weight]
     def make() -> tuple[ir.Model, dict[str, Weight]]:
         weights = named_weights({"net": module}, "fp32")
         model = trace(SPEC, module)
-        graph_passes.rename_initializers(model, stored_names(module, weights))
+        graph_passes.name_weights(model, stored_names(module, weights))
         graph_passes.clean(model, weights)
         return model, weights
 
@@ -82,8 +83,8 @@ def test_no_pass_rewrites_merges_or_drops_a_used_weight(
     kept = {name: value for name, value in model.graph.initializers.items() if name in weights}
     assert set(kept) == set(weights) - {"net.unused"}
     for name, value in kept.items():
-        assert value.const_value is not None
-        assert value.const_value.tobytes() == weights[name].tensor.numpy().tobytes()
+        assert value.const_value is None  # passes see no numbers
+        assert math.prod(value.shape.numpy()) == weights[name].tensor.numel()
 
 
 def test_constants_are_folded_and_equal_computations_merged(

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from vidrt.export.errors import CheckpointError
-from vidrt.export.exporter import ExportOptions, export_bundle
+from vidrt.export.exporter import export_bundle
 from vidrt.export.models.pocket import bundle_spec
+from vidrt.export.options import ExportOptions
 from vidrt.export.pocket import loss_plot, train
 from vidrt.export.pocket.captions import training_attributes
 from vidrt.export.pocket.checkpoint import bundle_networks, load_networks, random_networks, save_networks

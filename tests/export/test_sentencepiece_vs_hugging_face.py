@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -48,6 +47,7 @@ ODD += ["\u00ad", "\ufeff", "  ", "ß", "İ", "ς", "\U00020000"]
 BY_GRAPHEME = ["\u0301", "\u0e33"]
 ADDED = {"<pad>": 0, "</s>": 1, "<unk>": 2}
 COUNT = 6000
+TrainT5 = Callable[[Path, bool], None]
 
 
 def texts(extra: list[str]) -> list[str]:
@@ -62,26 +62,6 @@ def texts(extra: list[str]) -> list[str]:
     return made
 
 
-def train(folder: Path, byte_fallback: bool) -> Path:
-    """Write a small unigram model with T5's normalisation and special ids into a folder; returns the folder."""
-    buffer = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(SENTENCES * 30),
-        model_writer=buffer,
-        vocab_size=700 if byte_fallback else 420,
-        byte_fallback=byte_fallback,
-        model_type="unigram",
-        pad_id=0,
-        eos_id=1,
-        unk_id=2,
-        bos_id=-1,
-        hard_vocab_limit=False,
-        minloglevel=2,
-    )
-    (folder / "spiece.model").write_bytes(buffer.getvalue())
-    return folder
-
-
 def core_encode(folder: Path, added: dict[str, int] | None = None) -> Callable[[str], list[int]]:
     tokenizer = _core.load_tokenizer(
         folder, "sentencepiece", ["spiece.model"], max_length=10**6, pad_id=0, eos_id=1, added_tokens=added or {}
@@ -90,15 +70,17 @@ def core_encode(folder: Path, added: dict[str, int] | None = None) -> Callable[[
 
 
 @pytest.mark.parametrize("byte_fallback", [False, True], ids=["unknown pieces", "byte fallback"])
-def test_ids_are_those_of_the_library(tmp_path: Path, byte_fallback: bool) -> None:
-    encode = core_encode(train(tmp_path, byte_fallback))
+def test_ids_are_those_of_the_library(tmp_path: Path, train_t5: TrainT5, byte_fallback: bool) -> None:
+    train_t5(tmp_path, byte_fallback)
+    encode = core_encode(tmp_path)
     library = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "spiece.model"))
     for text in texts(BY_GRAPHEME):
         assert encode(text) == [*library.encode(text), 1], repr(text)
 
 
-def test_ids_are_those_of_hugging_face_with_special_tokens_split_off(tmp_path: Path) -> None:
-    encode = core_encode(train(tmp_path, byte_fallback=False), ADDED)  # T5Tokenizer does not fall back to bytes
+def test_ids_are_those_of_hugging_face_with_special_tokens_split_off(tmp_path: Path, train_t5: TrainT5) -> None:
+    train_t5(tmp_path, False)  # T5Tokenizer does not fall back to bytes
+    encode = core_encode(tmp_path, ADDED)
     hugging_face = T5Tokenizer.from_pretrained(tmp_path, extra_ids=0)
     for text in texts(list(ADDED)):
         assert encode(text) == hugging_face(text).input_ids, repr(text)

@@ -72,7 +72,7 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("turbo_vaed")
     checkpoint = folder / "decoder.pth"
     torch.save(random_decoder("toy", seed=4).network.state_dict(), checkpoint)
-    arguments = ["turbo_vaed", str(folder / "bundle"), "--checkpoint", str(checkpoint), "--preset", request.param]
+    arguments = ["turbo_vaed", str(checkpoint), str(folder / "bundle"), "--preset", request.param]
     assert cli.main([*arguments, "--precision", "fp16", "--json"]) == 0
     network = load_decoder(checkpoint, request.param).network
     for tensor in network.state_dict().values():

@@ -18,8 +18,9 @@ import vidrt
 from vidrt.export import cli, parity, variants
 from vidrt.export.depthwise.plugin_form import from_plugin_form, to_plugin_form
 from vidrt.export.depthwise.report import Report, Rewritten, Skipped
-from vidrt.export.exporter import ExportOptions, ExportSummary, GraphSummary, export_bundle
+from vidrt.export.exporter import ExportSummary, GraphSummary, export_bundle
 from vidrt.export.models.pocket import bundle_spec
+from vidrt.export.options import ExportOptions
 from vidrt.export.pocket.layers import DepthwiseConv
 from vidrt.export.variants import ModuleGraphs, alike
 

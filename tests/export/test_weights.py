@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from vidrt.export.errors import ExportError
-from vidrt.export.weights import Weight, named_weights, round_weights, stored_names, write_weights
+from vidrt.export.weights import Weight, named_weights, stored_names, write_weights
 
 
 def _linear() -> nn.Linear:
@@ -62,22 +62,19 @@ def test_odd_sizes_move_no_other_tensor_off_its_alignment(tmp_path: Path) -> Non
     assert [tensors[name].offset % 64 for name in ("b", "c")] == [0, 0]
 
 
-def test_rounding_keeps_the_dtype_and_gives_what_the_storage_can_hold() -> None:
-    network = _linear()
-    before = network.weight.detach().clone()
-    round_weights({"net": network}, "fp16")
-    assert network.weight.dtype == torch.float32
-    assert torch.equal(network.weight, before.half().float())
-    assert not torch.equal(network.weight, before)
-
-
 @pytest.mark.parametrize("value", [70000.0, float("inf"), float("nan")])
-def test_a_weight_that_the_storage_cannot_hold_is_named(value: float) -> None:
+def test_a_weight_that_the_storage_cannot_hold_is_named(value: float, tmp_path: Path) -> None:
     network = _linear()
     with torch.no_grad():
         network.bias[2] = value
-    with pytest.raises(ExportError, match=re.escape(f"the weight net.bias holds the value {value:g}, which fp16")):
-        round_weights({"net": network}, "fp16")
+    message = f"the weight net.bias holds the value {value:g}, which fp16 cannot hold; choose a wider storage."
+    with pytest.raises(ExportError, match=re.escape(message)):
+        write_weights(tmp_path, named_weights({"net": network}, "fp16"))
+
+
+def test_a_constant_may_hold_infinities(tmp_path: Path) -> None:
+    mask = torch.tensor([0.0, -torch.inf])
+    assert write_weights(tmp_path, {"mask": Weight(mask, torch.float32, constant=True)}).tensors["mask"].length == 8
 
 
 def test_tied_weights_are_stored_once() -> None:

@@ -26,6 +26,9 @@ struct Parity {
   double tolerance = 0.0;  // what the exporter demanded
   int cases = 0;           // shapes tried
   std::string method = "run";  // "run": the graph itself ran; "emulated": fp32 with every result rounded to its precision
+  // The smallest cosine between a row of an output and PyTorch's, and what was demanded; of variants stored in int8.
+  std::optional<double> cosine;
+  std::optional<double> least_cosine;
 };
 
 /// One exported form of a module.
@@ -37,7 +40,7 @@ struct Variant {
   std::vector<std::string> data_files;   // keys of Manifest::data_files that the graph refers to
   int opset = 0;
   std::string precision;                 // compute dtype: "fp32" | "fp16" | "bf16"
-  std::string storage;                   // weights' dtype in the data files
+  std::string storage;                   // most weights' dtype in the data files: a precision or "int8"
   std::vector<std::string> custom_ops;   // "vidrt::DepthwiseConv3d", ...
   std::vector<std::string> backends;     // those it runs on, in the vocabulary of PipelineOptions::backend
   std::vector<TensorSpec> inputs;
@@ -63,6 +66,7 @@ struct TokenizerConfig {
   std::int64_t pad_id = 0;
   std::int64_t eos_id = 0;
   std::optional<std::int64_t> unk_id;
+  bool byte_fallback = true;  // false: text that a sentencepiece model would spell in bytes is unknown
   std::map<std::string, std::int64_t> added_tokens;  // literal text -> id, split off before the model sees the rest
 };
 
@@ -119,6 +123,8 @@ struct Manifest {
   double guidance_off_at = 1.0;  // guidance_scale <= this runs the positive prompt alone
   int text_length = 0;           // L of text_embeds
   bool zero_after_mask = false;
+  std::string text_cleaning = "none";  // of prompts before they are tokenised: "none" | "whitespace" | "html"
+  bool text_ftfy = false;  // prompts are put right with ftfy.fix_text() first, which only the Python face can do
   std::map<std::string, ExclusiveGroup> exclusive_words;  // "colour" -> ...; a prompt that names two values is warned of
   std::string image_conditioning;  // "none" | "first_latent_frame"
   Defaults defaults;

@@ -10,12 +10,14 @@
 
 namespace vidrt {
 
-enum class Stage { kLoad, kEncode, kDenoise, kDecode };
+/// kEncode is that of prompts. kEncodeImage runs after it where an image is given.
+enum class Stage { kLoad, kEncode, kDenoise, kDecode, kEncodeImage };
 
-/// "load", "encode", "denoise", "decode".
+/// "load", "encode", "denoise", "decode", "encode_image".
 VIDRT_API const char* stage_name(Stage stage);
 
-/// Progress of one stage: `done` of `total` units (modules, prompts, steps, frames). done = 0 announces the stage.
+/// Progress of one stage: `done` of `total` units (modules, prompts, images, steps, frames). done = 0 announces the
+/// stage.
 struct StageEvent {
   Stage stage;
   int done;

@@ -37,6 +37,9 @@ struct GenerateOptions {
   bool keep_frames = true;                  // false: frames go to on_frames only, and memory stays flat with their number
   // Initial noise instead of the seed's: (C,T,h,w) or (1,C,T,h,w) float32 at sigma 1, read only, not kept.
   std::optional<TensorView> latents;
+  // What the clip begins with, where the bundle takes one (image_conditioning): of the video's height and width,
+  // (H,W,3) uint8 RGB or (3,H,W) float32 in [-1,1]; read only, not kept.
+  std::optional<TensorView> image;
   // Given embeddings replace the prompts and the text encoder. Kept alive by the caller during generate().
   const PromptEmbeds* prompt_embeds = nullptr;
   const PromptEmbeds* negative_prompt_embeds = nullptr;

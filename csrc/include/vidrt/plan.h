@@ -30,6 +30,7 @@ struct GenerationPlan {
   int latent_frames = 0, latent_height = 0, latent_width = 0;
   int num_inference_steps = 0;
   std::string guidance;  // "batched" | "sequential" | "off"
+  std::string image_conditioning = "none";  // "none" | "first_latent_frame", where an image is given
   int decode_chunk = 0;  // latent frames a call of the decoder takes
   std::vector<std::string> stages;  // names of the stage indices used by PlannedTensor
   std::vector<PlannedTensor> tensors;

@@ -14,7 +14,8 @@ namespace vidrt {
 /// Where the time went, in milliseconds. `session` is the part spent inside backend sessions.
 struct Timings {
   double load = 0.0;
-  double encode = 0.0;
+  double encode = 0.0;        // prompts
+  double encode_image = 0.0;  // 0 where no image was given
   double denoise = 0.0;
   double decode = 0.0;
   double last_step_to_first_frame = 0.0;
@@ -32,6 +33,7 @@ struct VideoMetadata {
   std::map<std::string, std::string> variants;  // module -> variant id
   std::string prompt;
   std::string negative_prompt;
+  std::string image_sha256;  // of the image's values as they were given; empty where none was
   std::uint64_t seed = 0;
   int num_inference_steps = 0;
   double guidance_scale = 0.0;

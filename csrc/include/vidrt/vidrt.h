@@ -125,10 +125,12 @@ typedef enum vidrt_stage {
   VIDRT_STAGE_LOAD = 0,
   VIDRT_STAGE_ENCODE = 1,
   VIDRT_STAGE_DENOISE = 2,
-  VIDRT_STAGE_DECODE = 3
+  VIDRT_STAGE_DECODE = 3,
+  VIDRT_STAGE_ENCODE_IMAGE = 4 /* after ENCODE, which is that of prompts; only with an image */
 } vidrt_stage;
 
-/* Progress: `done` of `total` units of the stage (modules, prompts, steps, frames). done = 0 announces the stage. */
+/* Progress: `done` of `total` units of the stage (modules, prompts, steps, frames, images). done = 0 announces the
+ * stage. */
 typedef struct vidrt_stage_event {
   size_t struct_size;
   vidrt_stage stage;
@@ -189,6 +191,9 @@ typedef struct vidrt_generate_options {
   const vidrt_prompt_embeds* negative_prompt_embeds;
   const float* latents; /* initial noise instead of a seed's (random_seed stays 1), at sigma 1; NULL = from the seed */
   int64_t latents_shape[4]; /* of latents: C, T, h, w */
+  const uint8_t* image;     /* RGB that the video begins with, (image_height, image_width, 3); NULL = none */
+  int32_t image_height;     /* those of image, which must be height and width: nothing is resized */
+  int32_t image_width;
 } vidrt_generate_options;
 
 /* Set every field but struct_size to the bundle's defaults. */
@@ -208,6 +213,7 @@ typedef struct vidrt_plan {
   int32_t decode_chunk;    /* latent frames a decode call takes */
   const char* guidance;    /* "batched" | "sequential" | "off" */
   const char* residency;   /* "all" | "stage_by_stage" | "stream" */
+  const char* image_conditioning; /* "none" | "first_latent_frame" */
   uint64_t arena_bytes;    /* tensors, sharing memory by lifetime */
   uint64_t unshared_bytes; /* the same tensors without sharing */
   uint64_t weight_bytes;   /* the most that is loaded together */
@@ -270,9 +276,10 @@ typedef struct vidrt_video_info {
   const char* scheduler;
   const char* guidance;  /* "batched" | "sequential" | "off" */
   const char* residency; /* "all" | "stage_by_stage" | "stream" */
+  const char* image_sha256; /* of the image's bytes; "" where none was given */
   int32_t decode_chunk;
   int32_t num_warnings; /* see vidrt_video_warning */
-  double load_ms, encode_ms, denoise_ms, decode_ms;
+  double load_ms, encode_ms, encode_image_ms, denoise_ms, decode_ms;
   double first_frame_ms; /* from the call to the first on_frames */
   double last_step_to_first_frame_ms;
   double total_ms;

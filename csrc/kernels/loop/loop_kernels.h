@@ -23,8 +23,9 @@ struct LoopTerm {
 ///   m  = to_m_output * v + to_m_sample * x
 ///   x' = c_prev * x_prev + sum c_history[j] * history[j] + c_m * m    where `corrects`, else x
 ///   x <- p_sample * x' + sum p_history[j] * history[j] + p_m * m
-/// then x_prev <- x', and m replaces the oldest history. Every product and every sum is rounded on its own, in this
-/// order: the same bits as the pass on the processor.
+/// then x_prev <- x', m replaces the oldest history, and of x (C, num_frames, frame_size) the first frame of every
+/// channel is `first_frame` where that is given. Every product and every sum is rounded on its own, in this order: the
+/// same bits as the pass on the processor.
 struct LoopStep {
   static constexpr int kMaxHistory = 3;
 
@@ -37,6 +38,9 @@ struct LoopStep {
   float* prev_sample = nullptr;  // null: the algorithm needs none
   float* history[kMaxHistory] = {};
   int num_history = 0;
+  const float* first_frame = nullptr;  // (C, frame_size); null: none
+  std::int64_t num_frames = 1;
+  std::int64_t frame_size = 1;
 
   float to_m_output = 0.0f;
   LoopTerm to_m_sample;

@@ -38,6 +38,25 @@ __device__ __forceinline__ cuda::Vector<float, kWidth> guided_output(const LoopS
 }
 
 template <int kWidth>
+__device__ __forceinline__ void put_first_frame(const LoopStep& p, std::int64_t begin,
+                                                cuda::Vector<float, kWidth>* next) {
+  const std::int64_t channel_size = p.num_frames * p.frame_size;
+  std::int64_t channel = begin / channel_size;
+  std::int64_t place = begin - channel * channel_size;
+#pragma unroll
+  for (int i = 0; i < kWidth; ++i) {
+    // Beyond the last channel there is nothing to read: an array's end may lie within these elements.
+    if (place < p.frame_size && begin + i < p.count) {
+      next->values[i] = cuda::load_global<float>(p.first_frame + channel * p.frame_size + place);
+    }
+    if (++place == channel_size) {
+      place = 0;
+      ++channel;
+    }
+  }
+}
+
+template <int kWidth>
 __global__ void __launch_bounds__(kThreads) scheduler_step(const __grid_constant__ LoopStep p) {
   using Values = cuda::Vector<float, kWidth>;
   const Chunk<kWidth> chunk = chunk_at<kWidth>(thread_in_grid(), p.count);
@@ -65,6 +84,7 @@ __global__ void __launch_bounds__(kThreads) scheduler_step(const __grid_constant
 #pragma unroll
   for (int j = 0; j < LoopStep::kMaxHistory; ++j) add(p.p_history[j], history[j], &next);
   add(p.p_m, m, &next);
+  if (p.first_frame != nullptr) put_first_frame(p, chunk.begin, &next);
 
   if (p.prev_sample != nullptr) chunk.write(p.prev_sample, current);
 #pragma unroll

@@ -173,6 +173,23 @@ TYPED_TEST_P(DevicePipeline, FramesAreThoseOfTheHostUnderEveryBudget) {
   }
 }
 
+TYPED_TEST_P(DevicePipeline, FramesThatBeginWithAnImageAreThoseOfTheHost) {
+  ToyBundleOptions toy_options;
+  toy_options.vae_encoder = true;
+  const ToyBundle own(toy_options);
+  const Bundle bundle = Bundle::open(own.path());
+  std::vector<std::uint8_t> rgb(8 * 12 * 3);
+  for (std::size_t i = 0; i < rgb.size(); ++i) rgb[i] = static_cast<std::uint8_t>(i * 37);
+  Pipeline host = Pipeline::open(bundle, {}, this->backend);
+  Pipeline pipeline = this->open_there({}, &bundle);
+  for (const char* scheduler : {"euler", "unipc", "dpmpp_2m"}) {
+    GenerateOptions options = this->prompt_options();
+    options.scheduler = scheduler;
+    options.image = TensorView{rgb.data(), DType::kUInt8, {8, 12, 3}};
+    EXPECT_EQ(this->pixels(pipeline.generate(options)), this->pixels(host.generate(options))) << scheduler;
+  }
+}
+
 TYPED_TEST_P(DevicePipeline, LatentsAreDecodedAsOnTheHost) {
   for (const char* form : {"causal", "framewise"}) {
     ToyBundleOptions toy_options;
@@ -257,8 +274,8 @@ TYPED_TEST_P(DevicePipeline, AllMemoryIsGivenBack) {
 
 REGISTER_TYPED_TEST_SUITE_P(DevicePipeline, StepsHaveTheBitsOfTheHost, WhatIsCopiedFromTheHostMayChangeAtOnce,
                             TensorsAreFilledAndRowsCopied, OneValueThatIsNotFiniteIsFound, FramesAreThoseOfTheHost,
-                            FramesAreThoseOfTheHostUnderEveryBudget, LatentsAreDecodedAsOnTheHost,
-                            EmbeddingsAreThoseOfTheHost, AtMostOneStepIsQueuedBehindTheOneThatRuns,
+                            FramesAreThoseOfTheHostUnderEveryBudget, FramesThatBeginWithAnImageAreThoseOfTheHost,
+                            LatentsAreDecodedAsOnTheHost, EmbeddingsAreThoseOfTheHost, AtMostOneStepIsQueuedBehindTheOneThatRuns,
                             TheNextChunkIsDecodedWhileTheHostTakesOne,
                             ACancelBetweenChunksLeavesNoFramesForTheNextGeneration, ValuesThatAreNotFiniteAreAnError,
                             AllMemoryIsGivenBack);

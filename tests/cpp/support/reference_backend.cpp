@@ -175,6 +175,26 @@ void run_whole_decoder(const Tensors& inputs, const Tensors& outputs, const VaeC
   }
 }
 
+// Each latent channel is the mean of one colour over the pixels of its place, and a little of the channel's own.
+void run_image_encoder(const Tensors& inputs, const Tensors& outputs) {
+  const TensorView& image = need(inputs, "image");
+  const TensorView& latents = need(outputs, "latents");
+  const std::int64_t scale = image.shape[3] / latents.shape[3];
+  const std::int64_t size = latents.shape[3] * latents.shape[4];
+  for (std::int64_t i = 0; i < latents.elements(); ++i) {
+    const std::int64_t channel = i / size;
+    const std::int64_t top = i % size / latents.shape[4] * scale;
+    const std::int64_t left = i % latents.shape[4] * scale;
+    float mean = 0.0f;
+    for (std::int64_t y = top; y < top + scale; ++y) {
+      for (std::int64_t x = left; x < left + scale; ++x) {
+        mean += image.as<float>()[(channel % 3 * image.shape[3] + y) * image.shape[4] + x];
+      }
+    }
+    latents.as<float>()[i] = mean / static_cast<float>(scale * scale) + 0.1f * static_cast<float>(channel);
+  }
+}
+
 class ReferenceSession : public Session {
  public:
   ReferenceSession(ReferenceBackend& backend, const ModuleRequest& request)
@@ -214,11 +234,15 @@ class ReferenceSession : public Session {
     } else if (module_ == "denoiser") {
       run_denoiser(inputs, outputs);
       if (backend_.poison_denoiser) *need(outputs, "prediction").as<float>() = std::nanf("");
+    } else if (module_ == "vae_encoder") {
+      run_image_encoder(inputs, outputs);
+      if (backend_.poison_encoder) *need(outputs, "latents").as<float>() = std::nanf("");
     } else if (module_ == "vae_decoder") {
       run_whole_decoder(inputs, outputs, vae_, backend_.reads);
     } else {
       CausalDecoder(inputs, outputs).run();
     }
+    if (backend_.after_run) backend_.after_run(module_, inputs, outputs);
   }
 
   ReferenceBackend& backend_;

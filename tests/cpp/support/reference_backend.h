@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "runtime/session.h"
 #include "support/test_device.h"
@@ -27,6 +28,8 @@ class ReferenceBackend : public Backend {
   std::function<void(const std::string&)> before_run;
   /// Called when a run is asked for, with the module's name. Set before the pipeline is used.
   std::function<void(const std::string&)> on_run;
+  /// Called when a run has been done, with the module's name and its tensors. Set before the pipeline is used.
+  std::function<void(const std::string&, const std::vector<NamedTensor>&, const std::vector<NamedTensor>&)> after_run;
   /// Where tensors live and sessions run; the host, unless set before the pipeline is opened.
   std::shared_ptr<TestDevice> elsewhere;
   /// As if engines had been built: the sizes that each module takes. Empty: any, as graphs do.
@@ -39,6 +42,8 @@ class ReferenceBackend : public Backend {
   ReceptiveField reads;
   /// The denoiser's prediction holds one value that is not a number.
   bool poison_denoiser = false;
+  /// So do the latents of the image encoder.
+  bool poison_encoder = false;
   /// Sessions alive at the moment, and the most there ever were.
   int alive() const { return alive_.load(); }
   int most_alive() const { return most_alive_.load(); }

@@ -32,6 +32,7 @@ StepTensors reach(StepTensors tensors) {
   tensors.sample_copy = reach(tensors.sample_copy);
   tensors.prev_sample = reach(tensors.prev_sample);
   for (float*& history : tensors.history) history = reach(history);
+  tensors.first_frame.values = reach(tensors.first_frame.values);
   return tensors;
 }
 

@@ -12,7 +12,9 @@ std::string ToySentencePiece::model() const {
         ProtoWriter().bytes(1, piece.text).fixed32(2, piece.score).varint(3, static_cast<std::uint64_t>(piece.type)));
   }
   const auto minus_one = static_cast<std::uint64_t>(-1);
-  model.message(2, ProtoWriter().varint(3, 1).varint(40, 2).varint(41, minus_one).varint(42, 1).varint(43, 0));
+  ProtoWriter trainer;
+  trainer.varint(3, 1).varint(35, byte_fallback ? 1 : 0);
+  model.message(2, trainer.varint(40, 2).varint(41, minus_one).varint(42, 1).varint(43, 0));
   ProtoWriter normalizer;
   normalizer.bytes(1, "toy");
   if (!charsmap.empty()) normalizer.bytes(2, charsmap);

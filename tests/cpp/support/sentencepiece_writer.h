@@ -10,7 +10,7 @@ namespace vidrt::testing {
 struct ToyPiece {
   std::string text;
   float score = 0.0f;
-  int type = 1;  // SentencePiece.Type: 1 normal, 2 unknown, 3 control
+  int type = 1;  // SentencePiece.Type: 1 normal, 2 unknown, 3 control, 6 byte
 };
 
 struct ToySentencePiece {
@@ -18,6 +18,7 @@ struct ToySentencePiece {
                                   {"\u2581red", -2.0f}, {"\u2581blue", -2.0f},   {"\u2581b", -5.0f}, {"lue", -5.0f},
                                   {"s", -3.0f},         {"\u2581\u7ea2", -2.0f}, {"\u7ea2", -3.0f}};
   std::string charsmap;  // empty = no normalisation
+  bool byte_fallback = false;
 
   std::string model() const;
 };

@@ -149,7 +149,7 @@ def _traced(module: nn.Module, inputs: tuple[TensorSpec, ...], results: int, sma
     spec = dataclasses.replace(spec, outputs=_outputs(spec, module))
     weights = named_weights({"net": module}, "fp32")
     model = trace(spec, module)
-    graph_passes.rename_initializers(model, stored_names(module, weights))
+    graph_passes.name_weights(model, stored_names(module, weights))
     graph_passes.clean(model, weights)
     weights |= take_out_constants(model, weights)
     return _Traced(module, spec, model, weights)

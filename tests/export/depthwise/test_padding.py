@@ -193,7 +193,7 @@ def test_a_learned_cache_of_zeros_is_not_taken_for_padding(run: Callable[..., Ou
 
     def zero(model: ir.Model) -> None:
         vector = model.graph.initializers["net.vector"]
-        vector.const_value = ir.tensor(np.zeros(vector.const_value.shape.numpy(), np.float32), name="net.vector")
+        vector.const_value = ir.tensor(np.zeros(vector.shape.numpy(), np.float32), name="net.vector")
 
     outcome = run(compute, before=zero, **SPACE)
     assert outcome.report.rewritten[0].absorbed == ("padding", "cache_in", "bias")

@@ -17,8 +17,9 @@ import torch
 import vidrt
 from vidrt.export import cli, parity
 from vidrt.export.errors import ExportError
-from vidrt.export.exporter import ExportOptions, ExportSummary, export_bundle
+from vidrt.export.exporter import ExportSummary, export_bundle
 from vidrt.export.models.pocket import bundle_spec
+from vidrt.export.options import ExportOptions
 from vidrt.export.precision.emulation import emulate
 from vidrt.export.precision.operators import is_product
 from vidrt.export.spec import BundleSpec

@@ -1,0 +1,74 @@
+"""The denoiser: diffusers' WanTransformer3DModel with one timestep per latent frame."""
+
+from __future__ import annotations
+
+from diffusers import WanTransformer3DModel
+from diffusers.models.transformers.transformer_wan import WanAttention, WanTransformerBlock
+from torch import Tensor, nn
+
+from .operators import Operators
+from .rotary import RotaryTables
+
+Tables = tuple[Tensor, Tensor]
+
+
+class WanDenoiser(nn.Module):
+    """Module denoiser: latents (B,C,T,h,w), timestep (B,T), text_embeds (B,L,D) -> prediction (B,C,T,h,w).
+
+    diffusers expands timesteps to (B,S), one a token, and computes the modulation of every token by itself: gigabytes
+    at 480p. All tokens of a latent frame have the same, so that here it is computed once a frame.
+
+    Args:
+        transformer: Its weights. Patches span one latent frame, and it takes no image embeddings.
+        operators: How attention and rotations are written.
+    """
+
+    def __init__(self, transformer: WanTransformer3DModel, operators: Operators) -> None:
+        super().__init__()
+        config = transformer.config
+        self.patch_size = tuple(config.patch_size)
+        self.operators = operators
+        self.tables = RotaryTables(config.attention_head_dim, config.rope_max_seq_len)
+        self.patch_embedding = transformer.patch_embedding
+        self.condition_embedder = transformer.condition_embedder
+        self.blocks = transformer.blocks
+        self.norm_out = transformer.norm_out
+        self.proj_out = transformer.proj_out
+        self.scale_shift_table = transformer.scale_shift_table
+
+    def forward(self, latents: Tensor, timestep: Tensor, text_embeds: Tensor) -> Tensor:
+        """One call for all samples of a batch."""
+        _, _, frames, height, width = latents.shape
+        _, patch_height, patch_width = self.patch_size
+        rows, columns = height // patch_height, width // patch_width
+        tables = self.tables(frames, rows, columns)
+        embedder = self.condition_embedder
+
+        time = embedder.time_embedder(embedder.timesteps_proj(timestep.flatten())).unflatten(0, timestep.shape)
+        modulation = embedder.time_proj(embedder.act_fn(time)).unflatten(2, (6, -1))
+        text = embedder.text_embedder(text_embeds)
+        # (B,T,h*w,D) between the layers: what belongs to a latent frame is broadcast over its tokens.
+        x = self.patch_embedding(latents).flatten(3).permute(0, 2, 3, 1)
+        for block in self.blocks:
+            x = self._block(block, x, text, modulation, tables)
+
+        shift, scale = (self.scale_shift_table + time.unsqueeze(2)).chunk(2, dim=2)
+        x = self.proj_out(self.norm_out(x) * (1 + scale) + shift)
+        x = x.unflatten(3, (patch_height, patch_width, -1)).unflatten(2, (rows, columns))
+        return x.permute(0, 6, 1, 2, 4, 3, 5).flatten(5, 6).flatten(3, 4)
+
+    def _block(self, block: WanTransformerBlock, x: Tensor, text: Tensor, modulation: Tensor, tables: Tables) -> Tensor:
+        shift, scale, gate, shift_ff, scale_ff, gate_ff = (block.scale_shift_table + modulation).chunk(6, dim=2)
+        y = (block.norm1(x) * (1 + scale) + shift).flatten(1, 2)
+        x = x + self._attention(block.attn1, y, y, tables).unflatten(1, x.shape[1:3]) * gate
+        x = x + self._attention(block.attn2, block.norm2(x).flatten(1, 2), text, None).unflatten(1, x.shape[1:3])
+        y = block.norm3(x) * (1 + scale_ff) + shift_ff
+        return x + block.ffn(y) * gate_ff
+
+    def _attention(self, layer: WanAttention, x: Tensor, context: Tensor, tables: Tables | None) -> Tensor:
+        query, key, value = layer.norm_q(layer.to_q(x)), layer.norm_k(layer.to_k(context)), layer.to_v(context)
+        if tables is not None:
+            query = self.operators.rotate(query, tables, layer.heads)
+            key = self.operators.rotate(key, tables, layer.heads)
+        mixed = self.operators.attention(query, key, value, layer.heads)
+        return layer.to_out[0](mixed)
