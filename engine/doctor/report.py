@@ -73,12 +73,14 @@ class Row:
         disables: What cannot be done without it.
         look: Finds it; may raise, and may run for as long as its probes may.
         required: Whether nothing can be generated without it.
+        backends: Those that cannot run without it. One whose rows are all OK can.
     """
 
     name: str
     disables: str
     look: Callable[[Surroundings], Finding]
     required: bool = False
+    backends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,14 @@ class Report:
     @property
     def can_generate(self) -> bool:
         """Whether some backend of this installation can make a video."""
-        return not any(check.row.required and check.is_trouble for check in self.checks)
+        if any(check.row.required and check.is_trouble for check in self.checks):
+            return False
+        backends = {backend for check in self.checks for backend in check.row.backends}
+        return not backends or any(self._can_run(backend) for backend in backends)
+
+    def _can_run(self, backend: str) -> bool:
+        needed = (check.finding.status for check in self.checks if backend in check.row.backends)
+        return all(status is Status.OK for status in needed)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, of the schema in docs/doctor.schema.json."""

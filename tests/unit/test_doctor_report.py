@@ -15,7 +15,7 @@ import vidrt
 from vidrt.engine.cli.doctor import lines
 from vidrt.engine.doctor import Report, Row, Status, Surroundings, diagnose
 from vidrt.engine.doctor.privacy import without_home
-from vidrt.engine.doctor.report import missing, not_applicable, ok, wrong
+from vidrt.engine.doctor.report import Finding, missing, not_applicable, ok, wrong
 from vidrt.engine.doctor.rows import ROWS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -138,6 +138,21 @@ def test_only_a_required_row_in_trouble_is_a_failure(run_vidrt: Run, tmp_path: P
     assert diagnose(rows=one_of_each()).can_generate
     for look, can in ((ok("here"), True), (missing("x", "y"), False), (wrong("x", "y"), False)):
         assert diagnose(rows=[Row("needed", "all", lambda around, look=look: look, required=True)]).can_generate is can
+
+
+def test_one_backend_that_has_all_it_needs_is_enough() -> None:
+    def report(*found: Finding) -> Report:
+        needs = [("one",), ("other",), ("other", "third")]
+        looks = [lambda around, finding=finding: finding for finding in found]
+        rows = [Row(str(place), "a backend", look, backends=needs[place]) for place, look in enumerate(looks)]
+        return diagnose(rows=[*rows, *one_of_each()])
+
+    here, absent, needless = ok("here"), missing("x", "y"), not_applicable("no GPU")
+    assert report(here, absent, absent).can_generate
+    assert report(absent, here, here).can_generate
+    assert not report(absent, here, absent).can_generate
+    assert not report(absent, needless, needless).can_generate  # nothing that is needed of a backend is there
+    assert {"onnxruntime", "tensorrt"} == {backend for row in ROWS for backend in row.backends}
 
 
 def test_without_onnxruntime_the_exit_code_is_that_of_a_backend(run_vidrt_process: Run, tmp_path: Path) -> None:
