@@ -73,7 +73,10 @@ def render(result: dict[str, Any]) -> str:
 def write_report(results: Path) -> Path:
     """Write RESULTS.md beside the folder of results; returns its path."""
     sections = [render(json.loads(path.read_text())) for path in sorted(results.glob("*.json"))]
-    header = "# Benchmark results\n\nMade by `python benchmarks/run.py`; do not edit.\n\n"
+    header = (
+        "# Benchmark results\n\nMade by `python benchmarks/run.py`; do not edit. What TensorRT engines take: "
+        "[ENGINES.md](ENGINES.md).\n\n"
+    )
     target = results.parent / "RESULTS.md"
     target.write_text(header + "\n".join(sections))
     return target
