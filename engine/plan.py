@@ -20,6 +20,26 @@ class PlannedTensor:
 
 
 @dataclass(frozen=True)
+class PlannedModule:
+    """One module as it will be loaded.
+
+    Attributes:
+        name: The module.
+        weight_bytes: All its weights, in the compute dtype.
+        streamed_bytes: Of these, kept on the host and streamed to the device in every run.
+    """
+
+    name: str
+    weight_bytes: int
+    streamed_bytes: int
+
+    @property
+    def resident_bytes(self) -> int:
+        """The weights that stay on the device while it is loaded."""
+        return self.weight_bytes - self.streamed_bytes
+
+
+@dataclass(frozen=True)
 class GenerationPlan:
     """A generation before it runs.
 
@@ -38,8 +58,10 @@ class GenerationPlan:
         tensors: The arena's tensors.
         arena_bytes: Size of the arena, tensors of different stages sharing their place.
         unshared_bytes: The same tensors without sharing.
-        residency: "all": every module stays loaded; "stage_by_stage": those of one stage at a time.
-        weight_bytes: The most weights that are loaded together, in the compute dtype.
+        residency: "all": every module stays loaded; "stage_by_stage": those of one stage at a time;
+            "stream": the same, and of some modules only a part of the weights is on the device.
+        weight_bytes: The most weights that are on the device together, in the compute dtype.
+        modules: What is loaded, in the order in which it runs.
     """
 
     height: int
@@ -58,6 +80,7 @@ class GenerationPlan:
     unshared_bytes: int
     residency: str
     weight_bytes: int
+    modules: tuple[PlannedModule, ...]
 
     @classmethod
     def from_core(cls, plan: _core.GenerationPlan) -> GenerationPlan:
@@ -82,6 +105,9 @@ class GenerationPlan:
             unshared_bytes=plan.unshared_bytes,
             residency=plan.residency,
             weight_bytes=plan.weight_bytes,
+            modules=tuple(
+                PlannedModule(module.name, module.weight_bytes, module.streamed_bytes) for module in plan.modules
+            ),
         )
 
     @property

@@ -14,6 +14,10 @@ void bind_plan(py::module_& m) {
       .def_readonly("offset", &PlannedTensor::offset)
       .def_readonly("first_stage", &PlannedTensor::first_stage)
       .def_readonly("last_stage", &PlannedTensor::last_stage);
+  py::class_<PlannedModule>(m, "PlannedModule")
+      .def_readonly("name", &PlannedModule::name)
+      .def_readonly("weight_bytes", &PlannedModule::weight_bytes)
+      .def_readonly("streamed_bytes", &PlannedModule::streamed_bytes);
   py::class_<GenerationPlan>(m, "GenerationPlan")
       .def_readonly("height", &GenerationPlan::height)
       .def_readonly("width", &GenerationPlan::width)
@@ -30,7 +34,8 @@ void bind_plan(py::module_& m) {
       .def_readonly("arena_bytes", &GenerationPlan::arena_bytes)
       .def_readonly("unshared_bytes", &GenerationPlan::unshared_bytes)
       .def_readonly("residency", &GenerationPlan::residency)
-      .def_readonly("weight_bytes", &GenerationPlan::weight_bytes);
+      .def_readonly("weight_bytes", &GenerationPlan::weight_bytes)
+      .def_readonly("modules", &GenerationPlan::modules);
 }
 
 }  // namespace vidrt::bindings

@@ -252,6 +252,8 @@ def _plugin_hashes(libraries: tuple[Path, ...]) -> dict[str, str]:
 
 def _outcome(compiled: Compiled, log: BuildLog) -> Outcome:
     figures: dict[str, Any] = {name: log.figure(name) for name in ("activation_bytes", "scratch_bytes", "weight_bytes")}
+    if compiled.streaming is not None:
+        figures.update(asdict(compiled.streaming))
     return Outcome(
         plan="",
         bytes=0,

@@ -13,6 +13,8 @@ from vidrt.engine.builder.flavour import Flavour
 from vidrt.engine.builder.monitor import BuildProgress, make_monitor
 from vidrt.engine.builder.network import Job, make_config, parse_graph, shape_profile
 from vidrt.engine.builder.options import BuildOptions
+from vidrt.engine.builder.streaming import Streaming, streaming_of
+from vidrt.engine.builder.targets import local_compute_capability
 from vidrt.engine.errors import BackendError, Cancelled
 
 _POLL_SECONDS = 0.05
@@ -26,11 +28,13 @@ class Compiled:
         plan: Its bytes, in TensorRT's memory.
         seconds: How long it took.
         timing_cache: The timing cache with what was measured, where the job had one.
+        streaming: What the engine says of streaming; None where it cannot stream or there is no GPU to load it on.
     """
 
     plan: memoryview
     seconds: float
     timing_cache: bytes | None
+    streaming: Streaming | None
 
 
 def compile_plan(
@@ -91,7 +95,9 @@ def _build(flavour: Flavour, job: Job, options: BuildOptions, log: BuildLog, pro
     if plan is None or log.fatal is not None:
         raise BackendError(_failure(flavour, job, log))
     measured = None if timing is None else bytes(timing.serialize())
-    return Compiled(memoryview(plan), time.monotonic() - begin, measured)
+    seconds = time.monotonic() - begin
+    can_ask = options.weight_streaming and local_compute_capability() is not None
+    return Compiled(memoryview(plan), seconds, measured, streaming_of(flavour, logger, plan) if can_ask else None)
 
 
 def _failure(flavour: Flavour, job: Job, log: BuildLog) -> str:

@@ -85,6 +85,9 @@ class Outcome:
         build_seconds: How long the build took.
         built: When it ended, ISO 8601 in UTC.
         vidrt: The version that built it.
+        streamable_weight_bytes: Of the weights, what may stay on the host and be streamed in every run; None where
+            the engine cannot stream, or was not loaded after the build to ask it.
+        weight_staging_bytes: Memory that a run takes besides where any weights are streamed; None likewise.
     """
 
     plan: str
@@ -98,6 +101,8 @@ class Outcome:
     build_seconds: float
     built: str
     vidrt: str
+    streamable_weight_bytes: int | None = None
+    weight_staging_bytes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,10 @@ NegativeEmbedsFile = Annotated[
     Path | None,
     typer.Option("--negative-prompt-embeds", help="The same for the negative prompt.", rich_help_panel=_VIDEO),
 ]
+NoCudaGraphs = Annotated[
+    bool,
+    typer.Option("--no-cuda-graphs", help="TensorRT: queue every run anew instead of replaying those that repeat."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else to stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
@@ -90,10 +94,12 @@ def open_pipeline(
     threads: int | None,
     memory_budget: str | None,
     variant: str | None,
+    *,
+    cuda_graphs: bool = True,
 ) -> TextToVideoPipeline:
     """Open the bundle that was named, or the default one."""
     folder = default_bundle() if bundle is None else bundle
-    return TextToVideoPipeline(folder, backend, device, threads, memory_budget, variant)
+    return TextToVideoPipeline(folder, backend, device, threads, memory_budget, variant, cuda_graphs=cuda_graphs)
 
 
 def load_embeds(path: Path | None) -> PromptEmbeds | None:

@@ -35,6 +35,7 @@ def decode(
     threads: arg.Threads = None,
     memory_budget: arg.MemoryBudget = None,
     variant: arg.VariantOption = None,
+    no_cuda_graphs: arg.NoCudaGraphs = False,
     json: arg.Json = False,
     quiet: arg.Quiet = False,
 ) -> None:
@@ -43,7 +44,7 @@ def decode(
     Ctrl-C stops after the frames in progress and keeps the finished ones as NAME.partial.mp4.
     """
     options = DecodeOptions(_read(latents), fps, decode_chunk, keep_frames=False)
-    pipe = arg.open_pipeline(bundle, backend, device, threads, memory_budget, variant)
+    pipe = arg.open_pipeline(bundle, backend, device, threads, memory_budget, variant, cuda_graphs=not no_cuda_graphs)
     plan = pipe.plan_decode(options)
     rate = pipe.bundle.manifest.defaults.fps if fps is None else fps
     known: dict[str, Any] = {

@@ -60,6 +60,7 @@ def generate(
     threads: arg.Threads = None,
     memory_budget: arg.MemoryBudget = None,
     variant: arg.VariantOption = None,
+    no_cuda_graphs: arg.NoCudaGraphs = False,
     json: arg.Json = False,
     quiet: arg.Quiet = False,
 ) -> None:
@@ -85,7 +86,7 @@ def generate(
         prompt_embeds=arg.load_embeds(prompt_embeds),
         negative_prompt_embeds=arg.load_embeds(negative_prompt_embeds),
     )
-    pipe = arg.open_pipeline(bundle, backend, device, threads, memory_budget, variant)
+    pipe = arg.open_pipeline(bundle, backend, device, threads, memory_budget, variant, cuda_graphs=not no_cuda_graphs)
     # Everything that can be wrong is found before anything is loaded: options and prompt, then the output's place.
     options = pipe.prepare(options)
     pipe.check(options)

@@ -56,8 +56,14 @@ def _print(plan: GenerationPlan) -> None:
         f"memory {human_bytes(plan.total_bytes)}: weights {human_bytes(plan.weight_bytes)}, tensors "
         f"{human_bytes(plan.arena_bytes)} ({human_bytes(plan.unshared_bytes)} without sharing)"
     )
+    console = Console(highlight=False, markup=False)
+    if any(module.streamed_bytes for module in plan.modules):
+        weights = Table("module", "weights on the device", "streamed in every run", box=None, pad_edge=False)
+        for module in plan.modules:
+            weights.add_row(module.name, f"{module.resident_bytes:,}", f"{module.streamed_bytes:,}")
+        console.print(weights)
     table = Table("tensor", "bytes", "offset", "from", "to", box=None, pad_edge=False)
     for tensor in plan.tensors:
         stages = plan.stages[tensor.first_stage], plan.stages[tensor.last_stage]
         table.add_row(tensor.name, f"{tensor.bytes:,}", f"{tensor.offset:,}", *stages)
-    Console(highlight=False, markup=False).print(table)
+    console.print(table)

@@ -224,6 +224,11 @@ class PlannedTensor:
     first_stage: Final[int]
     last_stage: Final[int]
 
+class PlannedModule:
+    name: Final[str]
+    weight_bytes: Final[int]
+    streamed_bytes: Final[int]
+
 class GenerationPlan:
     height: Final[int]
     width: Final[int]
@@ -241,6 +246,7 @@ class GenerationPlan:
     unshared_bytes: Final[int]
     residency: Final[str]
     weight_bytes: Final[int]
+    modules: Final[list[PlannedModule]]
 
 class Timings:
     load: Final[float]

@@ -7,6 +7,7 @@ import pytest
 
 from vidrt.engine.builder import BuildOptions, EngineCache, build_engines
 from vidrt.engine.builder.flavour import Flavour, load_plugins
+from vidrt.engine.builder.sidecar import Sidecar
 from vidrt.engine.bundle import Bundle
 from vidrt.engine.errors import BackendError
 
@@ -29,7 +30,8 @@ class Tensorrt:
     ProfilingVerbosity = enum.Enum("ProfilingVerbosity", "DETAILED")
 
     def __init__(self):
-        self.seen = {"graphs": [], "timing": [], "libraries": [], "flags": []}
+        self.seen = {"graphs": [], "timing": [], "libraries": [], "flags": [], "engines": []}
+        self.loads = True
 
     def get_plugin_registry(self):
         def load_library(path):
@@ -40,6 +42,9 @@ class Tensorrt:
 
     def OnnxParser(self, network, logger):  # noqa: N802
         return types.SimpleNamespace(parse_from_file=lambda path: self.seen["graphs"].append(path) or True)
+
+    def Runtime(self, logger):  # noqa: N802
+        return types.SimpleNamespace(deserialize_cuda_engine=lambda plan: Engine(self.seen) if self.loads else None)
 
     def Builder(self, logger):  # noqa: N802
         def build(network, config):
@@ -57,6 +62,20 @@ class Tensorrt:
             create_optimization_profile=object,
             build_serialized_network=build,
         )
+
+
+class Engine:
+    """Says how much staging its budget takes, as TensorRT does."""
+
+    streamable_weights_size = 5
+
+    def __init__(self, seen):
+        self.weight_streaming_budget_v2 = self.streamable_weights_size
+        seen["engines"].append(self)
+
+    @property
+    def weight_streaming_scratch_memory_size(self):
+        return self.streamable_weights_size - self.weight_streaming_budget_v2 + 1
 
 
 class Config:
@@ -94,8 +113,8 @@ def library(tmp_path):
     return path
 
 
-def build(bundle, cache, **options):
-    return build_engines(Bundle(bundle), BuildOptions("tensorrt", **options), cache=cache)
+def build(bundle, cache, *, force=False, **options):
+    return build_engines(Bundle(bundle), BuildOptions("tensorrt", **options), cache=cache, force=force)
 
 
 def test_engines_are_for_the_gpu_that_is_here(api, pocket_bundle, tmp_path):
@@ -109,6 +128,24 @@ def test_engines_are_for_the_gpu_that_is_here(api, pocket_bundle, tmp_path):
         assert one.engine.plan.read_bytes() == b"a plan"
     for options in ({}, {"timing_cache": False}):  # the way of building makes no other engine
         assert all(one.reused for one in build(pocket_bundle, EngineCache(tmp_path), **options))
+
+
+def test_a_gpu_that_is_here_says_what_of_an_engine_can_be_streamed(api, monkeypatch, pocket_bundle, tmp_path):
+    here = "vidrt.engine.builder.compile.local_compute_capability"
+
+    def figures(gpu, **options):
+        monkeypatch.setattr(here, lambda: gpu)
+        (built,) = build(pocket_bundle, EngineCache(tmp_path), modules=("denoiser",), force=True, **options)
+        reread = Sidecar.from_json(built.engine.path.read_text()).outcome
+        return reread.streamable_weight_bytes, reread.weight_staging_bytes
+
+    assert figures("8.7", weight_streaming=True) == (5, 6)
+    assert len(api.seen["engines"]) == 1
+    assert figures("8.7") == (None, None)
+    assert figures(None, weight_streaming=True) == (None, None)
+    assert len(api.seen["engines"]) == 1  # the others were not loaded
+    api.loads = False
+    assert figures("8.7", weight_streaming=True) == (None, None)
 
 
 def test_what_was_measured_is_kept_for_the_next_build(api, pocket_bundle, tmp_path):

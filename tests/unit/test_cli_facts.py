@@ -1,10 +1,17 @@
 """The commands that only tell: inspect, plan, encode's errors, export without torch, completion."""
 
+import dataclasses
 import json
+import re
 
+import numpy as np
 import pytest
 
 import vidrt
+from vidrt.engine.cli.plan import _print as print_plan
+from vidrt.engine.errors import BackendError
+from vidrt.engine.options import GenerateOptions
+from vidrt.engine.plan import PlannedModule
 
 PROMPT = "a small red circle moving left"
 
@@ -52,6 +59,41 @@ def test_plan_says_what_a_generation_needs(run_vidrt):
         assert part in result.stdout
     plan = json.loads(run_vidrt("plan", "--num-frames", "33", "--json").stdout)
     assert plan["total_bytes"] == plan["weight_bytes"] + plan["arena_bytes"]
+
+
+def test_plan_names_the_modules_in_the_order_in_which_they_run(run_vidrt):
+    plan = json.loads(run_vidrt("plan", "--json").stdout)
+    names = [module["name"] for module in plan["modules"]]
+    assert names == ["text_encoder", "denoiser", "vae_decoder_first", "vae_decoder_next"]
+    assert all(module["weight_bytes"] > 0 and module["streamed_bytes"] == 0 for module in plan["modules"])
+    assert "streamed" not in run_vidrt("plan").stdout
+
+
+def test_plan_shows_what_is_streamed_where_anything_is(pocket_bundle, capsys):
+    plan = vidrt.TextToVideoPipeline(pocket_bundle).plan(GenerateOptions())
+    modules = (PlannedModule("text_encoder", 5000, 0), PlannedModule("denoiser", 70000, 60000))
+    print_plan(dataclasses.replace(plan, residency="stream", modules=modules))
+    shown = capsys.readouterr().out
+    assert "modules loaded: stream" in shown
+    assert re.search(r"module +weights on the device +streamed in every run", shown)
+    assert re.search(r"text_encoder +5,000 +0\b", shown)
+    assert re.search(r"denoiser +10,000 +60,000\b", shown)
+
+
+@pytest.mark.parametrize(("options", "expected"), [((), True), (("--no-cuda-graphs",), False)])
+@pytest.mark.parametrize("command", ["generate", "decode"])
+def test_cuda_graphs_can_be_left_out(run_vidrt, monkeypatch, tmp_path, command, options, expected):
+    asked = []
+
+    def refuse(*args, **kwargs):
+        asked.append(kwargs["cuda_graphs"])
+        raise BackendError("seen enough.")
+
+    monkeypatch.setattr("vidrt.engine.cli.arguments.TextToVideoPipeline", refuse)
+    np.save(tmp_path / "latents.npy", np.zeros((4, 1, 4, 4), np.float32))
+    argument = PROMPT if command == "generate" else str(tmp_path / "latents.npy")
+    assert run_vidrt(command, argument, "-o", "video.y4m", *options).returncode == 4
+    assert asked == [expected]
 
 
 def test_plan_refuses_what_generate_would(run_vidrt):
