@@ -10,14 +10,6 @@ namespace {
 // Modules that are loaded together: those of the decoder's two stages are.
 PlanStage loaded_with(const ModuleLoad& load) { return std::min(load.stage, kPlanDecodeFirst); }
 
-StreamedWeights all_streamable(const GenerationLayout& layout) {
-  StreamedWeights streamed;
-  for (const ModuleLoad& load : layout.modules) {
-    if (load.needs.streamable_bytes != 0) streamed[load.name] = load.needs.streamable_bytes;
-  }
-  return streamed;
-}
-
 // What has to be streamed so that every stage's weights take at most `room` bytes; nothing where that is not enough.
 // Of modules that are loaded together the first comes first: a decoder's first step runs once a clip.
 std::optional<StreamedWeights> excess_over(std::uint64_t room, const GenerationLayout& layout) {
@@ -35,18 +27,30 @@ std::optional<StreamedWeights> excess_over(std::uint64_t room, const GenerationL
   return fits ? std::optional(streamed) : std::nullopt;
 }
 
+// What has to be streamed so that the stage whose weights leave the most on the device decides, and no more: where more
+// is streamed the weights take no less, and the arena may take more.
+StreamedWeights most_that_helps(const GenerationLayout& layout) {
+  std::map<PlanStage, std::uint64_t> left;
+  for (const ModuleLoad& load : layout.modules) {
+    left[loaded_with(load)] += load.needs.weight_bytes - load.needs.streamable_bytes;
+  }
+  std::uint64_t floor = 0;
+  for (const auto& [stage, bytes] : left) floor = std::max(floor, bytes);
+  return excess_over(floor, layout).value_or(StreamedWeights{});
+}
+
 }  // namespace
 
 std::optional<GenerationLayout> stream_weights(const LayOutStreamed& lay_out, std::uint64_t limit,
                                                std::uint64_t* least) {
   GenerationLayout layout = lay_out({});
-  const StreamedWeights all = all_streamable(layout);
-  if (all.empty()) return std::nullopt;
-  const GenerationLayout smallest = lay_out(all);
+  const StreamedWeights most = most_that_helps(layout);
+  if (most.empty()) return std::nullopt;
+  const GenerationLayout smallest = lay_out(most);
   *least = std::min(*least, smallest.total_bytes());
   // A module that begins to stream takes workspace for that, which the others may then have to make room for. It never
   // stops again: so this ends after as many rounds as there are modules.
-  for (std::size_t round = 0; round <= all.size(); ++round) {
+  for (std::size_t round = 0; round <= layout.modules.size(); ++round) {
     if (layout.plan.arena_bytes > limit) break;
     std::optional<StreamedWeights> streamed = excess_over(limit - layout.plan.arena_bytes, layout);
     if (!streamed.has_value()) break;

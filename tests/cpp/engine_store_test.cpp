@@ -85,6 +85,43 @@ TEST_F(EngineStore, AnEngineIsFoundWithWhatThePlanNeedsToKnow) {
   EXPECT_EQ(engine.sizes.at("batch").max, 2);
 }
 
+TEST_F(EngineStore, TheLeastActivationsAreTakenThenTheNewestAndUnknownOnesLast) {
+  const auto put_one = [&](const char* name, const nlohmann::json& activation_bytes, int day) {
+    nlohmann::json one = sidecar();
+    one["outcome"]["activation_bytes"] = activation_bytes;
+    one["outcome"]["built"] = "2026-01-0" + std::to_string(day) + "T03:04:05+00:00";
+    put(one, name);
+  };
+  const auto taken = [&] { return find({{"height", {8, 8}}}).path.substr(folder.path().size() + 1); };
+  put_one("denoiser.a.json", nullptr, 9);
+  EXPECT_EQ(taken(), "denoiser.a.json");
+  put_one("denoiser.e.json", 2000, 8);
+  EXPECT_EQ(taken(), "denoiser.e.json");
+  put_one("denoiser.c.json", 1000, 1);
+  EXPECT_EQ(taken(), "denoiser.c.json");
+  put_one("denoiser.d.json", 1000, 2);
+  EXPECT_EQ(taken(), "denoiser.d.json");
+  put_one("denoiser.b.json", 1000, 1);
+  EXPECT_EQ(taken(), "denoiser.d.json");
+}
+
+TEST_F(EngineStore, WhatCanBeStreamedIsReadAndEarlierSidecarsHaveNone) {
+  nlohmann::json with = sidecar();
+  put(with);
+  EXPECT_EQ(find({}).streamable_weight_bytes, 0u);
+  with["outcome"]["streamable_weight_bytes"] = 700;
+  with["outcome"]["weight_staging_bytes"] = 30;
+  put(with);
+  EXPECT_EQ(find({}).streamable_weight_bytes, 700u);
+  EXPECT_EQ(find({}).weight_staging_bytes, 30u);
+  with["outcome"]["streamable_weight_bytes"] = nullptr;
+  put(with);
+  EXPECT_EQ(find({}).streamable_weight_bytes, 0u);
+  with["outcome"]["streamable_weight_bytes"] = -1;
+  put(with);
+  EXPECT_TRUE(names(refusal({}), {"outcome.streamable_weight_bytes"}));
+}
+
 TEST_F(EngineStore, BothEndsOfWhatIsAskedForMustBeTaken) {
   put(sidecar());
   EXPECT_TRUE(names(refusal({{"height", {4, 8}}}), {"height is 8 to 64, asked for 4 to 8"}));

@@ -49,10 +49,16 @@ Shape shape_of(const Dims& dims) { return {dims.d, dims.d + std::max(0, dims.nbD
 
 class TrtContext : public EngineContext {
  public:
-  TrtContext(std::string module, std::unique_ptr<nvinfer1::ICudaEngine> engine, GpuDevice& device)
+  TrtContext(std::string module, std::unique_ptr<nvinfer1::ICudaEngine> engine, std::optional<std::uint64_t> streamed,
+             GpuDevice& device)
       : module_(std::move(module)), device_(device), engine_(std::move(engine)) {
     for (std::int32_t i = 0; i < engine_->getNbIOTensors(); ++i) add_port(engine_->getIOTensorName(i));
-    context_.reset(engine_->createExecutionContext(nvinfer1::ExecutionContextAllocationStrategy::kUSER_MANAGED));
+    const auto refuse = [this](std::int64_t budget) {
+      fail(module_ + ": TensorRT does not keep " + std::to_string(budget) +
+           " bytes of the engine's weights on the device");
+    };
+    context_.reset(
+        make_context(*engine_, streamed, nvinfer1::ExecutionContextAllocationStrategy::kUSER_MANAGED, refuse));
     if (context_ == nullptr) fail(module_ + ": TensorRT made no execution context");
     if (!context_->setOptimizationProfileAsync(0, stream())) fail(module_ + ": TensorRT took no profile");
   }
@@ -131,16 +137,8 @@ std::unique_ptr<EngineContext> load_engine(nvinfer1::IRuntime& runtime, const En
     engine.reset(runtime.deserializeCudaEngine(plan.data(), plan.bytes()));
   }
   if (engine == nullptr) fail(sidecar.module + ": TensorRT does not load the plan " + sidecar.plan);
-  // Before a context is made: a budget cannot change while there is one. All that can be streamed is also the default,
-  // and what takes the memory for them.
-  if (sidecar.weight_streaming) {
-    const std::int64_t budget = weight_budget(engine->getStreamableWeightsSize(), streamed_bytes);
-    if (!engine->setWeightStreamingBudgetV2(budget)) {
-      fail(sidecar.module + ": TensorRT does not keep " + std::to_string(budget) +
-           " bytes of the engine's weights on the device");
-    }
-  }
-  return std::make_unique<TrtContext>(sidecar.module, std::move(engine), device);
+  const auto streamed = sidecar.weight_streaming ? std::optional(streamed_bytes) : std::nullopt;
+  return std::make_unique<TrtContext>(sidecar.module, std::move(engine), streamed, device);
 }
 
 }  // namespace vidrt::trt

@@ -35,7 +35,8 @@ void check_bound(const std::vector<TensorSpec>& specs, const Tensors& tensors) {
                          shape_string(view.shape) + ".");
     }
     for (std::size_t i = 0; i < spec.shape.size(); ++i) {
-      const bool fixed = std::all_of(spec.shape[i].begin(), spec.shape[i].end(), [](char c) { return c >= '0' && c <= '9'; });
+      const bool fixed =
+          std::all_of(spec.shape[i].begin(), spec.shape[i].end(), [](char c) { return c >= '0' && c <= '9'; });
       if (fixed && std::to_string(view.shape[i]) != spec.shape[i]) {
         throw BackendError("the tensor '" + spec.name + "' is bound as " + shape_string(view.shape) + ".");
       }
@@ -51,7 +52,8 @@ void run_text_encoder(const Tensors& inputs, const Tensors& outputs) {
   const std::int64_t dim = embeds.shape[2];
   for (std::int64_t i = 0; i < ids.elements(); ++i) {
     for (std::int64_t d = 0; d < dim; ++d) {
-      const float value = std::sin(0.37f * static_cast<float>(ids.as<std::int64_t>()[i]) + 0.11f * static_cast<float>(d));
+      const float value =
+          std::sin(0.37f * static_cast<float>(ids.as<std::int64_t>()[i]) + 0.11f * static_cast<float>(d));
       embeds.as<float>()[i * dim + d] = mask.as<std::int64_t>()[i] != 0 ? value : 0.0f;
     }
   }
@@ -73,8 +75,8 @@ void run_denoiser(const Tensors& inputs, const Tensors& outputs) {
     mean /= static_cast<float>(text_size);
     for (std::int64_t i = 0; i < row; ++i) {
       const std::int64_t t = i / frame % frames;
-      prediction.as<float>()[b * row + i] = 0.5f * latents.as<float>()[b * row + i] + mean +
-                                            1e-4f * timestep.as<float>()[b * frames + t];
+      prediction.as<float>()[b * row + i] =
+          0.5f * latents.as<float>()[b * row + i] + mean + 1e-4f * timestep.as<float>()[b * frames + t];
     }
   }
 }
@@ -105,7 +107,8 @@ class CausalDecoder {
       advance(t);
       for (std::int64_t j = 0; j < per_latent; ++j) draw(t, t * per_latent + j, j);
     }
-    for (std::size_t i = 0; i < states_.size(); ++i) std::copy(states_[i].begin(), states_[i].end(), outs_[i]->as<float>());
+    for (std::size_t i = 0; i < states_.size(); ++i)
+      std::copy(states_[i].begin(), states_[i].end(), outs_[i]->as<float>());
   }
 
  private:
@@ -213,7 +216,10 @@ class ReferenceSession : public Session {
   void run(const Tensors& inputs, const Tensors& outputs, const Workspace& workspace) override {
     check_bound(variant_.inputs, inputs);
     check_bound(variant_.outputs, outputs);
-    if (workspace.bytes != backend_.workspace_bytes) throw BackendError("the workspace has another size.");
+    const auto streamed = backend_.streamed.find(module_);
+    const bool streams = streamed != backend_.streamed.end() && streamed->second != 0;
+    const std::uint64_t expected = backend_.workspace_bytes + (streams ? backend_.staging_bytes : 0);
+    if (workspace.bytes != expected) throw BackendError("the workspace has another size.");
     if (backend_.on_run) backend_.on_run(module_);
     Tensors written = outputs;
     if (workspace.bytes != 0) {
@@ -227,7 +233,8 @@ class ReferenceSession : public Session {
 
  private:
   void compute(const Tensors& inputs, const Tensors& outputs) {
-    if (const TensorView* workspace = find(outputs, "workspace")) std::memset(workspace->data, 0xff, workspace->bytes());
+    if (const TensorView* workspace = find(outputs, "workspace"))
+      std::memset(workspace->data, 0xff, workspace->bytes());
     if (backend_.before_run) backend_.before_run(module_);
     if (module_ == "text_encoder") {
       run_text_encoder(inputs, outputs);
@@ -267,11 +274,13 @@ ModuleNeeds ReferenceBackend::needs(const ModuleRequest& request) const {
   if (found != built.end() && !takes_sizes(found->second, request.sizes)) {
     throw BackendError("no engine of " + request.module + " takes these sizes.");
   }
-  return {loaded_weight_bytes(request.variant), workspace_bytes};
+  const std::uint64_t weights = loaded_weight_bytes(request.variant) * weight_scale;
+  return {weights, workspace_bytes, weights * streamable_percent / 100, staging_bytes};
 }
 
-std::unique_ptr<Session> ReferenceBackend::load(const ModuleRequest& request, const SessionOptions&) {
+std::unique_ptr<Session> ReferenceBackend::load(const ModuleRequest& request, const SessionOptions& options) {
   needs(request);
+  if (streamable_percent != 0) streamed[request.module] = options.streamed_bytes;
   return std::make_unique<ReferenceSession>(*this, request);
 }
 

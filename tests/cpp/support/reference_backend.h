@@ -36,6 +36,12 @@ class ReferenceBackend : public Backend {
   std::map<std::string, ModuleSizes> built;
   /// Memory that each run is lent, and fills with nonsense.
   std::uint64_t workspace_bytes = 0;
+  /// Modules are said to have that many times the weights that they have.
+  std::uint64_t weight_scale = 1;
+  /// Of each module's weights, in percent, what can be streamed; and what a run is lent besides where any is.
+  std::uint64_t streamable_percent = 0, staging_bytes = 0;
+  /// Bytes of weights that the module was to stream when it was last loaded. Not for several pipelines at once.
+  std::map<std::string, std::uint64_t> streamed;
   /// Sessions take the sizes that they were loaded for, and no others.
   bool exact = false;
   /// Latent frames around each that a decoder of form "whole" reads.
