@@ -59,6 +59,7 @@ class VideoMetadata:
         backend: With its version: "onnxruntime 1.32.0".
         device: "cpu" or "cuda:N".
         variants: Module to variant id.
+        skipped_steps: Those, from 0, that used the prediction of an earlier step because of step_cache.
         image_sha256: Of the RGB bytes that the clip begins with, at its size; empty where no image was given.
         warnings: Those issued while it was made.
     """
@@ -75,6 +76,8 @@ class VideoMetadata:
     num_inference_steps: int = 0
     guidance_scale: float = 0.0
     scheduler: str = ""
+    step_cache: float = 0.0
+    skipped_steps: list[int] = field(default_factory=list)
     guidance: str = ""
     residency: str = ""
     decode_chunk: int = 0
