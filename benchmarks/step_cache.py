@@ -29,8 +29,9 @@ HEADER = f"""# The step cache
 
 Made by `python benchmarks/step_cache.py --write` with models/pocket; do not edit. {len(PROMPTS)} clips of the bundle's
 default size and {STEPS} steps, guidance on, against the same clips without a step cache. Computed are steps in which
-the denoiser ran; PSNR is of the mean error over all clips, and of the clip where it is largest; time is the median of the
-clips' ratios of denoising with and without. The share of a whole generation that denoising takes is in RESULTS.md. Rows in which every step was computed show how far times are noise.
+the denoiser ran; PSNR is of the mean error over all clips, and of the clip where it is largest; time is the median of
+the clips' ratios of denoising with and without. Rows in which every step was computed show how far times are noise. The
+share of a whole generation that denoising takes is in RESULTS.md.
 
 | scheduler | threshold | steps computed | PSNR | PSNR of the worst clip | time |
 |---|---|---|---|---|---|

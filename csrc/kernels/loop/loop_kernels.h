@@ -1,4 +1,4 @@
-// The pipeline's own arithmetic on an NVIDIA GPU: the scheduler's step, filling, finiteness, differences, frames to RGB.
+// The pipeline's own arithmetic on an NVIDIA GPU: the scheduler's step, filling, finiteness, differences, RGB.
 //
 // Tensors are float32 in device memory. Launches queue on `stream` of the current device, allocate nothing, wait for
 // nothing, and return 0 or the cudaError_t of a launch that could not be queued. Words of 16 bytes are moved where

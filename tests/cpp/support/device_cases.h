@@ -306,7 +306,8 @@ REGISTER_TYPED_TEST_SUITE_P(DevicePipeline, StepsHaveTheBitsOfTheHost, WhatIsCop
                             TensorsAreFilledAndRowsCopied, OneValueThatIsNotFiniteIsFound, FramesAreThoseOfTheHost,
                             FramesAreThoseOfTheHostUnderEveryBudget, FramesThatBeginWithAnImageAreThoseOfTheHost,
                             TheSameStepsAreSkippedAsOnTheHost, MeanDifferencesHaveTheBitsOfTheHost,
-                            LatentsAreDecodedAsOnTheHost, EmbeddingsAreThoseOfTheHost, AtMostOneStepIsQueuedBehindTheOneThatRuns,
+                            LatentsAreDecodedAsOnTheHost, EmbeddingsAreThoseOfTheHost,
+                            AtMostOneStepIsQueuedBehindTheOneThatRuns,
                             TheNextChunkIsDecodedWhileTheHostTakesOne,
                             ACancelBetweenChunksLeavesNoFramesForTheNextGeneration, ValuesThatAreNotFiniteAreAnError,
                             AllMemoryIsGivenBack);
