@@ -54,6 +54,10 @@ void add_denoise_tensors(LayoutBuilder& builder, const Manifest& manifest, const
   if (find_tensor(denoiser.inputs, "text_mask") != nullptr) {
     builder.add("text_mask", DType::kInt64, {prompts, manifest.text_length}, kPlanDenoise, kPlanDenoise);
   }
+  if (plan.step_cache > 0.0) {
+    builder.add("last_sample", DType::kFloat32, latents, kPlanDenoise, kPlanDenoise);
+    builder.add("last_prediction", DType::kFloat32, predictions, kPlanDenoise, kPlanDenoise);
+  }
   if (table.needs_prev_sample) builder.add("prev_sample", DType::kFloat32, latents, kPlanDenoise, kPlanDenoise);
   for (int i = 0; i < table.num_history; ++i) {
     builder.add("history_" + std::to_string(i), DType::kFloat32, latents, kPlanDenoise, kPlanDenoise);
@@ -87,6 +91,7 @@ GenerationLayout plan_generation(const Manifest& manifest, const ModuleSet& modu
                                  const SchedulerTable& table, int chunk, std::uint64_t memory_budget) {
   GenerationPlan plan = plan_of_sizes(resolved);
   plan.num_inference_steps = resolved.num_inference_steps;
+  plan.step_cache = resolved.step_cache;
   plan.decode_chunk = decode_chunk(manifest.vae, resolved.latent_frames, chunk);
   if (resolved.has_image) plan.image_conditioning = manifest.image_conditioning;
 
