@@ -87,6 +87,8 @@ class GenerateOptions:
         seed: 0 to 2**64 - 1; None draws one, recorded in the video's metadata.
         fps: Frames per second, written to the file only.
         scheduler: "euler", "unipc" or "dpmpp_2m"; None takes the bundle's.
+        step_cache: The change of a prediction, in parts of it, up to which it is used again instead of running the
+            denoiser (docs/step_cache.md); None never does.
         truncate: Cut an overlong prompt instead of refusing it.
         decode_chunk: Latent frames a call of the decoder takes; None lets the plan choose.
         keep_frames: False gives the frames to on_frames only, so that memory does not grow with the clip.
@@ -107,6 +109,7 @@ class GenerateOptions:
     seed: int | None = None
     fps: float | None = None
     scheduler: str | None = None
+    step_cache: float | None = None
     truncate: bool = False
     decode_chunk: int | None = None
     keep_frames: bool = True
@@ -141,6 +144,8 @@ class GenerateOptions:
         if self.fps is not None:
             core.fps = _number("fps", self.fps)
         core.scheduler = "" if self.scheduler is None else _text("scheduler", self.scheduler)
+        if self.step_cache is not None:
+            core.step_cache = _number("step_cache", self.step_cache)
         core.truncate = bool(self.truncate)
         if self.decode_chunk is not None:
             core.decode_chunk = _integer("decode_chunk", self.decode_chunk, 1, _INT32_MAX)
@@ -190,6 +195,7 @@ class GenerateSettings(TypedDict, total=False):
     seed: int | None
     fps: float | None
     scheduler: str | None
+    step_cache: float | None
     truncate: bool
     decode_chunk: int | None
     keep_frames: bool

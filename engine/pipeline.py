@@ -125,8 +125,8 @@ class TextToVideoPipeline:
             on_warning: Called with warnings; unset, they are issued as VidrtWarning.
             cancel: Ends the generation from any thread.
             **settings: The attributes of GenerateOptions: negative_prompt, height, width, num_frames,
-                num_inference_steps, guidance_scale, seed, fps, scheduler, truncate, decode_chunk, keep_frames, latents,
-                image, prompt_embeds, negative_prompt_embeds.
+                num_inference_steps, guidance_scale, seed, fps, scheduler, step_cache, truncate, decode_chunk,
+                keep_frames, latents, image, prompt_embeds, negative_prompt_embeds.
 
         Raises:
             InvalidArgument: If an option cannot be used; raised for every prompt before anything is generated.

@@ -53,6 +53,7 @@ class GenerationPlan:
         num_inference_steps: Denoising steps.
         guidance: "batched" (one denoiser run over both prompts), "sequential" (two runs) or "off".
         image_conditioning: "first_latent_frame" where an image is given, else "none".
+        step_cache: Threshold up to which a prediction is used again; 0 where every step runs the denoiser.
         decode_chunk: Latent frames a call of the decoder takes.
         stages: Names of the stages that PlannedTensor counts.
         tensors: The arena's tensors.
@@ -73,6 +74,7 @@ class GenerationPlan:
     num_inference_steps: int
     guidance: str
     image_conditioning: str
+    step_cache: float
     decode_chunk: int
     stages: tuple[str, ...]
     tensors: tuple[PlannedTensor, ...]
@@ -95,6 +97,7 @@ class GenerationPlan:
             num_inference_steps=plan.num_inference_steps,
             guidance=plan.guidance,
             image_conditioning=plan.image_conditioning,
+            step_cache=plan.step_cache,
             decode_chunk=plan.decode_chunk,
             stages=tuple(plan.stages),
             tensors=tuple(

@@ -60,6 +60,7 @@ class VideoMetadata:
         device: "cpu" or "cuda:N".
         variants: Module to variant id.
         prompts_fixed_by: "ftfy 6.3.1" where it was asked to put the prompts right, which are here as it gave them.
+        skipped_steps: Those, from 0, that used the prediction of an earlier step because of step_cache.
         image_sha256: Of the RGB bytes that the clip begins with, at its size; empty where no image was given.
         warnings: Those issued while it was made.
     """
@@ -77,6 +78,8 @@ class VideoMetadata:
     num_inference_steps: int = 0
     guidance_scale: float = 0.0
     scheduler: str = ""
+    step_cache: float = 0.0
+    skipped_steps: list[int] = field(default_factory=list)
     guidance: str = ""
     residency: str = ""
     decode_chunk: int = 0

@@ -30,7 +30,12 @@ ARCHITECTURES = (87, 89, 90, 110, 120)
 FLAGS = ("-std=c++17", "-O3", "--expt-relaxed-constexpr", f"-I{ROOT / 'csrc'}")
 TYPES = {"float": "fp32", "vidrt::kernels::Float16": "fp16", "vidrt::kernels::BFloat16": "bf16"}
 LAYOUTS = {"0": "NCTHW", "1": "NTHWC"}
-LOOP = {"scheduler_step": "scheduler step", "fill": "fill", "find_not_finite": "not finite"}
+LOOP = {
+    "scheduler_step": "scheduler step",
+    "fill": "fill",
+    "find_not_finite": "not finite",
+    "sum_differences": "differences",
+}
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ void bind_video(py::module_& m) {
       .def_readonly("num_inference_steps", &VideoMetadata::num_inference_steps)
       .def_readonly("guidance_scale", &VideoMetadata::guidance_scale)
       .def_readonly("scheduler", &VideoMetadata::scheduler)
+      .def_readonly("step_cache", &VideoMetadata::step_cache)
+      .def_readonly("skipped_steps", &VideoMetadata::skipped_steps)
       .def_readonly("guidance", &VideoMetadata::guidance)
       .def_readonly("residency", &VideoMetadata::residency)
       .def_readonly("decode_chunk", &VideoMetadata::decode_chunk)

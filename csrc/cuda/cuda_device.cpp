@@ -17,7 +17,9 @@ namespace {
 constexpr std::size_t kCudaAlignment = 256;  // of cudaMalloc
 static_assert(kCudaAlignment % kArenaAlignment == 0, "memory is as aligned as the arena needs");
 
-constexpr std::size_t kVerdictBytes = kernels::kMaxLoopVerdicts * sizeof(std::uint32_t);
+static_assert(kernels::kLoopLanes == kDifferenceLanes, "the kernel sums the lanes of the host");
+constexpr std::size_t kResultBytes =
+    std::max(kernels::kMaxLoopVerdicts * sizeof(std::uint32_t), kernels::kLoopLanes * sizeof(float));
 constexpr int kLeastMajor = 8;  // of the compute capability: csrc/kernels/cuda/device_gpu.cuh
 
 std::string capability(const cudaDeviceProp& properties) {
@@ -48,14 +50,14 @@ cudaDeviceProp CudaDevice::select(int index) {
 }
 
 CudaDevice::CudaDevice(int index)
-    : index_(index), properties_(select(index)), verdicts_(kVerdictBytes), device_verdicts_(*this, kVerdictBytes) {
+    : index_(index), properties_(select(index)), results_(kResultBytes), device_results_(*this, kResultBytes) {
   check_kernels();
 }
 
 // Once, where the message can say what to do, instead of in the middle of a generation.
 void CudaDevice::check_kernels() {
-  const auto error = static_cast<cudaError_t>(kernels::loop_fill_cuda(static_cast<float*>(device_verdicts_.data()),
-                                                                      kernels::kMaxLoopVerdicts, 0.0f, stream_.get()));
+  const auto error = static_cast<cudaError_t>(
+      kernels::loop_fill_cuda(static_cast<float*>(device_results_.data()), kernels::kLoopLanes, 0.0f, stream_.get()));
   if (error == cudaErrorNoKernelImageForDevice || error == cudaErrorInvalidDeviceFunction) {
     const std::string architecture = std::to_string(properties_.major) + std::to_string(properties_.minor);
     throw BackendError("this build of vidrt has no code for " + name() + " (compute capability " +
@@ -157,15 +159,28 @@ bool CudaDevice::all_finite(const TensorView& tensor) {
   use();
   const std::int64_t count = tensor.elements();
   const auto words = static_cast<std::size_t>(kernels::loop_verdicts(count));
-  auto* verdicts = static_cast<std::uint32_t*>(device_verdicts_.data());
+  auto* verdicts = static_cast<std::uint32_t*>(device_results_.data());
   check_launch(kernels::loop_find_not_finite_cuda(tensor.as<float>(), count, verdicts, stream_.get()),
                "looking for values that are not finite");
-  check_cuda(
-      cudaMemcpyAsync(verdicts_.data(), verdicts, words * sizeof(std::uint32_t), cudaMemcpyDeviceToHost, stream_.get()),
-      "copying from the device");
-  wait();
-  const auto* found = static_cast<const std::uint32_t*>(verdicts_.data());
+  fetch_results(words * sizeof(std::uint32_t));
+  const auto* found = static_cast<const std::uint32_t*>(results_.data());
   return std::all_of(found, found + words, [](std::uint32_t verdict) { return verdict == 0; });
+}
+
+double CudaDevice::mean(const TensorView& a, const float* others) {
+  use();
+  const std::int64_t count = a.elements();
+  check_launch(kernels::loop_sum_differences_cuda(a.as<float>(), others, count,
+                                                  static_cast<float*>(device_results_.data()), stream_.get()),
+               "summing differences");
+  fetch_results(kernels::kLoopLanes * sizeof(float));
+  return mean_of_lanes(static_cast<const float*>(results_.data()), count);
+}
+
+void CudaDevice::fetch_results(std::size_t bytes) {
+  check_cuda(cudaMemcpyAsync(results_.data(), device_results_.data(), bytes, cudaMemcpyDeviceToHost, stream_.get()),
+             "copying from the device");
+  wait();
 }
 
 std::unique_ptr<FrameReader> CudaDevice::frame_reader(int max_frames, std::int64_t height, std::int64_t width) {

@@ -36,6 +36,8 @@ class CudaDevice : public GpuDevice {
   void apply_step(const SchedulerTable& table, int step, const StepTensors& tensors) override;
   void end_step() override;
   bool all_finite(const TensorView& tensor) override;
+  double mean_difference(const TensorView& a, const TensorView& b) override { return mean(a, b.as<float>()); }
+  double mean_magnitude(const TensorView& a) override { return mean(a, nullptr); }
 
   std::unique_ptr<FrameReader> frame_reader(int max_frames, std::int64_t height, std::int64_t width) override;
   bool queues_work() const override { return true; }
@@ -56,6 +58,9 @@ class CudaDevice : public GpuDevice {
   static cudaDeviceProp select(int index);
   void wait();
   void check_kernels();
+  double mean(const TensorView& a, const float* others);
+  /// Copy what a kernel left in device_results_ to results_, and wait.
+  void fetch_results(std::size_t bytes);
 
   int index_;
   cudaDeviceProp properties_;  // first: makes the device current for what follows
@@ -65,8 +70,8 @@ class CudaDevice : public GpuDevice {
   std::array<CudaEvent, 2> step_ends_;
   std::size_t last_step_ = 0;
   HostUpload upload_;
-  PinnedMemory verdicts_;
-  DeviceBuffer device_verdicts_;  // last: waits, when it ends, for what the others are used by
+  PinnedMemory results_;  // verdicts, or sums
+  DeviceBuffer device_results_;  // last: waits, when it ends, for what the others are used by
 };
 
 }  // namespace vidrt

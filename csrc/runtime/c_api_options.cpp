@@ -66,6 +66,7 @@ GenerateOptions generate_options(const vidrt_generate_options* given) {
   if (!flag("options->random_seed", read.random_seed)) options.seed = read.seed;
   options.truncate = flag("options->truncate", read.truncate);
   options.decode_chunk = read.decode_chunk;
+  options.step_cache = read.step_cache;
   options.keep_frames = !flag("options->discard_frames", read.discard_frames);
   options.scheduler = text_or(read.scheduler, "");
   if (read.prompt_embeds != nullptr) options.prompt_embeds = &read.prompt_embeds->embeds;

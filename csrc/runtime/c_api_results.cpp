@@ -34,6 +34,7 @@ vidrt_video_info describe(const vidrt::Video& video) {
   info.image_sha256 = metadata.image_sha256.c_str();
   info.decode_chunk = metadata.decode_chunk;
   info.num_warnings = static_cast<std::int32_t>(metadata.warnings.size());
+  info.num_skipped_steps = static_cast<std::int32_t>(metadata.skipped_steps.size());
   info.load_ms = timings.load;
   info.encode_ms = timings.encode;
   info.encode_image_ms = timings.encode_image;

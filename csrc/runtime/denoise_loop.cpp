@@ -32,6 +32,7 @@ DenoiseLoop::DenoiseLoop(ModuleSet& modules, const ArenaTensors& tensors, const 
   step_tensors_.count = row(latents, 0).elements();
   timesteps_ = {tensors["timestep"]};
   if (plan.image_conditioning != "none") condition();
+  if (plan.step_cache > 0.0) cache_.emplace(device_, tensors, plan.step_cache, plan.num_inference_steps);
 
   const int runs = plan.guidance == "sequential" ? 2 : 1;
   for (int i = 0; i < runs; ++i) {
@@ -72,7 +73,13 @@ void DenoiseLoop::run(const std::function<void(int)>& after_step) {
   for (int step = 0; step < plan_.num_inference_steps; ++step) {
     const auto timestep = static_cast<float>(table_.steps[static_cast<std::size_t>(step)].timestep);
     for (const TensorView& frames : timesteps_) device_.fill(frames, timestep);
-    run_denoiser();
+    if (!cache_) {
+      run_denoiser();
+    } else if (cache_->must_run(step)) {
+      cache_->before_run();
+      run_denoiser();
+      cache_->after_run();
+    }
     device_.apply_step(table_, step, step_tensors_);
     rotate_history(table_, step_tensors_);
     device_.end_step();

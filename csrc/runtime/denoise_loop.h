@@ -2,11 +2,13 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "runtime/arena_tensors.h"
 #include "runtime/module_set.h"
 #include "runtime/scheduler.h"
+#include "runtime/step_cache.h"
 
 namespace vidrt {
 
@@ -20,6 +22,8 @@ class DenoiseLoop {
 
   /// Run all steps; after_step(i) follows each and may throw to stop.
   void run(const std::function<void(int)>& after_step);
+  /// The steps, from 0, in which the denoiser did not run: none without a step cache.
+  std::vector<int> skipped_steps() const { return cache_ ? cache_->skipped() : std::vector<int>{}; }
 
  private:
   void condition();
@@ -31,6 +35,7 @@ class DenoiseLoop {
   const GenerationPlan& plan_;
   const SchedulerTable& table_;
   StepTensors step_tensors_;
+  std::optional<StepCache> cache_;
   // What each step's timestep is written to: all of the tensor, or all but the first latent frame of each row.
   std::vector<TensorView> timesteps_;
   // The bindings of each denoiser run of one step: one, or two where guidance is sequential.

@@ -1,5 +1,7 @@
 #include "runtime/device.h"
 
+#include <numeric>
+
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -14,6 +16,10 @@ DeviceBuffer::DeviceBuffer(Device& device, std::size_t bytes) : device_(device),
     throw OutOfMemory("the device refused " + refusal(device, bytes) +
                       "; free memory on it, or lower the height, width or num_frames.");
   }
+}
+
+double mean_of_lanes(const float* sums, std::int64_t count) {
+  return std::accumulate(sums, sums + kDifferenceLanes, 0.0) / static_cast<double>(count);
 }
 
 }  // namespace vidrt

@@ -25,6 +25,11 @@ class FrameReader {
   virtual void end(std::uint8_t* rgb) = 0;
 };
 
+/// Element i belongs to lane i % kDifferenceLanes. Enough for a GPU's threads, few enough for a processor's cache.
+inline constexpr int kDifferenceLanes = 8192;
+/// The mean of `count` elements from the sums of their lanes.
+double mean_of_lanes(const float* sums, std::int64_t count);
+
 /// Memory and arithmetic of one device. Unless said otherwise, memory is the device's: the host only hands addresses
 /// on. Work, that of sessions included, is done in the order in which it was asked for; a device may queue it, and
 /// then its errors come with the next call that waits. Not thread-safe.
@@ -59,6 +64,11 @@ class Device {
   virtual void end_step() = 0;
   /// Whether a float32 tensor has no infinity and no NaN. Waits.
   virtual bool all_finite(const TensorView& tensor) = 0;
+
+  /// The mean of |a - b| over two float32 tensors of one shape, and of |a| over one. In kDifferenceLanes sums of fp32,
+  /// each in the order of its elements, added in fp64: the same bits on every device. Waits.
+  virtual double mean_difference(const TensorView& a, const TensorView& b) = 0;
+  virtual double mean_magnitude(const TensorView& a) = 0;
 
   /// A reader for at most `max_frames` of (height, width) at a time. Throws OutOfMemory.
   virtual std::unique_ptr<FrameReader> frame_reader(int max_frames, std::int64_t height, std::int64_t width) = 0;

@@ -255,6 +255,7 @@ void Generation::denoise(const ArenaTensors& tensors, const SchedulerTable& tabl
     check_cancelled("after step " + std::to_string(step + 1) + " of " + std::to_string(total));
   });
   since_last_step_ = Stopwatch();
+  video_.metadata.skipped_steps = loop.skipped_steps();
   if (!device().all_finite(row(tensors["latents"], 0))) {
     throw BackendError(
         "the denoiser produced values that are not finite; lower guidance_scale, "
@@ -277,6 +278,7 @@ void Generation::describe(const GenerateOptions& options, const ResolvedOptions&
   metadata.num_inference_steps = resolved.num_inference_steps;
   metadata.guidance_scale = resolved.guidance_scale;
   metadata.scheduler = table.name;
+  metadata.step_cache = resolved.step_cache;
   metadata.guidance = plan_.guidance;
 }
 

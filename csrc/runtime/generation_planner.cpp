@@ -56,6 +56,10 @@ void add_denoise_tensors(LayoutBuilder& builder, const Manifest& manifest, const
   if (find_tensor(denoiser.inputs, "text_mask") != nullptr) {
     builder.add("text_mask", DType::kInt64, {prompts, manifest.text_length}, kPlanDenoise, kPlanDenoise);
   }
+  if (plan.step_cache > 0.0) {
+    builder.add("last_sample", DType::kFloat32, latents, kPlanDenoise, kPlanDenoise);
+    builder.add("last_prediction", DType::kFloat32, predictions, kPlanDenoise, kPlanDenoise);
+  }
   if (table.needs_prev_sample) builder.add("prev_sample", DType::kFloat32, latents, kPlanDenoise, kPlanDenoise);
   for (int i = 0; i < table.num_history; ++i) {
     builder.add("history_" + std::to_string(i), DType::kFloat32, latents, kPlanDenoise, kPlanDenoise);
@@ -97,6 +101,7 @@ class Search {
   explicit Search(const Wish& wish) : wish_(wish) {
     plan_ = plan_of_sizes(wish.resolved);
     plan_.num_inference_steps = wish.resolved.num_inference_steps;
+    plan_.step_cache = wish.resolved.step_cache;
     plan_.decode_chunk = decode_chunk(wish.manifest.vae, wish.resolved.latent_frames, wish.chunk);
     if (wish.resolved.has_image) plan_.image_conditioning = wish.manifest.image_conditioning;
   }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <deque>
 #include <new>
+#include <vector>
 
 #include "runtime/device.h"
 #include "runtime/memory_plan.h"
@@ -42,6 +43,21 @@ class HostFrameReader : public FrameReader {
   std::deque<Begun> begun_;
 };
 
+// `other` gives what is subtracted from element i.
+template <typename Other>
+double mean_over_lanes(const TensorView& a, const Other& other) {
+  const float* values = a.as<float>();
+  const std::int64_t count = a.elements();
+  std::vector<float> sums(kDifferenceLanes, 0.0f);
+  for (std::int64_t begin = 0; begin < count; begin += kDifferenceLanes) {
+    const std::int64_t lanes = std::min<std::int64_t>(kDifferenceLanes, count - begin);
+    for (std::int64_t j = 0; j < lanes; ++j) {
+      sums[static_cast<std::size_t>(j)] += std::fabs(values[begin + j] - other(begin + j));
+    }
+  }
+  return mean_of_lanes(sums.data(), count);
+}
+
 class HostDevice : public Device {
  public:
   void* allocate(std::size_t bytes) override {
@@ -69,6 +85,14 @@ class HostDevice : public Device {
   bool all_finite(const TensorView& tensor) override {
     const float* values = tensor.as<float>();
     return std::all_of(values, values + tensor.elements(), [](float value) { return std::isfinite(value); });
+  }
+
+  double mean_difference(const TensorView& a, const TensorView& b) override {
+    const float* others = b.as<float>();
+    return mean_over_lanes(a, [others](std::int64_t i) { return others[i]; });
+  }
+  double mean_magnitude(const TensorView& a) override {
+    return mean_over_lanes(a, [](std::int64_t) { return 0.0f; });
   }
 
   std::unique_ptr<FrameReader> frame_reader(int, std::int64_t, std::int64_t) override {

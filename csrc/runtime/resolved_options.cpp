@@ -129,6 +129,11 @@ ResolvedOptions resolve_options(const Manifest& manifest, const GenerateOptions&
                           number(resolved.guidance_scale) + ".");
   }
   resolved.guided = resolved.guidance_scale > manifest.guidance_off_at;
+  if (!std::isfinite(options.step_cache) || options.step_cache < 0.0) {
+    throw InvalidArgument("step_cache must be 0 (off) or a finite threshold above it, as 0.05, got " +
+                          number(options.step_cache) + ".");
+  }
+  resolved.step_cache = options.step_cache;
   resolved.fps = check_fps(options.fps.value_or(defaults.fps));
   check_decode_chunk(options.decode_chunk);
   resolved.negative_prompt = options.negative_prompt.value_or(defaults.negative_prompt);

@@ -17,6 +17,7 @@ struct ResolvedOptions {
   double guidance_scale = 1.0;
   bool guided = false;  // the negative prompt is run as well
   bool has_image = false;
+  double step_cache = 0.0;
   double fps = 0.0;
   std::string negative_prompt;
   std::vector<std::string> warnings;  // sizes outside the range in which quality was measured

@@ -58,6 +58,13 @@ SchedulerOption = Annotated[
     str | None,
     typer.Option("--scheduler", help="euler, unipc or dpmpp_2m. (default: the bundle's)", rich_help_panel=_VIDEO),
 ]
+StepCache = Annotated[
+    float | None,
+    typer.Option(
+        help="Use a prediction again while it would change by less than this part of it, as 0.05. (default: never)",
+        rich_help_panel=_VIDEO,
+    ),
+]
 DecodeChunk = Annotated[
     int | None,
     typer.Option(help="Latent frames decoded at a time. (default: chosen by the plan)", rich_help_panel=_VIDEO),

@@ -50,6 +50,7 @@ def generate(
     num_inference_steps: arg.Steps = None,
     guidance_scale: arg.GuidanceScale = None,
     scheduler: arg.SchedulerOption = None,
+    step_cache: arg.StepCache = None,
     decode_chunk: arg.DecodeChunk = None,
     truncate: arg.Truncate = False,
     prompt_embeds: arg.EmbedsFile = None,
@@ -79,6 +80,7 @@ def generate(
         seed=secrets.randbits(_SEED_BITS) if seed is None else seed,
         fps=fps,
         scheduler=scheduler,
+        step_cache=step_cache,
         truncate=truncate,
         decode_chunk=decode_chunk,
         keep_frames=False,
@@ -157,4 +159,7 @@ def _tell(target: Path, video: Video, plan: GenerationPlan) -> None:
     names = ["load", "encode", *(["encode_image"] if plan.image_conditioning != "none" else []), "denoise", "decode"]
     stages = ", ".join(f"{name.replace('_', ' ')} {human_ms(getattr(times, name))}" for name in names)
     print(f"{human_ms(times.total)}: {stages}; first frame after {human_ms(times.first_frame)}")
+    if plan.step_cache > 0:
+        skipped = len(video.metadata.skipped_steps)
+        print(f"step cache: {plan.num_inference_steps - skipped} of {plan.num_inference_steps} steps computed")
     print(f"memory: weights {human_bytes(plan.weight_bytes)}, tensors {human_bytes(plan.arena_bytes)}")

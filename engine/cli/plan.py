@@ -21,6 +21,7 @@ def plan(
     num_inference_steps: arg.Steps = None,
     guidance_scale: arg.GuidanceScale = None,
     scheduler: arg.SchedulerOption = None,
+    step_cache: arg.StepCache = None,
     decode_chunk: arg.DecodeChunk = None,
     backend: arg.Backend = "auto",
     device: arg.Device = None,
@@ -36,6 +37,7 @@ def plan(
         num_inference_steps=num_inference_steps,
         guidance_scale=guidance_scale,
         scheduler=scheduler,
+        step_cache=step_cache,
         decode_chunk=decode_chunk,
         image=image,
     )

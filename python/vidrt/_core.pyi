@@ -208,6 +208,7 @@ class GenerateOptions:
     seed: int | None
     fps: float | None
     scheduler: str
+    step_cache: float
     truncate: bool
     decode_chunk: int
     keep_frames: bool
@@ -240,6 +241,7 @@ class GenerationPlan:
     guidance: Final[str]
     decode_chunk: Final[int]
     image_conditioning: Final[str]
+    step_cache: Final[float]
     stages: Final[list[str]]
     tensors: Final[list[PlannedTensor]]
     arena_bytes: Final[int]
@@ -272,6 +274,8 @@ class VideoMetadata:
     num_inference_steps: Final[int]
     guidance_scale: Final[float]
     scheduler: Final[str]
+    step_cache: Final[float]
+    skipped_steps: Final[list[int]]
     guidance: Final[str]
     residency: Final[str]
     decode_chunk: Final[int]

@@ -50,7 +50,8 @@ TEST_F(BuiltModules, TheWorkspacesOfTheStagesShareTheirPlaceInThePlan) {
   EXPECT_EQ(count, 4);
   EXPECT_GE(plan.arena_bytes, std::uint64_t{1} << 20);
   EXPECT_LE(plan.arena_bytes, (std::uint64_t{1} << 20) + without.arena_bytes);
-  EXPECT_EQ(plan.stages, (std::vector<std::string>{"encode", "encode_image", "denoise", "decode_first", "decode_next"}));
+  EXPECT_EQ(plan.stages,
+            (std::vector<std::string>{"encode", "encode_image", "denoise", "decode_first", "decode_next"}));
 }
 
 TEST_F(BuiltModules, ADenoiserThatTakesOnePromptIsGivenThemOneAfterAnother) {

@@ -134,6 +134,20 @@ TEST_F(CApi, AnImageGivesTheFramesOfTheCppInterface) {
   expect_refused(given, VIDRT_INVALID_ARGUMENT, "(8, 12, 3)");
 }
 
+TEST_F(CApi, TheStepCacheSkipsTheStepsOfTheCppInterface) {
+  vidrt_generate_options given = options();
+  given.num_inference_steps = 12;
+  given.step_cache = 0.2;
+  GenerateOptions cpp_options = prompt_options();
+  cpp_options.num_inference_steps = 12;
+  cpp_options.step_cache = 0.2;
+  const Video expected = open().generate(cpp_options);
+  const Owned<vidrt_video> video = generate(given);
+  EXPECT_EQ(pixels_of(video.get()), pixels(expected));
+  EXPECT_EQ(info_of(video.get()).num_skipped_steps, static_cast<int>(expected.metadata.skipped_steps.size()));
+  EXPECT_GT(info_of(video.get()).num_skipped_steps, 0);
+}
+
 TEST_F(CApi, VideoInformationSaysWhatMadeIt) {
   const Owned<vidrt_video> video = generate(options("red zebra"));
   const vidrt_video_info info = info_of(video.get());

@@ -204,6 +204,29 @@ TEST_F(NotFiniteKernel, FindsOneAmongMany) {
   }
 }
 
+TEST(DifferenceKernel, SumsEveryLaneInTheOrderOfItsElements) {
+  for (const std::size_t count : {std::size_t{1}, std::size_t{kLoopLanes}, std::size_t{2 * kLoopLanes + 33}}) {
+    for (const bool has_other : {true, false}) {
+      Floats values(count), others(count, 1), sums(kLoopLanes);
+      values.assign(noise(count, 1));
+      others.assign(noise(count, 2));
+      CUstream_st stream;
+      stream.seed = count;
+      values.declare("values", Rights::kRead, &stream);
+      others.declare("others", Rights::kRead, &stream);
+      sums.declare("sums", Rights::kReadWrite, &stream);
+      ASSERT_EQ(loop_sum_differences_cuda(values.data(), has_other ? others.data() : nullptr,
+                                          static_cast<std::int64_t>(count), sums.data(), &stream),
+                cudaSuccess);
+      std::vector<float> expected(kLoopLanes, 0.0f);
+      for (std::size_t i = 0; i < count; ++i) {
+        expected[i % kLoopLanes] += std::fabs(values.data()[i] - (has_other ? others.data()[i] : 0.0f));
+      }
+      EXPECT_TRUE(same_bits(sums.values(), expected)) << count;
+    }
+  }
+}
+
 class RgbKernel : public ::testing::Test {
  protected:
   // All frames of (1,3,frames,height,width) but the first, by the kernel; `planes` hold them.

@@ -32,6 +32,8 @@ struct GenerateOptions {
   std::optional<std::uint64_t> seed;        // unset = drawn at random and recorded in Video::metadata
   std::optional<double> fps;                // written to the video's metadata only
   std::string scheduler;                    // empty = the bundle's; else euler | unipc | dpmpp_2m
+  // The change of a prediction, in parts of it, up to which it is used again; 0 = the denoiser runs in every step.
+  double step_cache = 0.0;
   bool truncate = false;                    // cut an overlong prompt instead of refusing it
   int decode_chunk = 0;                     // latent frames a decode call takes; 0 = chosen by the plan
   bool keep_frames = true;                  // false: frames go to on_frames only, and memory stays flat with their number

@@ -31,6 +31,7 @@ struct GenerationPlan {
   int num_inference_steps = 0;
   std::string guidance;  // "batched" | "sequential" | "off"
   std::string image_conditioning = "none";  // "none" | "first_latent_frame", where an image is given
+  double step_cache = 0.0;  // threshold; 0 = every step runs the denoiser
   int decode_chunk = 0;  // latent frames a call of the decoder takes
   std::vector<std::string> stages;  // names of the stage indices used by PlannedTensor
   std::vector<PlannedTensor> tensors;

@@ -38,6 +38,8 @@ struct VideoMetadata {
   int num_inference_steps = 0;
   double guidance_scale = 0.0;
   std::string scheduler;
+  double step_cache = 0.0;         // threshold; 0 = every step ran the denoiser
+  std::vector<int> skipped_steps;  // from 0: those that used an earlier prediction
   std::string guidance;   // "batched" | "sequential" | "off"
   std::string residency;  // "all" | "stage_by_stage"
   int decode_chunk = 0;

@@ -194,6 +194,7 @@ typedef struct vidrt_generate_options {
   const uint8_t* image;     /* RGB that the video begins with, (image_height, image_width, 3); NULL = none */
   int32_t image_height;     /* those of image, which must be height and width: nothing is resized */
   int32_t image_width;
+  double step_cache; /* change of a prediction up to which it is used again, in parts of it; 0 = never */
 } vidrt_generate_options;
 
 /* Set every field but struct_size to the bundle's defaults. */
@@ -278,7 +279,8 @@ typedef struct vidrt_video_info {
   const char* residency; /* "all" | "stage_by_stage" | "stream" */
   const char* image_sha256; /* of the image's bytes; "" where none was given */
   int32_t decode_chunk;
-  int32_t num_warnings; /* see vidrt_video_warning */
+  int32_t num_warnings;      /* see vidrt_video_warning */
+  int32_t num_skipped_steps; /* steps that used the prediction of an earlier one, by step_cache */
   double load_ms, encode_ms, encode_image_ms, denoise_ms, decode_ms;
   double first_frame_ms; /* from the call to the first on_frames */
   double last_step_to_first_frame_ms;

@@ -1,4 +1,4 @@
-// The pipeline's own arithmetic on an NVIDIA GPU: the scheduler's step, filling, finiteness, frames to RGB.
+// The pipeline's own arithmetic on an NVIDIA GPU: the scheduler's step, filling, finiteness, differences, RGB.
 //
 // Tensors are float32 in device memory. Launches queue on `stream` of the current device, allocate nothing, wait for
 // nothing, and return 0 or the cudaError_t of a launch that could not be queued. Words of 16 bytes are moved where
@@ -67,6 +67,13 @@ constexpr int loop_verdicts(std::int64_t count) {
 }
 /// Whether `values` are finite, in parts: a verdict that is not 0 says that a part has an infinity or a NaN.
 CudaError loop_find_not_finite_cuda(const float* values, std::int64_t count, std::uint32_t* verdicts,
+                                    CudaStream stream);
+
+/// Lanes of the next launcher: lane j has the elements j, j + kLoopLanes, ...
+constexpr int kLoopLanes = 8192;
+/// Write kLoopLanes sums of |values - others|, or of |values| where `others` is null: each lane's, in the order of its
+/// elements, every operation rounded on its own.
+CudaError loop_sum_differences_cuda(const float* values, const float* others, std::int64_t count, float* sums,
                                     CudaStream stream);
 
 /// Frames `first` to `first + count` of planes (3, num_frames, pixels) in [-1,1].

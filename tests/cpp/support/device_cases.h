@@ -190,6 +190,36 @@ TYPED_TEST_P(DevicePipeline, FramesThatBeginWithAnImageAreThoseOfTheHost) {
   }
 }
 
+TYPED_TEST_P(DevicePipeline, TheSameStepsAreSkippedAsOnTheHost) {
+  Pipeline host = this->open();
+  Pipeline pipeline = this->open_there();
+  for (const double guidance : {1.0, 3.0}) {
+    GenerateOptions options = this->prompt_options(21);
+    options.num_inference_steps = 12;
+    options.guidance_scale = guidance;
+    options.step_cache = 0.05;
+    const Video expected = host.generate(options);
+    const Video video = pipeline.generate(options);
+    EXPECT_EQ(this->pixels(video), this->pixels(expected));
+    EXPECT_EQ(video.metadata.skipped_steps, expected.metadata.skipped_steps);
+    EXPECT_FALSE(video.metadata.skipped_steps.empty());
+  }
+}
+
+TYPED_TEST_P(DevicePipeline, MeanDifferencesHaveTheBitsOfTheHost) {
+  const std::shared_ptr<TestDevice> place = TypeParam::open();
+  for (const std::size_t count : {std::size_t{1}, std::size_t{5000}, std::size_t{20000}}) {
+    const std::vector<float> a = random_floats(count, 1);
+    const std::vector<float> b = random_floats(count, 2);
+    Device& device = place->device();
+    const double difference =
+        host_device().mean_difference(DeviceTensor(host_device(), a).view(), DeviceTensor(host_device(), b).view());
+    EXPECT_EQ(device.mean_difference(DeviceTensor(device, a).view(), DeviceTensor(device, b).view()), difference);
+    EXPECT_EQ(device.mean_magnitude(DeviceTensor(device, a).view()),
+              host_device().mean_magnitude(DeviceTensor(host_device(), a).view()));
+  }
+}
+
 TYPED_TEST_P(DevicePipeline, LatentsAreDecodedAsOnTheHost) {
   for (const char* form : {"causal", "framewise"}) {
     ToyBundleOptions toy_options;
@@ -275,7 +305,9 @@ TYPED_TEST_P(DevicePipeline, AllMemoryIsGivenBack) {
 REGISTER_TYPED_TEST_SUITE_P(DevicePipeline, StepsHaveTheBitsOfTheHost, WhatIsCopiedFromTheHostMayChangeAtOnce,
                             TensorsAreFilledAndRowsCopied, OneValueThatIsNotFiniteIsFound, FramesAreThoseOfTheHost,
                             FramesAreThoseOfTheHostUnderEveryBudget, FramesThatBeginWithAnImageAreThoseOfTheHost,
-                            LatentsAreDecodedAsOnTheHost, EmbeddingsAreThoseOfTheHost, AtMostOneStepIsQueuedBehindTheOneThatRuns,
+                            TheSameStepsAreSkippedAsOnTheHost, MeanDifferencesHaveTheBitsOfTheHost,
+                            LatentsAreDecodedAsOnTheHost, EmbeddingsAreThoseOfTheHost,
+                            AtMostOneStepIsQueuedBehindTheOneThatRuns,
                             TheNextChunkIsDecodedWhileTheHostTakesOne,
                             ACancelBetweenChunksLeavesNoFramesForTheNextGeneration, ValuesThatAreNotFiniteAreAnError,
                             AllMemoryIsGivenBack);

@@ -184,6 +184,16 @@ bool SecludedDevice::all_finite(const TensorView& tensor) {
   return host_device().all_finite(reach(tensor));
 }
 
+double SecludedDevice::mean_difference(const TensorView& a, const TensorView& b) {
+  wait();
+  return host_device().mean_difference(reach(a), reach(b));
+}
+
+double SecludedDevice::mean_magnitude(const TensorView& a) {
+  wait();
+  return host_device().mean_magnitude(reach(a));
+}
+
 std::unique_ptr<FrameReader> SecludedDevice::frame_reader(int max_frames, std::int64_t height, std::int64_t width) {
   return std::make_unique<SecludedFrameReader>(*this, max_frames, height, width);
 }

@@ -33,6 +33,8 @@ class SecludedDevice : public GpuDevice, public TestDevice {
   void apply_step(const SchedulerTable& table, int step, const StepTensors& tensors) override;
   void end_step() override;
   bool all_finite(const TensorView& tensor) override;
+  double mean_difference(const TensorView& a, const TensorView& b) override;
+  double mean_magnitude(const TensorView& a) override;
   std::unique_ptr<FrameReader> frame_reader(int max_frames, std::int64_t height, std::int64_t width) override;
   bool queues_work() const override { return true; }
 
