@@ -15,9 +15,10 @@ from diffusers import FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler, 
 from torch import nn
 
 import vidrt
-from vidrt.export.exporter import ExportOptions, export_bundle
+from vidrt.export.exporter import export_bundle
+from vidrt.export.options import ExportOptions
 from vidrt.export.samples import uniform
-from vidrt.export.spec import Extent, Limit, ModuleSpec, TensorSpec
+from vidrt.export.spec import Extent, Limit, ModuleSpec, Part, TensorSpec
 
 CHANNELS, FRAMES, SIDE, STEPS, GUIDANCE = 2, 5, 16, 6, 3.0
 SCHEDULERS = (
@@ -105,10 +106,10 @@ def image_spec(miniature, with_module):
         tolerance={"fp32": 1e-5},
     )
     side = Limit(2, SIDE, 1, (2, SIDE))
+    networks = {**spec.networks, "denoiser": denoiser, "vae_encoder": encoder}
     return dataclasses.replace(
         spec,
-        networks={**spec.networks, "denoiser": denoiser, "vae_encoder": encoder},
-        modules=(*spec.modules, encoder_spec),
+        parts=(Part(networks, (*spec.modules, encoder_spec)),),
         limits={**spec.limits, "height": side, "width": side},
         image_conditioning="first_latent_frame",
     )
