@@ -55,9 +55,10 @@ def map_weights(module: nn.Module, folder: Path, stem: str, variant: str | None 
     stem = stem if variant is None else f"{stem}.{variant}"
     entries = {name: entry for path in _files(folder, stem) for name, entry in _header(path).items()}
     expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    _check(entries, expected, _tied(module), folder)
-    tensors = {name: entry.load() for name, entry in entries.items() if name in expected}
-    for names in _tied(module):
+    tied = _tied(module)
+    _check(entries, expected, tied, folder)
+    tensors = {name: tensor for path in {entry.path: None for entry in entries.values()} for name, tensor in _map(path)}
+    for names in tied:
         given = next(tensors[name] for name in names if name in tensors)
         tensors.update(dict.fromkeys(names, given))
     module.load_state_dict(tensors, strict=True, assign=True)
@@ -65,18 +66,17 @@ def map_weights(module: nn.Module, folder: Path, stem: str, variant: str | None 
 
 @dataclasses.dataclass(frozen=True)
 class _Entry:
-    """A tensor of a file."""
+    """What a file's header says of a tensor."""
 
     path: Path
-    name: str
     dtype: str
     shape: tuple[int, ...]
 
-    def load(self) -> Tensor:
-        """The tensor, over the mapped file."""
-        with safe_open(self.path, framework="pt") as file:
-            tensor: Tensor = file.get_tensor(self.name)
-        return tensor
+
+def _map(path: Path) -> list[tuple[str, Tensor]]:
+    """The tensors of a file by name, over the mapped file."""
+    with safe_open(path, framework="pt") as file:
+        return [(name, file.get_tensor(name)) for name in file.keys()]  # noqa: SIM118
 
 
 def _files(folder: Path, stem: str) -> list[Path]:
@@ -98,7 +98,7 @@ def _files(folder: Path, stem: str) -> list[Path]:
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise InvalidArgument(
-            f"{folder} lacks {len(missing)} of its {len(names)} shards: {_some(missing)}. Download them."
+            f"{folder} lacks {len(missing)} of its {len(names)} shards: {some_names(missing)}. Download them."
         )
     return [folder / name for name in names]
 
@@ -107,9 +107,7 @@ def _header(path: Path) -> dict[str, _Entry]:
     try:
         with safe_open(path, framework="pt") as file:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-            return {
-                name: _Entry(path, name, slices[name].get_dtype(), tuple(slices[name].get_shape())) for name in slices
-            }
+            return {name: _Entry(path, part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
     except Exception as error:  # the library's error is no public class, and hostile files raise others
         raise InvalidArgument(f"{path} is damaged: {error}. Download it again.") from error
 
@@ -140,7 +138,7 @@ def _check(
         ("of another shape", reshaped),
         (f"of a dtype other than {', '.join(_FLOATS)}", odd),
     )
-    found = [f"{len(names)} {what}: {_some(names)}" for what, names in faults if names]
+    found = [f"{len(names)} {what}: {some_names(names)}" for what, names in faults if names]
     if found:
         raise InvalidArgument(
             f"{folder} does not hold the weights that its config.json describes: {'; '.join(found)}. The folder is "
@@ -148,6 +146,7 @@ def _check(
         )
 
 
-def _some(names: list[str]) -> str:
+def some_names(names: list[str]) -> str:
+    """The first of them, and how many more there are."""
     rest = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

@@ -10,6 +10,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from vidrt.export.checkpoint_files import some_names
+
 from .config import PRESETS, TurboVaedConfig
 from .decoder import TurboVaedDecoder
 
@@ -151,12 +153,7 @@ class _Difference:
 
     def __str__(self) -> str:
         parts = (("missing", self.missing), ("unexpected", self.unexpected), ("of another shape", self.reshaped))
-        return "; ".join(f"{len(names)} {what}: {_some(names)}" for what, names in parts if names)
-
-
-def _some(names: list[str]) -> str:
-    rest = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+        return "; ".join(f"{len(names)} {what}: {some_names(names)}" for what, names in parts if names)
 
 
 def _difference(preset: str, shapes: Shapes) -> _Difference:

@@ -17,6 +17,7 @@ from diffusers.models.autoencoders.autoencoder_kl_wan import (
 from torch import Tensor, nn
 
 from .clip_layout import CACHE_FRAMES, ChannelsFirst, ClipLayout, attended, upsampled
+from .latents import statistics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,9 +46,8 @@ class WanVaeDecoder(nn.Module):
         self.post_quant_conv = vae.post_quant_conv
         self.patch_size: int = vae.config.patch_size or 1
         self.temporal_ratio = 2 ** sum(vae.config.temperal_downsample)
-        statistics = torch.tensor([vae.config.latents_mean, vae.config.latents_std]).view(2, 1, -1, 1, 1, 1)
-        self.register_buffer("mean", statistics[0], persistent=False)
-        self.register_buffer("std", statistics[1], persistent=False)
+        for name, values in statistics(vae).items():
+            self.register_buffer(name, values, persistent=False)
 
     def step(self, latents: Tensor, caches: Sequence[Tensor] | None, layout: ClipLayout) -> tuple[Tensor, list[Tensor]]:
         """Decode the next latent frames.

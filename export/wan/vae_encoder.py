@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from diffusers import AutoencoderKLWan
 from diffusers.models.autoencoders.autoencoder_kl_wan import patchify
 from torch import Tensor, nn
+
+from .latents import statistics
 
 
 class WanVaeEncoder(nn.Module):
@@ -24,9 +25,8 @@ class WanVaeEncoder(nn.Module):
         self.quant_conv = vae.quant_conv
         self.patch_size: int = vae.config.patch_size or 1
         self._caches = vae._cached_conv_counts["encoder"]
-        statistics = torch.tensor([vae.config.latents_mean, vae.config.latents_std]).view(2, 1, -1, 1, 1, 1)
-        self.register_buffer("mean", statistics[0], persistent=False)
-        self.register_buffer("std", statistics[1], persistent=False)
+        for name, values in statistics(vae).items():
+            self.register_buffer(name, values, persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
         """Encode images."""
