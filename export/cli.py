@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -13,13 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from vidrt.engine.errors import InvalidArgument
+from vidrt.engine.errors import Cancelled, InvalidArgument
 from vidrt.engine.precision import PRECISIONS, parse_precisions
 from vidrt.export.depthwise.report import Report
 from vidrt.export.exporter import ExportSummary, export_bundle
 from vidrt.export.options import ExportOptions
 from vidrt.export.registry import ModelSource, family_names, find_family
-from vidrt.export.spec import INT8
+from vidrt.export.spec import INT8, BundleSpec
 
 
 class _Storage(str, Enum):
@@ -97,11 +98,21 @@ def export(
         def show(what: str, done: int, total: int) -> None:
             progress.update(task, description=what, completed=done, total=total)
 
-        summary = export_bundle(spec, folder, options, show)
+        summary = _export(spec, folder, options, show)
     if as_json:
         print(json.dumps(dataclasses.asdict(summary), default=str))
     else:
         _print_summary(summary)
+
+
+def _export(
+    spec: BundleSpec, folder: Path, options: ExportOptions, on_progress: Callable[[str, int, int], None]
+) -> ExportSummary:
+    try:
+        return export_bundle(spec, folder, options, on_progress)
+    except KeyboardInterrupt as interrupt:
+        notes = getattr(interrupt, "__notes__", ())
+        raise Cancelled(" ".join(("the export was interrupted.", *notes))) from interrupt
 
 
 def _source_and_target(paths: list[Path], seed: int | None) -> tuple[Path | None, Path]:
@@ -134,6 +145,8 @@ def _print_summary(summary: ExportSummary) -> None:
     console.print(table)
     for module, report in summary.rewrites.items():
         _print_rewrites(console, module, report)
+    if summary.resumed:
+        console.print(f"{', '.join(summary.resumed)}: finished by an interrupted export before this one")
     console.print(f"{summary.path}: {summary.weight_bytes / 1e6:.1f} MB of weights")
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from vidrt.engine.bundle import Bundle
 from vidrt.export import parity
 from vidrt.export.depthwise.report import Report
+from vidrt.export.finished_parts import FinishedParts, export_key
 from vidrt.export.manifest import FILE_NAME, manifest_of
 from vidrt.export.options import ExportOptions, check_options
-from vidrt.export.part_export import export_part, steps_of
-from vidrt.export.spec import BundleSpec
+from vidrt.export.part_export import ExportedPart, export_part, steps_of
+from vidrt.export.spec import BundleSpec, Part
 from vidrt.export.writer import staged_folder
 
 
@@ -30,12 +31,21 @@ class GraphSummary:
 
 @dataclasses.dataclass(frozen=True)
 class ExportSummary:
-    """What an export wrote, and by module what became of its depthwise convolutions (nothing with custom_ops off)."""
+    """What an export wrote.
+
+    Args:
+        path: The bundle's folder.
+        weight_bytes: Of all files of weights.
+        graphs: All graphs.
+        rewrites: By module, what became of its depthwise convolutions (nothing with custom_ops off).
+        resumed: The modules that an interrupted export before this one had finished.
+    """
 
     path: Path
     weight_bytes: int
     graphs: list[GraphSummary]
     rewrites: dict[str, Report]
+    resumed: tuple[str, ...] = ()
 
 
 Progress = Callable[[str, int, int], None]
@@ -46,6 +56,9 @@ def export_bundle(
     spec: BundleSpec, target: Path, options: ExportOptions, on_progress: Progress | None = None
 ) -> ExportSummary:
     """Export a declared model to a bundle folder.
+
+    Where the declaration names the files that it comes from, an export that was interrupted, or that the disk refused,
+    leaves its finished parts beside the target, and the same export goes on from there.
 
     Args:
         spec: The declaration.
@@ -61,8 +74,8 @@ def export_bundle(
     """
     check_options(spec, options)
     steps = _Steps(sum(steps_of(part) for part in spec.parts) + 1, on_progress)
-    with staged_folder(target, overwrite=options.overwrite) as root:
-        parts = [export_part(part, root, options, steps.begin) for part in spec.parts]
+    with staged_folder(target, overwrite=options.overwrite, key=export_key(spec, options)) as root:
+        parts = [_finished(part, root, options, steps) for part in spec.parts]
         files = [file for part in parts for file in part.files]
         graphs = [graph for part in parts for graph in part.graphs]
         steps.begin("opening the bundle")
@@ -74,9 +87,21 @@ def export_bundle(
         # The reader is the one validator; what it refuses must not reach the target.
         Bundle(root).verify()
     steps.end()
-    summaries = [GraphSummary(graph.module.name, graph.id, graph.nodes, graph.bytes, graph.parity) for graph in graphs]
+    summaries = [GraphSummary(graph.module, graph.id, graph.nodes, graph.bytes, graph.parity) for graph in graphs]
     rewrites = {name: report for part in parts for name, report in part.rewrites.items()}
-    return ExportSummary(target, sum(file.bytes for file in files), summaries, rewrites)
+    return ExportSummary(target, sum(file.bytes for file in files), summaries, rewrites, tuple(steps.resumed))
+
+
+def _finished(part: Part, root: Path, options: ExportOptions, steps: _Steps) -> ExportedPart:
+    """Export a part, unless a try before this one did."""
+    records = FinishedParts(root)
+    exported = records.load(part)
+    if exported is not None:
+        steps.skip(part)
+        return exported
+    exported = export_part(part, root, options, steps.begin)
+    records.save(part, exported)
+    return exported
 
 
 class _Steps:
@@ -85,11 +110,16 @@ class _Steps:
     def __init__(self, total: int, on_progress: Progress | None) -> None:
         self._total = total
         self._begun = 0
+        self.resumed: list[str] = []
         self._on_progress = on_progress or (lambda what, done, total: None)
 
     def begin(self, what: str) -> None:
         self._on_progress(what, self._begun, self._total)
         self._begun += 1
+
+    def skip(self, part: Part) -> None:
+        self._begun += steps_of(part)
+        self.resumed += [module.name for module in part.modules]
 
     def end(self) -> None:
         self._on_progress("done", self._total, self._total)

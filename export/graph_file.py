@@ -48,9 +48,17 @@ def take_out_constants(model: ir.Model, weights: Mapping[str, Weight]) -> dict[s
             continue
         tensor = torch.from_numpy(value.const_value.numpy().copy())
         initializers.pop(name)
-        value.name = "constants." + hashlib.sha256(value.const_value.tobytes()).hexdigest()[:16]
+        new_name = "constants." + hashlib.sha256(value.const_value.tobytes()).hexdigest()[:16]
+        twin = initializers.get(new_name)
+        if twin is not None and (twin.dtype, twin.shape) == (value.dtype, value.shape):
+            # Rotary tables of rows and of columns are the same.
+            ir.convenience.replace_all_uses_with(value, twin)
+            continue
+        if twin is not None:
+            new_name += f".{value.dtype}.{value.shape}"
+        value.name = new_name
         initializers.add(value)
-        taken[value.name] = Weight(tensor, tensor.dtype, constant=True)
+        taken[new_name] = Weight(tensor, tensor.dtype, constant=True)
     return taken
 
 

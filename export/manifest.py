@@ -11,7 +11,7 @@ import vidrt
 from vidrt.export.parity import Parity
 from vidrt.export.spec import BundleSpec, Limit, ModuleSpec, Precision, TensorSpec, TokenizerSpec
 from vidrt.export.to_onnx import OPSET
-from vidrt.export.weights import WeightFile
+from vidrt.export.weights import DataFile
 
 SCHEMA_VERSION = 1
 FILE_NAME = "manifest.json"
@@ -23,7 +23,7 @@ _TOOLS = ("torch", "onnx", "onnxscript")
 class GraphRecord:
     """What the manifest says of one written graph, and the number of its nodes."""
 
-    module: ModuleSpec
+    module: str
     id: str
     custom_ops: tuple[str, ...]
     backends: tuple[str, ...]
@@ -37,7 +37,7 @@ class GraphRecord:
     parity: Parity
 
 
-def manifest_of(spec: BundleSpec, files: list[WeightFile], graphs: list[GraphRecord]) -> dict[str, Any]:
+def manifest_of(spec: BundleSpec, files: list[DataFile], graphs: list[GraphRecord]) -> dict[str, Any]:
     """The manifest, as JSON values. A module's graphs are its variants, in the order in which they are given."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -51,7 +51,7 @@ def manifest_of(spec: BundleSpec, files: list[WeightFile], graphs: list[GraphRec
         "defaults": _defaults(spec),
         "data_files": {file.path: {"bytes": file.bytes, "sha256": file.sha256} for file in files},
         "modules": {
-            module.name: {"variants": [_variant(graph) for graph in graphs if graph.module is module]}
+            module.name: {"variants": [_variant(module, graph) for graph in graphs if graph.module == module.name]}
             for module in spec.modules
         },
         "extra": {},
@@ -97,7 +97,7 @@ def _text(spec: BundleSpec, tokenizer: TokenizerSpec) -> dict[str, Any]:
     return text
 
 
-def _variant(graph: GraphRecord) -> dict[str, Any]:
+def _variant(module: ModuleSpec, graph: GraphRecord) -> dict[str, Any]:
     return {
         "id": graph.id,
         "file": graph.file,
@@ -109,7 +109,7 @@ def _variant(graph: GraphRecord) -> dict[str, Any]:
         "storage": graph.storage,
         "custom_ops": list(graph.custom_ops),
         "backends": list(graph.backends),
-        "tensors": {"inputs": _tensors(graph.module.inputs), "outputs": _tensors(graph.module.outputs)},
+        "tensors": {"inputs": _tensors(module.inputs), "outputs": _tensors(module.outputs)},
         "parity": _parity(graph.parity),
     }
 

@@ -31,7 +31,15 @@ from vidrt.export.variants import (
     with_low_precision,
     with_processor_form,
 )
-from vidrt.export.weights import STORAGE_DTYPES, Weight, WeightFile, named_weights, stored_names, write_weights
+from vidrt.export.weights import (
+    STORAGE_DTYPES,
+    DataFile,
+    Weight,
+    WeightFile,
+    named_weights,
+    stored_names,
+    write_weights,
+)
 
 _LARGE_FILE = 2**29
 """Bytes of weights from which a comparison is to save memory rather than time."""
@@ -44,7 +52,7 @@ Begin = Callable[[str], None]
 class ExportedPart:
     """What a part became: files of weights, graphs, and by module what became of its depthwise convolutions."""
 
-    files: list[WeightFile]
+    files: list[DataFile]
     graphs: list[GraphRecord]
     rewrites: dict[str, Report]
 
@@ -87,7 +95,8 @@ def export_part(part: Part, root: Path, options: ExportOptions, begin: Begin) ->
         begin(f"comparing {item.spec.name}")
         for variant in graphs[item.spec.name].variants:
             records.append(_finish(item, variant, files, root, options))
-    return ExportedPart(files.all(), records, {name: made.report for name, made in graphs.items()})
+    stored = [DataFile(file.path, file.bytes, file.sha256) for file in files.all()]
+    return ExportedPart(stored, records, {name: made.report for name, made in graphs.items()})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,7 +207,7 @@ def _finish(traced: _Traced, variant: Variant, files: _Files, root: Path, option
     content = (root / path).read_bytes()
     data_files = _data_files(variant, files)
     return GraphRecord(
-        module=spec,
+        module=spec.name,
         id=variant.id,
         custom_ops=variant.custom_ops,
         backends=variant.backends,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -235,6 +236,8 @@ class BundleSpec:
         text_ftfy: Whether prompts are put right with ftfy.fix_text before that, where it is installed.
         exclusive_words: What excludes each other in a prompt, by what it is: values, each the phrases that mean it.
         guidance_off_at: A guidance scale at or below it runs the positive prompt alone.
+        sources: All files that the networks and everything else here come from, where an interrupted export is worth
+            going on with.
     """
 
     name: str
@@ -253,6 +256,7 @@ class BundleSpec:
     exclusive_words: Mapping[str, Sequence[Sequence[str]]] = dataclasses.field(default_factory=dict)
     guidance_off_at: float = 1.0
     image_conditioning: Literal["none", "first_latent_frame"] = "none"
+    sources: tuple[Path, ...] = ()
 
     @property
     def modules(self) -> tuple[ModuleSpec, ...]:

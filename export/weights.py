@@ -61,12 +61,18 @@ class StoredTensor:
 
 
 @dataclasses.dataclass(frozen=True)
-class WeightFile:
-    """A written file: its path in the bundle, size, hash and content."""
+class DataFile:
+    """A written file: its path in the bundle, size and hash."""
 
     path: str
     bytes: int
     sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightFile(DataFile):
+    """A written file and what is where in it."""
+
     tensors: Mapping[str, StoredTensor]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from vidrt.engine.errors import InvalidArgument
 from vidrt.export.registry import Family, ModelSource
 from vidrt.export.samples import mask, normal, token_ids, uniform
@@ -19,7 +21,7 @@ from vidrt.export.spec import (
 )
 from vidrt.export.wan.clip_layout import ChannelsFirst, FramesFirst
 from vidrt.export.wan.denoiser import WanDenoiser
-from vidrt.export.wan.folder import WanModel, read_folder
+from vidrt.export.wan.folder import WanModel, component_files, read_folder
 from vidrt.export.wan.operators import PlainOperators, ProcessorOperators
 from vidrt.export.wan.text_encoder import WanTextEncoder
 from vidrt.export.wan.tokenizer_folder import tokenizer_spec
@@ -43,7 +45,8 @@ def load(source: ModelSource) -> BundleSpec:
             "wan has no weights of its own: give the folder of a diffusers pipeline, as Wan2.1-T2V-1.3B-Diffusers."
         )
     model = read_folder(source.checkpoint, source.weights_variant)
-    return bundle_spec(model, tokenizer_spec(source.checkpoint / "tokenizer", _TEXT_LENGTH))
+    spec = bundle_spec(model, tokenizer_spec(source.checkpoint / "tokenizer", _TEXT_LENGTH))
+    return dataclasses.replace(spec, sources=component_files(source.checkpoint))
 
 
 def bundle_spec(model: WanModel, tokenizer: TokenizerSpec) -> BundleSpec:

@@ -92,6 +92,13 @@ def read_folder(folder: Path, weights_variant: str | None = None) -> WanModel:
     return WanModel(name, text_encoder, transformer, vae, scheduler, expand)
 
 
+def component_files(folder: Path) -> tuple[Path, ...]:
+    """model_index.json and the files of all components."""
+    components = (*_CLASSES, "scheduler", "tokenizer")
+    files = (path for component in components for path in (folder / component).rglob("*"))
+    return (folder / "model_index.json", *(path for path in files if path.is_file()))
+
+
 def _check_index(index: Mapping[str, Any], path: Path) -> bool:
     """What the pipeline is; returns expand_timesteps."""
     name = index.get("_class_name")

@@ -139,6 +139,28 @@ def test_large_constants_lie_outside_the_graph_unrounded_and_it_still_computes_t
     np.testing.assert_allclose(got, expected, atol=1e-5 if dtype == torch.float32 else 1e-2)
 
 
+def test_equal_large_constants_become_one_and_others_of_the_same_bytes_stay_apart() -> None:
+    x = ir.Value(name="x", shape=ir.Shape([300]), type=ir.TensorType(ir.DataType.FLOAT))
+    tensors = [np.zeros(300, np.float32), np.zeros(300, np.float32), np.zeros((300, 1), np.float32)]
+    constants = [
+        ir.Value(name=f"c{index}", shape=ir.Shape(tensor.shape), const_value=ir.tensor(tensor), type=x.type)
+        for index, tensor in enumerate(tensors)
+    ]
+    nodes = [ir.node("Add", [x, constant]) for constant in constants]
+    for index, node in enumerate(nodes):
+        node.outputs[0].name = f"y{index}"
+    graph = ir.Graph(
+        [x], [node.outputs[0] for node in nodes], nodes=nodes, initializers=constants, opset_imports={"": 22}
+    )
+    model = ir.Model(graph, ir_version=10)
+    taken = take_out_constants(model, {})
+    assert set(taken) == set(graph.initializers)
+    assert [tuple(weight.tensor.shape) for weight in taken.values()] == [(300,), (300, 1)]
+    assert nodes[0].inputs[1] is nodes[1].inputs[1]
+    assert nodes[2].inputs[1] is not nodes[0].inputs[1]
+    model.clone()  # refuses values that no graph has
+
+
 def test_a_cast_stands_behind_every_weight_that_is_stored_narrower(
     cleaned: Callable[[], tuple[ir.Model, dict[str, Weight]]], tmp_path: Path
 ) -> None:
