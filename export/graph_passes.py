@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import onnx_ir as ir
@@ -35,27 +36,42 @@ def clean(model: ir.Model, weights: Mapping[str, object]) -> None:
         model: A traced graph.
         weights: Names of the initialisers that are weights.
     """
-    graph = model.graph
+    with _opaque(model.graph, weights):
+        optimizer.optimize_ir(model, num_iterations=_ROUNDS)
+    tidy(model, weights)
+
+
+def tidy(model: ir.Model, weights: Mapping[str, object]) -> None:
+    """Merge equal computations and drop dead ones, in place: the part of clean() that is quick on graphs of any size.
+
+    The optimiser looks through all of a graph at each of its nodes, in every round.
+    """
+    with _opaque(model.graph, weights) as opaque:
+        ir.passes.Sequential(
+            common.CommonSubexpressionEliminationPass(),
+            common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+            common.DeduplicateInitializersPass(),
+        )(model)
+        for value in opaque:
+            _reshape_at_rest(value)
+        ir.passes.Sequential(
+            common.RemoveUnusedNodesPass(),
+            common.RemoveUnusedOpsetsPass(),
+            # It holds stack traces, and with them the paths of the machine that exported.
+            common.ClearMetadataAndDocStringPass(),
+            common.TopologicalSortPass(),
+        )(model)
+
+
+@contextlib.contextmanager
+def _opaque(graph: ir.Graph, weights: Mapping[str, object]) -> Iterator[list[ir.Value]]:
+    """Make weights inputs for a while; those that are not used any more stay away."""
     opaque = [value for name, value in graph.initializers.items() if name in weights]
     for value in opaque:
         assert value.name is not None  # initialisers have one
         graph.initializers.pop(value.name)
         graph.inputs.append(value)
-    optimizer.optimize_ir(model, num_iterations=_ROUNDS)
-    ir.passes.Sequential(
-        common.CommonSubexpressionEliminationPass(),
-        common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
-        common.DeduplicateInitializersPass(),
-    )(model)
-    for value in opaque:
-        _reshape_at_rest(value)
-    ir.passes.Sequential(
-        common.RemoveUnusedNodesPass(),
-        common.RemoveUnusedOpsetsPass(),
-        # It holds stack traces, and with them the paths of the machine that exported.
-        common.ClearMetadataAndDocStringPass(),
-        common.TopologicalSortPass(),
-    )(model)
+    yield opaque
     for value in opaque:
         graph.inputs.remove(value)
         if value.uses():

@@ -11,7 +11,7 @@ import onnx_ir as ir
 from onnxruntime import InferenceSession
 from torch import nn
 
-from vidrt.export import graph_file, graph_passes, parity
+from vidrt.export import graph_file, graph_passes, parity, repeated
 from vidrt.export.depthwise.plugin_form import from_plugin_form
 from vidrt.export.depthwise.report import Report
 from vidrt.export.manifest import GraphRecord
@@ -125,6 +125,7 @@ def _graph_of(spec: ModuleSpec, module: nn.Module, weights: Mapping[str, Weight]
     model = trace(spec, module)
     graph_passes.name_weights(model, stored_names(module, weights))
     graph_passes.clean(model, weights)
+    repeated.expand(model, module, spec.name, weights)
     return model
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from diffusers import WanTransformer3DModel
 from diffusers.models.transformers.transformer_wan import WanAttention, WanTransformerBlock
 from torch import Tensor, nn
+
+from vidrt.export.repeated import LayerSpec, Repeated
+from vidrt.export.samples import normal
+from vidrt.export.spec import TensorSpec
 
 from .operators import Operators
 from .rotary import RotaryTables
@@ -27,11 +33,10 @@ class WanDenoiser(nn.Module):
         super().__init__()
         config = transformer.config
         self.patch_size = tuple(config.patch_size)
-        self.operators = operators
         self.tables = RotaryTables(config.attention_head_dim, config.rope_max_seq_len)
         self.patch_embedding = transformer.patch_embedding
         self.condition_embedder = transformer.condition_embedder
-        self.blocks = transformer.blocks
+        self.blocks = Repeated((WanBlock(block, operators) for block in transformer.blocks), _layer_spec(config))
         self.norm_out = transformer.norm_out
         self.proj_out = transformer.proj_out
         self.scale_shift_table = transformer.scale_shift_table
@@ -49,18 +54,33 @@ class WanDenoiser(nn.Module):
         text = embedder.text_embedder(text_embeds)
         # (B,T,h*w,D) between the layers: what belongs to a latent frame is broadcast over its tokens.
         x = self.patch_embedding(latents).flatten(3).permute(0, 2, 3, 1)
-        for block in self.blocks:
-            x = self._block(block, x, text, modulation, tables)
+        x = self.blocks(x, text, modulation, *tables)
 
         shift, scale = (self.scale_shift_table + time.unsqueeze(2)).chunk(2, dim=2)
         x = self.proj_out(self.norm_out(x) * (1 + scale) + shift)
         x = x.unflatten(3, (patch_height, patch_width, -1)).unflatten(2, (rows, columns))
         return x.permute(0, 6, 1, 2, 4, 3, 5).flatten(5, 6).flatten(3, 4)
 
-    def _block(self, block: WanTransformerBlock, x: Tensor, text: Tensor, modulation: Tensor, tables: Tables) -> Tensor:
+
+class WanBlock(nn.Module):
+    """A transformer block whose modulation belongs to latent frames.
+
+    Args:
+        block: Its weights.
+        operators: How attention and rotations are written.
+    """
+
+    def __init__(self, block: WanTransformerBlock, operators: Operators) -> None:
+        super().__init__()
+        self.block = block
+        self.operators = operators
+
+    def forward(self, x: Tensor, text: Tensor, modulation: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+        """X (B,T,P,D), text (B,L,D), modulation (B,T,6,D), rotary tables (T,P,size/2) -> (B,T,P,D)."""
+        block = self.block
         shift, scale, gate, shift_ff, scale_ff, gate_ff = (block.scale_shift_table + modulation).chunk(6, dim=2)
         y = (block.norm1(x) * (1 + scale) + shift).flatten(1, 2)
-        x = x + self._attention(block.attn1, y, y, tables).unflatten(1, x.shape[1:3]) * gate
+        x = x + self._attention(block.attn1, y, y, (cosines, sines)).unflatten(1, x.shape[1:3]) * gate
         x = x + self._attention(block.attn2, block.norm2(x).flatten(1, 2), text, None).unflatten(1, x.shape[1:3])
         y = block.norm3(x) * (1 + scale_ff) + shift_ff
         return x + block.ffn(y) * gate_ff
@@ -72,3 +92,16 @@ class WanDenoiser(nn.Module):
             key = self.operators.rotate(key, tables, layer.heads)
         mixed = self.operators.attention(query, key, value, layer.heads)
         return layer.to_out[0](mixed)
+
+
+def _layer_spec(config: Any) -> LayerSpec:
+    width = config.num_attention_heads * config.attention_head_dim
+    tables = ("T", "P", config.attention_head_dim // 2)
+    inputs = (
+        TensorSpec("x", "float32", ("B", "T", "P", width), normal),
+        TensorSpec("text", "float32", ("B", "L", width), normal),
+        TensorSpec("modulation", "float32", ("B", "T", 6, width), normal),
+        TensorSpec("cosines", "float32", tables, normal),
+        TensorSpec("sines", "float32", tables, normal),
+    )
+    return LayerSpec(inputs, {"B": 2, "T": 3, "P": 5, "L": 7})

@@ -15,7 +15,7 @@ class Operators(Protocol):
     """How a graph writes what runtimes have operators of their own for."""
 
     def rotate(self, x: Tensor, tables: tuple[Tensor, Tensor], heads: int) -> Tensor:
-        """Rotary position embeddings of x (B,S,heads * size) by tables (S,size/2)."""
+        """Rotary position embeddings of x (B,S,heads * size) by tables (T,S/T,size/2)."""
 
     def attention(self, query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
         """Softmax(query key^T / sqrt(size)) value, each (B,S,heads * size); of query's shape."""
@@ -45,7 +45,7 @@ class ProcessorOperators:
         positions = torch.arange(x.shape[1]).expand(x.shape[0], -1)
         return torch.onnx.ops.symbolic(
             "com.microsoft::RotaryEmbedding",
-            (x, positions, *tables),
+            (x, positions, *(table.flatten(0, 1) for table in tables)),
             {"interleaved": 1, "num_heads": heads},
             dtype=x.dtype,
             shape=x.shape,

@@ -35,7 +35,7 @@ class RotaryTables(nn.Module):
         """The tables of a grid of tokens.
 
         Returns:
-            Cosines and sines, each (frames * height * width, head_size / 2).
+            Cosines and sines, each (frames, height * width, head_size / 2).
         """
         return self._grid("cosines", frames, height, width), self._grid("sines", frames, height, width)
 
@@ -47,12 +47,12 @@ class RotaryTables(nn.Module):
             of_rows[:height].view(1, height, 1, -1).expand(*shape, -1),
             of_columns[:width].view(1, 1, width, -1).expand(*shape, -1),
         )
-        return torch.cat(parts, dim=3).flatten(0, 2)
+        return torch.cat(parts, dim=3).flatten(1, 2)
 
 
 def rotate(x: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn the pairs of neighbouring channels of x (B,S,heads,head_size) by the angles of tables (S,head_size/2)."""
-    cosines, sines = (table.unsqueeze(1) for table in tables)
+    """Turn pairs of neighbouring channels of x (B,S,heads,head_size) by the angles of tables (T,S/T,head_size/2)."""
+    cosines, sines = (table.flatten(0, 1).unsqueeze(1) for table in tables)
     even, odd = x.unflatten(-1, (-1, 2)).unbind(-1)
     # Writing into the halves of an empty tensor, as diffusers does, becomes ScatterND.
     return torch.stack((even * cosines - odd * sines, even * sines + odd * cosines), dim=-1).flatten(-2)
