@@ -24,7 +24,7 @@ Video Generation::decode_latents(const DecodeOptions& options) {
   const MemoryLimit limit = state_.limit();
   const GenerationLayout layout = plan_decode(manifest, state_.modules, resolved, options.decode_chunk, limit);
   plan_ = layout.plan;
-  for (const std::string& warning : resolved.warnings) warn(warning);
+  warn_of_plan(resolved);
   const std::vector<std::string> decoders = decoder_modules(manifest.vae);
   describe_frames(resolved, decoders);
   const double session_ms_before = state_.modules.session_ms();
@@ -77,6 +77,15 @@ void Generation::decode(const ArenaTensors& tensors, const TensorView& latents, 
   video_.timings.decode = stopwatch.elapsed_ms();
 }
 
+void Generation::warn_of_plan(const ResolvedOptions& resolved) {
+  for (const std::string& warning : resolved.warnings) warn(warning);
+  const PlannedTiles& tiles = plan_.tiles;
+  if (resolved.vae_tiling != "auto" || tiles.rows * tiles.columns == 1) return;
+  warn("frames are decoded in " + std::to_string(tiles.rows) + "x" + std::to_string(tiles.columns) + " tiles of " +
+       std::to_string(tiles.width) + "x" + std::to_string(tiles.height) +
+       " pixels, because whole ones do not fit the memory; vae_tiling off refuses instead.");
+}
+
 void Generation::describe_frames(const ResolvedOptions& resolved, const std::vector<std::string>& modules) {
   video_.num_frames = resolved.num_frames;
   video_.height = resolved.height;
@@ -90,6 +99,7 @@ void Generation::describe_frames(const ResolvedOptions& resolved, const std::vec
   for (const std::string& module : modules) metadata.variants[module] = state_.modules.variant(module).id;
   metadata.residency = plan_.residency;
   metadata.decode_chunk = plan_.decode_chunk;
+  metadata.tiles = plan_.tiles;
   metadata.arena_bytes = plan_.arena_bytes;
 }
 
