@@ -8,6 +8,7 @@
 #include "runtime/decode_planner.h"
 #include "runtime/frame_stream.h"
 #include "runtime/generation.h"
+#include "vidrt/errors.h"
 #include "vidrt/version.h"
 
 namespace vidrt {
@@ -59,7 +60,15 @@ void Generation::decode(const ArenaTensors& tensors, const TensorView& latents, 
     if (!keep_frames) rgb.clear();
     const std::size_t offset = rgb.size();
     rgb.resize(offset + frame_bytes * static_cast<std::size_t>(count));
-    stream.decode_next(rgb.data() + offset);
+    try {
+      stream.decode_next(rgb.data() + offset);
+    } catch (const OutOfMemory& error) {
+      const bool has_tiles = plan_.tiles.rows * plan_.tiles.columns > 1;
+      throw OutOfMemory(std::string(error.what()) + " Decode frames in " + (has_tiles ? "smaller " : "") +
+                        "tiles, which take less: vae_tiling on, with tile_sample_min_height and " +
+                        "tile_sample_min_width less than " + std::to_string(plan_.tiles.height) + " and " +
+                        std::to_string(plan_.tiles.width) + ".");
+    }
     if (done == 0) {
       video_.timings.first_frame = since_start_.elapsed_ms();
       video_.timings.last_step_to_first_frame = since_last_step_.elapsed_ms();

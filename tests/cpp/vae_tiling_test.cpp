@@ -373,6 +373,18 @@ TEST_F(TightVaeTiling, AutoWithoutAnEngineForTilesStillSaysWhatWholeFramesNeed) 
   EXPECT_THROW(tight.plan_decode(options), BackendError);
 }
 
+TEST_F(VaeTilingPipeline, ADecoderThatRunsOutOfMemoryNamesTilesThatAreSmaller) {
+  Pipeline pipeline = open("causal");
+  DecodeOptions options = latents(3);
+  const auto message = [&] { return message_of<OutOfMemory>([&] { pipeline.decode_latents(options); }); };
+  backend->before_run = [](const std::string&) { throw OutOfMemory("there is no more."); };
+  EXPECT_TRUE(names(message(), {"there is no more. Decode frames in tiles", "vae_tiling on", "less than 40 and 52"}));
+  options.vae_tiling = tiling();
+  EXPECT_TRUE(names(message(), {"Decode frames in smaller tiles", "less than 16 and 20"}));
+  backend->before_run = nullptr;
+  EXPECT_EQ(pipeline.decode_latents(options).num_frames, 9);
+}
+
 TEST_F(VaeTilingPipeline, TilesThatAreNoneAreRefusedBeforeAnythingIsLoaded) {
   Pipeline pipeline = open("causal");
   struct Case {

@@ -63,7 +63,9 @@ def test_a_clip_in_tiles_stays_near_that_of_whole_frames_and_shows_no_seam(pipe:
 def test_threads_change_no_bit_and_chunks_no_more_than_without_tiles(
     pipe: Any, pocket_bundle: Any, latents: npt.NDArray[np.float32]
 ) -> None:
-    expected = decode(pipe, latents, vae_tiling=TILING).frames
+    video = decode(pipe, latents, vae_tiling=TILING)
+    assert video.metadata.tiles.count == 6
+    expected = video.frames
     # ONNX Runtime may round other shapes otherwise, whole frames as well.
     chunked = decode(pipe, latents, vae_tiling=TILING, decode_chunk=2).frames
     np.testing.assert_allclose(chunked.astype(int), expected, rtol=0, atol=1)
