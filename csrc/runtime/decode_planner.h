@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "runtime/layout_builder.h"
-#include "runtime/memory_limit.h"
 #include "runtime/module_set.h"
 #include "runtime/resolved_options.h"
 #include "runtime/symbols.h"
@@ -57,11 +56,5 @@ GenerationPlan plan_of_sizes(const ResolvedOptions& resolved);
 /// latents themselves aside. Returns the bytes of its weights that are on the device.
 std::uint64_t add_decoder(LayoutBuilder& builder, const Manifest& manifest, const ModuleSet& modules,
                           const GenerationPlan& plan);
-
-/// Plan the decoding of latents that a caller holds: whole frames where they may be, with weights streamed where that
-/// does not fit `limit` otherwise, then in tiles, likewise.
-/// Throws OutOfMemory when that is too small all the same, and what decode_chunk() throws.
-GenerationLayout plan_decode(const Manifest& manifest, const ModuleSet& modules, const ResolvedOptions& resolved,
-                             int chunk, const MemoryLimit& limit);
 
 }  // namespace vidrt

@@ -6,6 +6,7 @@
 
 #include "runtime/arena_tensors.h"
 #include "runtime/decode_planner.h"
+#include "runtime/decode_search.h"
 #include "runtime/frame_stream.h"
 #include "runtime/generation.h"
 #include "vidrt/errors.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "runtime/limit_check.h"
 #include "vidrt/errors.h"
@@ -10,7 +11,8 @@
 namespace vidrt {
 namespace {
 
-constexpr int kDefaultTile = 256;  // pixels, as in diffusers
+constexpr int kDefaultTile = 256;         // pixels, as in diffusers
+constexpr std::int64_t kMaxTiles = 4096;  // of a frame: more are a mistake, each with caches of its own
 
 // How much tile `index` and those behind it count for at a pixel: from 0 to 1 across what it shares with the tile
 // before. As ramps of later tiles begin and end later, differences of neighbouring ones are weights: none is below 0,
@@ -55,20 +57,21 @@ TileAxis resolve_axis(AxisWish wish, int ratio) {
   return cover(wish.frame / ratio, wish.tile / ratio, stride / ratio);
 }
 
-void check_mode(const VaeTiling& tiling) {
-  if (tiling.mode != "auto" && tiling.mode != "on" && tiling.mode != "off") {
-    throw InvalidArgument("vae_tiling must be auto, on or off, got '" + tiling.mode + "'.");
-  }
+void check_mode(const std::string& mode) {
+  if (mode == "auto" || mode == "on" || mode == "off") return;
+  throw InvalidArgument("vae_tiling must be auto, on or off, got '" + mode + "'.");
+}
+
+// The first size that was given, or one of 0 where none was.
+std::pair<std::string, int> given_size(const VaeTiling& tiling) {
   const std::pair<const char*, int> sizes[] = {{"tile_sample_min_height", tiling.tile_sample_min_height},
                                                {"tile_sample_min_width", tiling.tile_sample_min_width},
                                                {"tile_sample_stride_height", tiling.tile_sample_stride_height},
                                                {"tile_sample_stride_width", tiling.tile_sample_stride_width}};
-  for (const auto& [name, size] : sizes) {
-    if (size != 0 && tiling.mode == "off") {
-      throw InvalidArgument(std::string(name) + " is " + std::to_string(size) +
-                            ", but has no effect with vae_tiling off; set vae_tiling to on or auto, or leave it out.");
-    }
+  for (const auto& size : sizes) {
+    if (size.second != 0) return size;
   }
+  return {"", 0};
 }
 
 }  // namespace
@@ -105,12 +108,24 @@ TileGrid tile_grid(const GenerationPlan& plan) {
 PlannedTiles whole_frame(int height, int width) { return {1, 1, height, width, 0, 0}; }
 
 PlannedTiles resolve_tiles(const Manifest& manifest, const VaeTiling& tiling, int height, int width) {
-  check_mode(tiling);
+  check_mode(tiling.mode);
+  const auto [name, size] = given_size(tiling);
+  if (size != 0 && tiling.mode == "off") {
+    throw InvalidArgument(name + " is " + std::to_string(size) +
+                          ", but has no effect with vae_tiling off; set vae_tiling to on or auto, or leave it out.");
+  }
   const int ratio = manifest.vae.spatial_ratio;
   const TileAxis rows = resolve_axis(
       {"height", tiling.tile_sample_min_height, tiling.tile_sample_stride_height, manifest.height, height}, ratio);
   const TileAxis columns = resolve_axis(
       {"width", tiling.tile_sample_min_width, tiling.tile_sample_stride_width, manifest.width, width}, ratio);
+  if (std::int64_t{rows.count} * columns.count > kMaxTiles) {
+    if (size == 0 && tiling.mode != "on") return whole_frame(height, width);
+    throw InvalidArgument("tiles of " + std::to_string(columns.tile * ratio) + "x" + std::to_string(rows.tile * ratio) +
+                          " pixels are " + std::to_string(rows.count) + "x" + std::to_string(columns.count) +
+                          " a frame, at most " + std::to_string(kMaxTiles) +
+                          " are expected; raise tile_sample_min_height, tile_sample_min_width or the strides.");
+  }
   return {rows.count,
           columns.count,
           rows.tile * ratio,

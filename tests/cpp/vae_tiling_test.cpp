@@ -288,6 +288,24 @@ TEST_F(VaeTilingPipeline, AGenerationIsDecodedInTilesAsItsLatentsAre) {
   EXPECT_EQ(pixels(pipeline.generate(options)), pixels(video));
 }
 
+TEST_F(VaeTilingPipeline, MoreTilesThanAreOfUseAreRefusedWhereTheyWereAskedFor) {
+  ToyBundle toy;
+  toy.edit([](nlohmann::json& manifest) {
+    for (const char* side : {"height", "width"}) manifest["limits"][side]["max"] = 16384;
+  });
+  const Pipeline pipeline = Pipeline::open(Bundle::open(toy.path()), {}, backend);
+  GenerateOptions options;
+  options.prompt = "red";
+  options.height = options.width = 16384;
+  options.num_frames = 1;
+  EXPECT_EQ(pipeline.plan(options).tiles.rows, 1);
+  for (const VaeTiling& tiling : {VaeTiling{"on"}, VaeTiling{"auto", 4, 4, 2, 2}}) {
+    options.vae_tiling = tiling;
+    EXPECT_TRUE(names(message_of<InvalidArgument>([&] { pipeline.plan(options); }),
+                      {tiling.mode == "on" ? "tiles of 256x256 pixels are 85x85" : "are 8191x8191", "at most 4096"}));
+  }
+}
+
 // A budget in which the decoder finds room for tiles alone.
 class TightVaeTiling : public VaeTilingPipeline {
  protected:
