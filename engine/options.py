@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
-import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -14,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from vidrt import _core
+from vidrt.engine.checks import INT32_MAX, integer, number, text, what
 from vidrt.engine.errors import InvalidArgument
 from vidrt.engine.image import ImageInput
 from vidrt.engine.prompt_embeds import PromptEmbeds
+from vidrt.engine.vae_tiling import VaeTiling, tiling_to_core
 
-_INT32_MAX = 2**31 - 1
 _SEED_MAX = 2**64 - 1
 _SIZE = re.compile(r"(?P<number>\d+(\.\d+)?)\s*(?P<unit>B|KB|KiB|MB|MiB|GB|GiB|TB|TiB)?", re.IGNORECASE)
 _UNITS = {
@@ -46,7 +45,7 @@ def parse_bytes(size: int | str, name: str = "memory_budget") -> int:
             raise InvalidArgument(f"{name} must be a number of bytes or a size like '6GiB', got {size!r}.")
         value = int(float(match["number"]) * _UNITS[(match["unit"] or "B").lower()])
     else:
-        value = _integer(name, size, 0, 2**63 - 1)
+        value = integer(name, size, 0, 2**63 - 1)
     if value >= 2**63:
         raise InvalidArgument(f"{name} must be less than 8 EiB, got {size!r}.")
     return value
@@ -63,11 +62,11 @@ def pipeline_options(
 ) -> _core.PipelineOptions:
     """Build the core's PipelineOptions. Raises InvalidArgument for a wrong type."""
     options = _core.PipelineOptions()
-    options.backend = _text("backend", backend)
-    options.device = "" if device is None else _text("device", device)
-    options.threads = 0 if threads is None else _integer("threads", threads, 1, _INT32_MAX)
+    options.backend = text("backend", backend)
+    options.device = "" if device is None else text("device", device)
+    options.threads = 0 if threads is None else integer("threads", threads, 1, INT32_MAX)
     options.memory_budget = 0 if memory_budget is None else parse_bytes(memory_budget)
-    options.variant = "" if variant is None else _text("variant", variant)
+    options.variant = "" if variant is None else text("variant", variant)
     options.cuda_graphs = bool(cuda_graphs)
     return options
 
@@ -91,6 +90,7 @@ class GenerateOptions:
             denoiser (docs/step_cache.md); None never does.
         truncate: Cut an overlong prompt instead of refusing it.
         decode_chunk: Latent frames a call of the decoder takes; None lets the plan choose.
+        vae_tiling: Frames decoded in tiles: "on", "off", "auto" or a VaeTiling, which has their sizes; None is "auto".
         keep_frames: False gives the frames to on_frames only, so that memory does not grow with the clip.
         latents: Initial noise instead of the seed's, (C,T,h,w) or (1,C,T,h,w) float32 at sigma 1.
         image: What the clip begins with, where the bundle takes one: a file, an image of Pillow's, or (H,W,3) uint8
@@ -112,6 +112,7 @@ class GenerateOptions:
     step_cache: float | None = None
     truncate: bool = False
     decode_chunk: int | None = None
+    vae_tiling: VaeTiling | str | None = None
     keep_frames: bool = True
     latents: npt.NDArray[np.float32] | None = None
     image: ImageInput | None = None
@@ -119,36 +120,37 @@ class GenerateOptions:
     negative_prompt_embeds: PromptEmbeds | None = None
 
     def __post_init__(self) -> None:
-        _text("prompt", self.prompt)
+        text("prompt", self.prompt)
         if self.latents is not None:
             object.__setattr__(self, "latents", _latents(self.latents))
         for name in ("prompt_embeds", "negative_prompt_embeds"):
             value = getattr(self, name)
             if value is not None and not isinstance(value, PromptEmbeds):
-                raise InvalidArgument(f"{name} must be what encode_prompt() gives, got {_what(value)}.")
+                raise InvalidArgument(f"{name} must be what encode_prompt() gives, got {what(value)}.")
 
     def to_core(self) -> _core.GenerateOptions:
         """Build the core's options, tensors and embeddings aside. Raises InvalidArgument for a wrong type or range."""
         core = _core.GenerateOptions()
         core.prompt = self.prompt
         if self.negative_prompt is not None:
-            core.negative_prompt = _text("negative_prompt", self.negative_prompt)
+            core.negative_prompt = text("negative_prompt", self.negative_prompt)
         for name in ("height", "width", "num_frames", "num_inference_steps"):
             value = getattr(self, name)
             if value is not None:
-                setattr(core, name, _integer(name, value, -_INT32_MAX, _INT32_MAX))
+                setattr(core, name, integer(name, value, -INT32_MAX, INT32_MAX))
         if self.guidance_scale is not None:
-            core.guidance_scale = _number("guidance_scale", self.guidance_scale)
+            core.guidance_scale = number("guidance_scale", self.guidance_scale)
         if self.seed is not None:
-            core.seed = _integer("seed", self.seed, 0, _SEED_MAX)
+            core.seed = integer("seed", self.seed, 0, _SEED_MAX)
         if self.fps is not None:
-            core.fps = _number("fps", self.fps)
-        core.scheduler = "" if self.scheduler is None else _text("scheduler", self.scheduler)
+            core.fps = number("fps", self.fps)
+        core.scheduler = "" if self.scheduler is None else text("scheduler", self.scheduler)
         if self.step_cache is not None:
-            core.step_cache = _number("step_cache", self.step_cache)
+            core.step_cache = number("step_cache", self.step_cache)
         core.truncate = bool(self.truncate)
         if self.decode_chunk is not None:
-            core.decode_chunk = _integer("decode_chunk", self.decode_chunk, 1, _INT32_MAX)
+            core.decode_chunk = integer("decode_chunk", self.decode_chunk, 1, INT32_MAX)
+        core.vae_tiling = tiling_to_core(self.vae_tiling)
         core.keep_frames = bool(self.keep_frames)
         return core
 
@@ -161,12 +163,14 @@ class DecodeOptions:
         latents: (C,T,h,w) or (1,C,T,h,w) float32, in the space of the denoiser.
         fps: Frames per second, written to the file only; None takes the bundle's.
         decode_chunk: Latent frames a call of the decoder takes; None lets the plan choose.
+        vae_tiling: Frames decoded in tiles: "on", "off", "auto" or a VaeTiling, which has their sizes; None is "auto".
         keep_frames: False gives the frames to on_frames only, so that memory does not grow with the clip.
     """
 
     latents: npt.NDArray[np.float32]
     fps: float | None = None
     decode_chunk: int | None = None
+    vae_tiling: VaeTiling | str | None = None
     keep_frames: bool = True
 
     def __post_init__(self) -> None:
@@ -176,9 +180,10 @@ class DecodeOptions:
         """Build the core's options, the latents aside. Raises InvalidArgument for a wrong type or range."""
         core = _core.DecodeOptions()
         if self.fps is not None:
-            core.fps = _number("fps", self.fps)
+            core.fps = number("fps", self.fps)
         if self.decode_chunk is not None:
-            core.decode_chunk = _integer("decode_chunk", self.decode_chunk, 1, _INT32_MAX)
+            core.decode_chunk = integer("decode_chunk", self.decode_chunk, 1, INT32_MAX)
+        core.vae_tiling = tiling_to_core(self.vae_tiling)
         core.keep_frames = bool(self.keep_frames)
         return core
 
@@ -198,6 +203,7 @@ class GenerateSettings(TypedDict, total=False):
     step_cache: float | None
     truncate: bool
     decode_chunk: int | None
+    vae_tiling: VaeTiling | str | None
     keep_frames: bool
     latents: npt.NDArray[np.float32] | None
     image: ImageInput | None
@@ -218,42 +224,6 @@ def _check_names(settings: Mapping[str, object]) -> None:
             close = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}."
             raise InvalidArgument(f"unknown option {name!r}; {hint}")
-
-
-def _what(value: object) -> str:
-    return f"{value!r} ({type(value).__name__})" if isinstance(value, (str, int, float)) else type(value).__name__
-
-
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise InvalidArgument(f"{name} must be a string, got {_what(value)}.")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise InvalidArgument(f"{name} must be text that UTF-8 can hold, got {value!r}.") from None
-    return value
-
-
-def _integer(name: str, value: object, low: int, high: int) -> int:
-    # bool is an int to Python and a mistake to us; NumPy's integers are fine.
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise InvalidArgument(f"{name} must be an integer, got {_what(value)}.") from None
-    if not low <= number <= high:
-        raise InvalidArgument(f"{name} must be {low} to {high}, got {number}.")
-    return number
-
-
-def _number(name: str, value: object) -> float:
-    if isinstance(value, (bool, str)) or not hasattr(value, "__float__"):
-        raise InvalidArgument(f"{name} must be a number, got {_what(value)}.")
-    number = float(value)
-    if not math.isfinite(number):
-        raise InvalidArgument(f"{name} must be finite, got {number}.")
-    return number
 
 
 def _latents(value: object) -> npt.NDArray[np.float32]:

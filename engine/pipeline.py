@@ -126,7 +126,7 @@ class TextToVideoPipeline:
             cancel: Ends the generation from any thread.
             **settings: The attributes of GenerateOptions: negative_prompt, height, width, num_frames,
                 num_inference_steps, guidance_scale, seed, fps, scheduler, step_cache, truncate, decode_chunk,
-                keep_frames, latents, image, prompt_embeds, negative_prompt_embeds.
+                vae_tiling, keep_frames, latents, image, prompt_embeds, negative_prompt_embeds.
 
         Raises:
             InvalidArgument: If an option cannot be used; raised for every prompt before anything is generated.

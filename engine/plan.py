@@ -40,6 +40,37 @@ class PlannedModule:
 
 
 @dataclass(frozen=True)
+class PlannedTiles:
+    """The tiles in which the decoder makes a frame. One tile is the whole frame.
+
+    Attributes:
+        rows: Tiles, one above the other.
+        columns: Tiles, side by side.
+        height: Pixels of every tile.
+        width: Pixels of every tile.
+        overlap_height: Pixels that neighbours have in common at least; 0 where there is but one.
+        overlap_width: Likewise.
+    """
+
+    rows: int = 1
+    columns: int = 1
+    height: int = 0
+    width: int = 0
+    overlap_height: int = 0
+    overlap_width: int = 0
+
+    @classmethod
+    def from_core(cls, tiles: _core.PlannedTiles) -> PlannedTiles:
+        """Copy the core's."""
+        return cls(**{name: getattr(tiles, name) for name in cls.__dataclass_fields__})
+
+    @property
+    def count(self) -> int:
+        """Tiles of a frame."""
+        return self.rows * self.columns
+
+
+@dataclass(frozen=True)
 class GenerationPlan:
     """A generation before it runs.
 
@@ -55,6 +86,7 @@ class GenerationPlan:
         image_conditioning: "first_latent_frame" where an image is given, else "none".
         step_cache: Threshold up to which a prediction is used again; 0 where every step runs the denoiser.
         decode_chunk: Latent frames a call of the decoder takes.
+        tiles: The tiles in which it makes a frame.
         stages: Names of the stages that PlannedTensor counts.
         tensors: The arena's tensors.
         arena_bytes: Size of the arena, tensors of different stages sharing their place.
@@ -76,6 +108,7 @@ class GenerationPlan:
     image_conditioning: str
     step_cache: float
     decode_chunk: int
+    tiles: PlannedTiles
     stages: tuple[str, ...]
     tensors: tuple[PlannedTensor, ...]
     arena_bytes: int
@@ -99,6 +132,7 @@ class GenerationPlan:
             image_conditioning=plan.image_conditioning,
             step_cache=plan.step_cache,
             decode_chunk=plan.decode_chunk,
+            tiles=PlannedTiles.from_core(plan.tiles),
             stages=tuple(plan.stages),
             tensors=tuple(
                 PlannedTensor(tensor.name, tensor.bytes, tensor.offset, tensor.first_stage, tensor.last_stage)

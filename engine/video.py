@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from vidrt import _core
 from vidrt.engine.errors import BackendError, InvalidArgument
+from vidrt.engine.plan import PlannedTiles
 from vidrt.engine.writers import open_writer
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class VideoMetadata:
     guidance: str = ""
     residency: str = ""
     decode_chunk: int = 0
+    tiles: PlannedTiles = field(default_factory=PlannedTiles)
     arena_bytes: int = 0
     warnings: list[str] = field(default_factory=list)
 
@@ -125,9 +127,10 @@ class Video:
     @classmethod
     def from_core(cls, video: _core.Video, prompts_fixed_by: str = "") -> Video:
         """Take over the core's result. The frames are a read-only view of its memory."""
-        names = VideoMetadata.__dataclass_fields__.keys() - {"prompts_fixed_by"}
+        names = VideoMetadata.__dataclass_fields__.keys() - {"prompts_fixed_by", "tiles"}
         told = {name: getattr(video.metadata, name) for name in names}
-        metadata = VideoMetadata(**told, prompts_fixed_by=prompts_fixed_by)
+        tiles = PlannedTiles.from_core(video.metadata.tiles)
+        metadata = VideoMetadata(**told, tiles=tiles, prompts_fixed_by=prompts_fixed_by)
         timings = Timings(**{name: getattr(video.timings, name) for name in Timings.__dataclass_fields__})
         return cls(video.frames, video.fps, metadata, timings)
 

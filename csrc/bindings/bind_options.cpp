@@ -1,5 +1,5 @@
-// The option structs, attribute by attribute. Tensors and embeddings are arguments of Pipeline.generate instead, because
-// the structs do not keep them alive.
+// The option structs, attribute by attribute. Tensors and embeddings are arguments of Pipeline.generate instead,
+// because the structs do not keep them alive.
 #include <pybind11/stl.h>
 
 #include "bindings/bindings.h"
@@ -18,6 +18,13 @@ void bind_options(py::module_& m) {
       .def_readwrite("memory_budget", &PipelineOptions::memory_budget)
       .def_readwrite("variant", &PipelineOptions::variant)
       .def_readwrite("cuda_graphs", &PipelineOptions::cuda_graphs);
+  py::class_<VaeTiling>(m, "VaeTiling")
+      .def(py::init<>())
+      .def_readwrite("mode", &VaeTiling::mode)
+      .def_readwrite("tile_sample_min_height", &VaeTiling::tile_sample_min_height)
+      .def_readwrite("tile_sample_min_width", &VaeTiling::tile_sample_min_width)
+      .def_readwrite("tile_sample_stride_height", &VaeTiling::tile_sample_stride_height)
+      .def_readwrite("tile_sample_stride_width", &VaeTiling::tile_sample_stride_width);
   py::class_<GenerateOptions>(m, "GenerateOptions")
       .def(py::init<>())
       .def_readwrite("prompt", &GenerateOptions::prompt)
@@ -33,11 +40,13 @@ void bind_options(py::module_& m) {
       .def_readwrite("step_cache", &GenerateOptions::step_cache)
       .def_readwrite("truncate", &GenerateOptions::truncate)
       .def_readwrite("decode_chunk", &GenerateOptions::decode_chunk)
+      .def_readwrite("vae_tiling", &GenerateOptions::vae_tiling)
       .def_readwrite("keep_frames", &GenerateOptions::keep_frames);
   py::class_<DecodeOptions>(m, "DecodeOptions")
       .def(py::init<>())
       .def_readwrite("fps", &DecodeOptions::fps)
       .def_readwrite("decode_chunk", &DecodeOptions::decode_chunk)
+      .def_readwrite("vae_tiling", &DecodeOptions::vae_tiling)
       .def_readwrite("keep_frames", &DecodeOptions::keep_frames);
 }
 

@@ -18,6 +18,13 @@ void bind_plan(py::module_& m) {
       .def_readonly("name", &PlannedModule::name)
       .def_readonly("weight_bytes", &PlannedModule::weight_bytes)
       .def_readonly("streamed_bytes", &PlannedModule::streamed_bytes);
+  py::class_<PlannedTiles>(m, "PlannedTiles")
+      .def_readonly("rows", &PlannedTiles::rows)
+      .def_readonly("columns", &PlannedTiles::columns)
+      .def_readonly("height", &PlannedTiles::height)
+      .def_readonly("width", &PlannedTiles::width)
+      .def_readonly("overlap_height", &PlannedTiles::overlap_height)
+      .def_readonly("overlap_width", &PlannedTiles::overlap_width);
   py::class_<GenerationPlan>(m, "GenerationPlan")
       .def_readonly("height", &GenerationPlan::height)
       .def_readonly("width", &GenerationPlan::width)
@@ -30,6 +37,7 @@ void bind_plan(py::module_& m) {
       .def_readonly("image_conditioning", &GenerationPlan::image_conditioning)
       .def_readonly("step_cache", &GenerationPlan::step_cache)
       .def_readonly("decode_chunk", &GenerationPlan::decode_chunk)
+      .def_readonly("tiles", &GenerationPlan::tiles)
       .def_readonly("stages", &GenerationPlan::stages)
       .def_readonly("tensors", &GenerationPlan::tensors)
       .def_readonly("arena_bytes", &GenerationPlan::arena_bytes)

@@ -54,6 +54,7 @@ void bind_video(py::module_& m) {
       .def_readonly("guidance", &VideoMetadata::guidance)
       .def_readonly("residency", &VideoMetadata::residency)
       .def_readonly("decode_chunk", &VideoMetadata::decode_chunk)
+      .def_readonly("tiles", &VideoMetadata::tiles)
       .def_readonly("arena_bytes", &VideoMetadata::arena_bytes)
       .def_readonly("warnings", &VideoMetadata::warnings);
   py::class_<Video>(m, "Video")

@@ -183,6 +183,28 @@ void CudaDevice::fetch_results(std::size_t bytes) {
   wait();
 }
 
+void CudaDevice::blend_tile(const TileBlend& blend) {
+  use();
+  const Shape& whole = blend.frames.shape;
+  const Shape& part = blend.tile.shape;
+  kernels::LoopBlend loop;
+  loop.frames = blend.frames.as<float>();
+  loop.num_frames = whole[2];
+  loop.height = whole[3];
+  loop.width = whole[4];
+  loop.tile = blend.tile.as<float>();
+  loop.tile_frames = part[2];
+  loop.tile_height = part[3];
+  loop.tile_width = part[4];
+  loop.rows = blend.rows;
+  loop.columns = blend.columns;
+  loop.first = blend.first;
+  loop.count = blend.count;
+  loop.top = blend.top;
+  loop.left = blend.left;
+  check_launch(kernels::loop_blend_cuda(loop, stream_.get()), "blending a tile");
+}
+
 std::unique_ptr<FrameReader> CudaDevice::frame_reader(int max_frames, std::int64_t height, std::int64_t width) {
   use();
   return std::make_unique<CudaFrameReader>(*this, max_frames, height * width);

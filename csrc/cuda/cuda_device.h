@@ -39,6 +39,7 @@ class CudaDevice : public GpuDevice {
   double mean_difference(const TensorView& a, const TensorView& b) override { return mean(a, b.as<float>()); }
   double mean_magnitude(const TensorView& a) override { return mean(a, nullptr); }
 
+  void blend_tile(const TileBlend& blend) override;
   std::unique_ptr<FrameReader> frame_reader(int max_frames, std::int64_t height, std::int64_t width) override;
   bool queues_work() const override { return true; }
 
@@ -70,7 +71,7 @@ class CudaDevice : public GpuDevice {
   std::array<CudaEvent, 2> step_ends_;
   std::size_t last_step_ = 0;
   HostUpload upload_;
-  PinnedMemory results_;  // verdicts, or sums
+  PinnedMemory results_;         // verdicts, or sums
   DeviceBuffer device_results_;  // last: waits, when it ends, for what the others are used by
 };
 

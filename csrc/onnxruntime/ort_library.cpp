@@ -42,6 +42,14 @@ FoundLibrary search(OrtLibrary* library) {
   });
 }
 
+// There is no code for it: these are the words of ONNX Runtime's arenas, of C++ and of CUDA.
+bool is_out_of_memory(const std::string& message) {
+  for (const char* words : {"Failed to allocate memory", "bad_alloc", "bad allocation", "out of memory"}) {
+    if (message.find(words) != std::string::npos) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void add_onnxruntime_search_path(const std::string& folder) { search_folders().add(folder); }
@@ -67,7 +75,9 @@ void check_ort(const OrtApi& api, OrtStatus* status, const std::string& what) {
   if (status == nullptr) return;
   const std::string message = api.GetErrorMessage(status);
   api.ReleaseStatus(status);
-  throw BackendError(what + " failed in ONNX Runtime: " + message);
+  const std::string failed = what + " failed in ONNX Runtime: " + message;
+  if (is_out_of_memory(message)) throw OutOfMemory(failed);
+  throw BackendError(failed);
 }
 
 }  // namespace vidrt

@@ -21,7 +21,8 @@ struct OrtLibrary {
 /// path. Throws BackendError that lists all that was tried; the next call tries again.
 const OrtLibrary& ort_library();
 
-/// Throws BackendError with ONNX Runtime's message when `status` is one; `what` says what was being done.
+/// Throws BackendError with ONNX Runtime's message when `status` is one, OutOfMemory where it says that memory was
+/// refused; `what` says what was being done.
 void check_ort(const OrtApi& api, OrtStatus* status, const std::string& what);
 
 }  // namespace vidrt

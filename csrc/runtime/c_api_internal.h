@@ -39,6 +39,17 @@ vidrt_status fail(vidrt_status status, const char* message) noexcept;
 /// The status of the exception being handled; its message is recorded.
 vidrt_status status_of_current_exception() noexcept;
 
+/// Fill in the fields of a plan's tiles, which a video's information has as well.
+template <typename Struct>
+void fill_tiles(const PlannedTiles& tiles, Struct* filled) {
+  filled->tile_rows = tiles.rows;
+  filled->tile_columns = tiles.columns;
+  filled->tile_height = tiles.height;
+  filled->tile_width = tiles.width;
+  filled->tile_overlap_height = tiles.overlap_height;
+  filled->tile_overlap_width = tiles.overlap_width;
+}
+
 /// Run `body`; whatever it throws becomes a status.
 template <typename Body>
 vidrt_status guarded(Body&& body) noexcept {

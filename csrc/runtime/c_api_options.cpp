@@ -22,6 +22,16 @@ TensorView latents_view(const float* latents, const std::int64_t (&shape)[4]) {
   return view;
 }
 
+VaeTiling vae_tiling(const vidrt_vae_tiling& given) {
+  VaeTiling tiling;
+  tiling.mode = text_or(given.mode, "auto");
+  tiling.tile_sample_min_height = given.tile_sample_min_height;
+  tiling.tile_sample_min_width = given.tile_sample_min_width;
+  tiling.tile_sample_stride_height = given.tile_sample_stride_height;
+  tiling.tile_sample_stride_width = given.tile_sample_stride_width;
+  return tiling;
+}
+
 TensorView image_view(const std::uint8_t* image, std::int32_t height, std::int32_t width) {
   if (height < 1 || width < 1) {
     throw InvalidArgument("options->image_height and image_width are " + std::to_string(height) + " and " +
@@ -66,6 +76,7 @@ GenerateOptions generate_options(const vidrt_generate_options* given) {
   if (!flag("options->random_seed", read.random_seed)) options.seed = read.seed;
   options.truncate = flag("options->truncate", read.truncate);
   options.decode_chunk = read.decode_chunk;
+  options.vae_tiling = vae_tiling(read.vae_tiling);
   options.step_cache = read.step_cache;
   options.keep_frames = !flag("options->discard_frames", read.discard_frames);
   options.scheduler = text_or(read.scheduler, "");
@@ -83,6 +94,7 @@ DecodeOptions decode_options(const vidrt_decode_options* given) {
   options.latents = latents_view(read.latents, read.latents_shape);
   if (read.fps != 0.0) options.fps = read.fps;
   options.decode_chunk = read.decode_chunk;
+  options.vae_tiling = vae_tiling(read.vae_tiling);
   options.keep_frames = !flag("options->discard_frames", read.discard_frames);
   return options;
 }

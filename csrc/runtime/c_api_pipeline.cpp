@@ -34,6 +34,7 @@ vidrt_plan c_plan(const GenerationPlan& made) {
   filled.arena_bytes = made.arena_bytes;
   filled.unshared_bytes = made.unshared_bytes;
   filled.weight_bytes = made.weight_bytes;
+  fill_tiles(made.tiles, &filled);
   return filled;
 }
 

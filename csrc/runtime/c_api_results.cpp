@@ -44,6 +44,7 @@ vidrt_video_info describe(const vidrt::Video& video) {
   info.last_step_to_first_frame_ms = timings.last_step_to_first_frame;
   info.total_ms = timings.total;
   info.session_ms = timings.session;
+  fill_tiles(metadata.tiles, &info);
   return info;
 }
 

@@ -1,10 +1,9 @@
 #include "runtime/decode_planner.h"
 
 #include <algorithm>
-#include <optional>
-#include <utility>
 
-#include "runtime/weight_streaming.h"
+#include "runtime/tile_caches.h"
+#include "runtime/vae_tiling.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -18,18 +17,6 @@ int first_frame(const VaeConfig& vae, int latent) {
   return latent * vae.temporal_ratio - before_first;
 }
 
-// Symbols of the manifest's shapes for a call of the decoder.
-SymbolValues decode_symbols(const GenerationPlan& plan, const DecodeCall& call) {
-  return {{"B", 1},
-          {"T", call.given_count},
-          {"k", call.given_count},
-          {"h", plan.latent_height},
-          {"w", plan.latent_width},
-          {"F", call.frames},
-          {"H", plan.height},
-          {"W", plan.width}};
-}
-
 void widen(SizeRange* range, std::int64_t size) {
   range->min = std::min(range->min, size);
   range->max = std::max(range->max, size);
@@ -37,7 +24,8 @@ void widen(SizeRange* range, std::int64_t size) {
 
 // What a module that does these calls has to take.
 ModuleSizes decoder_sizes(const VaeConfig& vae, const GenerationPlan& plan, const std::vector<DecodeCall>& calls) {
-  ModuleSizes sizes{{"height", {plan.height, plan.height}}, {"width", {plan.width, plan.width}}, {"batch", {1, 1}}};
+  const PlannedTiles& tiles = plan.tiles;
+  ModuleSizes sizes{{"height", {tiles.height, tiles.height}}, {"width", {tiles.width, tiles.width}}, {"batch", {1, 1}}};
   if (calls.empty()) return sizes;
   const auto frames = [&](const DecodeCall& call) { return frames_of_clip(vae, call.given_count); };
   SizeRange chunk{calls.front().count, calls.front().count};
@@ -69,7 +57,37 @@ std::uint64_t add_decoder_modules(LayoutBuilder& builder, const VaeConfig& vae, 
   return modules.backend().shares_weights() ? std::max(first, next) : first + next;
 }
 
+// Add what these calls, all of one stage, write frames to.
+void add_frames(LayoutBuilder& builder, const GenerationPlan& plan, const std::vector<DecodeCall>& calls,
+                PlanStage stage) {
+  int given = 0;
+  int wanted = 0;
+  for (const DecodeCall& call : calls) {
+    given = std::max(given, call.frames);
+    wanted = std::max(wanted, call.wanted);
+  }
+  const std::string step = stage == kPlanDecodeFirst ? "first" : "next";
+  const bool has_tiles = tile_grid(plan).count() > 1;
+  // Of tiles only what is wanted comes into whole frames.
+  builder.add("frames_" + step, DType::kFloat32, {1, 3, has_tiles ? wanted : given, plan.height, plan.width}, stage,
+              stage);
+  if (!has_tiles) return;
+  builder.add("tile_frames_" + step, DType::kFloat32, {1, 3, given, plan.tiles.height, plan.tiles.width}, stage, stage);
+}
+
 }  // namespace
+
+SymbolValues decode_symbols(const GenerationPlan& plan, const DecodeCall& call) {
+  const TileGrid grid = tile_grid(plan);
+  return {{"B", 1},
+          {"T", call.given_count},
+          {"k", call.given_count},
+          {"h", grid.rows.tile},
+          {"w", grid.columns.tile},
+          {"F", call.frames},
+          {"H", plan.tiles.height},
+          {"W", plan.tiles.width}};
+}
 
 std::vector<std::string> decoder_modules(const VaeConfig& vae) {
   if (vae.form == "causal") return {"vae_decoder_first", "vae_decoder_next"};
@@ -122,6 +140,7 @@ GenerationPlan plan_of_sizes(const ResolvedOptions& resolved) {
   plan.latent_frames = resolved.latent_frames;
   plan.latent_height = resolved.latent_height;
   plan.latent_width = resolved.latent_width;
+  plan.tiles = whole_frame(resolved.height, resolved.width);
   return plan;
 }
 
@@ -130,56 +149,42 @@ std::uint64_t add_decoder(LayoutBuilder& builder, const Manifest& manifest, cons
   const VaeConfig& vae = manifest.vae;
   const std::vector<DecodeCall> calls = decode_calls(vae, plan.latent_frames, plan.decode_chunk);
   const std::uint64_t weight_bytes = add_decoder_modules(builder, vae, modules, plan, calls);
+  const TileGrid grid = tile_grid(plan);
   int most_latents = 0;
-  int most_later_frames = 0;
-  for (const DecodeCall& call : calls) {
-    most_latents = std::max(most_latents, call.given_count);
-    if (call.latent > 0) most_later_frames = std::max(most_later_frames, call.frames);
-  }
-  // The decoder takes a contiguous (1,C,k,h,w), a slice of the latents along T; hence the copy.
+  for (const DecodeCall& call : calls) most_latents = std::max(most_latents, call.given_count);
+  // The decoder takes a contiguous (1,C,k,h,w), a slice of the latents; hence the copy.
   builder.add("decode_latents", DType::kFloat32,
-              {1, vae.latent_channels, most_latents, plan.latent_height, plan.latent_width}, kPlanDecodeFirst,
+              {1, vae.latent_channels, most_latents, grid.rows.tile, grid.columns.tile}, kPlanDecodeFirst,
               kPlanDecodeNext);
-  builder.add("frames_first", DType::kFloat32, {1, 3, calls.front().frames, plan.height, plan.width}, kPlanDecodeFirst,
-              kPlanDecodeFirst);
-  if (calls.size() > 1) {
-    builder.add("frames_next", DType::kFloat32, {1, 3, most_later_frames, plan.height, plan.width}, kPlanDecodeNext,
+  add_frames(builder, plan, {calls.front()}, kPlanDecodeFirst);
+  if (calls.size() > 1) add_frames(builder, plan, {calls.begin() + 1, calls.end()}, kPlanDecodeNext);
+  if (grid.count() > 1) {
+    builder.add("tile_row_weights", DType::kFloat32, {plan.tiles.rows, plan.tiles.height}, kPlanDecodeFirst,
+                kPlanDecodeNext);
+    builder.add("tile_column_weights", DType::kFloat32, {plan.tiles.columns, plan.tiles.width}, kPlanDecodeFirst,
                 kPlanDecodeNext);
   }
-  if (vae.form != "causal") return weight_bytes;
-  const SymbolValues symbols = decode_symbols(plan, calls.front());
-  for (const TensorSpec& spec : modules.variant("vae_decoder_first").outputs) {
-    if (spec.name.rfind("cache_out_", 0) != 0) continue;
-    const std::string index = spec.name.substr(10);
-    const Shape shape = evaluate_shape(spec, symbols);
-    // Two banks: a step reads one and writes the other, so no cache is ever copied.
-    builder.add("cache_a_" + index, spec.dtype, shape, kPlanDecodeFirst, kPlanDecodeNext);
-    if (calls.size() > 1) builder.add("cache_b_" + index, spec.dtype, shape, kPlanDecodeNext, kPlanDecodeNext);
+  if (vae.form == "causal") {
+    add_tile_caches(builder, cache_specs(modules.variant("vae_decoder_first")), decode_symbols(plan, calls.front()),
+                    grid.count(), calls.size() > 1);
   }
   return weight_bytes;
 }
 
-GenerationLayout plan_decode(const Manifest& manifest, const ModuleSet& modules, const ResolvedOptions& resolved,
-                             int chunk, const MemoryLimit& limit) {
-  GenerationPlan plan = plan_of_sizes(resolved);
-  plan.guidance = "off";
-  plan.decode_chunk = decode_chunk(manifest.vae, plan.latent_frames, chunk);
-  const auto lay_out = [&](const StreamedWeights& streamed) {
-    LayoutBuilder builder(streamed);
-    builder.add("latents", DType::kFloat32,
-                {1, manifest.vae.latent_channels, plan.latent_frames, plan.latent_height, plan.latent_width},
-                kPlanDecodeFirst, kPlanDecodeNext);
-    plan.weight_bytes = add_decoder(builder, manifest, modules, plan);
-    return builder.finish(plan);
-  };
-  plan.residency = "all";
-  GenerationLayout layout = lay_out({});
-  std::uint64_t least = layout.total_bytes();
-  if (limit.holds(least)) return layout;
-  plan.residency = "stream";
-  std::optional<GenerationLayout> streamed = stream_weights(lay_out, limit.bytes, &least);
-  if (streamed.has_value()) return *std::move(streamed);
-  fail_over_limit("decoding these latents", least, limit, "decode smaller or fewer latents");
+std::vector<PlannedTiles> tilings(const ResolvedOptions& resolved) {
+  const PlannedTiles whole = whole_frame(resolved.height, resolved.width);
+  const bool are_tiles = resolved.tiles.rows * resolved.tiles.columns > 1;
+  if (resolved.vae_tiling == "off" || !are_tiles) return {whole};
+  if (resolved.vae_tiling == "on") return {resolved.tiles};
+  return {whole, resolved.tiles};
+}
+
+std::string tiles_remedy(const ResolvedOptions& resolved, const std::function<bool(const ResolvedOptions&)>& fits) {
+  if (resolved.vae_tiling != "off") return "";
+  ResolvedOptions tiled = resolved;
+  tiled.vae_tiling = "on";
+  if (tilings(tiled).front().height == resolved.height && tilings(tiled).front().width == resolved.width) return "";
+  return fits(tiled) ? "set vae_tiling to on, which decodes frames in tiles and fits, or " : "";
 }
 
 }  // namespace vidrt

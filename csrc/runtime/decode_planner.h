@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "runtime/layout_builder.h"
-#include "runtime/memory_limit.h"
 #include "runtime/module_set.h"
 #include "runtime/resolved_options.h"
 #include "runtime/symbols.h"
@@ -39,17 +39,22 @@ int decode_chunk(const VaeConfig& vae, int latent_frames, int asked);
 /// The calls that decode a clip, each `chunk` latent frames (a causal decoder's first call: 1).
 std::vector<DecodeCall> decode_calls(const VaeConfig& vae, int latent_frames, int chunk);
 
+/// Symbols of the manifest's shapes for a call of the decoder on one of the plan's tiles.
+SymbolValues decode_symbols(const GenerationPlan& plan, const DecodeCall& call);
+
+/// Tilings in which frames may be decoded, the best first.
+std::vector<PlannedTiles> tilings(const ResolvedOptions& resolved);
+
+/// For a message about memory: to turn tiling on, where it was off and where that `fits`; else nothing. What `fits` is
+/// given are the options with it on.
+std::string tiles_remedy(const ResolvedOptions& resolved, const std::function<bool(const ResolvedOptions&)>& fits);
+
 /// Sizes of a plan, latents included.
 GenerationPlan plan_of_sizes(const ResolvedOptions& resolved);
 
-/// Add the decoder and what decoding plan.latent_frames in chunks of plan.decode_chunk needs, the latents themselves
-/// aside. Returns the bytes of its weights that are on the device.
+/// Add the decoder and what decoding plan.latent_frames in chunks of plan.decode_chunk and in plan.tiles needs, the
+/// latents themselves aside. Returns the bytes of its weights that are on the device.
 std::uint64_t add_decoder(LayoutBuilder& builder, const Manifest& manifest, const ModuleSet& modules,
                           const GenerationPlan& plan);
-
-/// Plan the decoding of latents that a caller holds, with weights streamed where they do not fit `limit` otherwise.
-/// Throws OutOfMemory when that is too small all the same, and what decode_chunk() throws.
-GenerationLayout plan_decode(const Manifest& manifest, const ModuleSet& modules, const ResolvedOptions& resolved,
-                             int chunk, const MemoryLimit& limit);
 
 }  // namespace vidrt

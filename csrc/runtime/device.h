@@ -8,6 +8,7 @@
 #include <string>
 
 #include "runtime/scheduler.h"
+#include "runtime/tile_blend.h"
 #include "vidrt/tensor.h"
 
 namespace vidrt {
@@ -70,6 +71,8 @@ class Device {
   virtual double mean_difference(const TensorView& a, const TensorView& b) = 0;
   virtual double mean_magnitude(const TensorView& a) = 0;
 
+  /// See blend_tile() in runtime/tile_blend.h.
+  virtual void blend_tile(const TileBlend& blend) = 0;
   /// A reader for at most `max_frames` of (height, width) at a time. Throws OutOfMemory.
   virtual std::unique_ptr<FrameReader> frame_reader(int max_frames, std::int64_t height, std::int64_t width) = 0;
   /// Whether work is queued and goes on while the host does something else.

@@ -1,14 +1,17 @@
-// Latents to frames, chunk by chunk: a causal decoder carries its caches in two banks that swap roles.
+// Latents to frames, chunk by chunk, each in one tile or several.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "runtime/arena_tensors.h"
 #include "runtime/decode_planner.h"
 #include "runtime/module_set.h"
+#include "runtime/tile_caches.h"
+#include "runtime/vae_tiling.h"
 
 namespace vidrt {
 
@@ -27,19 +30,20 @@ class FrameStream {
 
  private:
   void start_next();
-  TensorView gather_latents(const DecodeCall& call) const;
-  void bind_caches(std::vector<NamedTensor>* tensors, const char* direction, char bank) const;
+  void run(const DecodeCall& call, int tile, const TensorView& frames);
+  TensorView gather_latents(const DecodeCall& call, int tile) const;
+  void copy_weights() const;
+  void blend(const DecodeCall& call, int tile, const TensorView& from, const TensorView& frames) const;
 
   ModuleSet& modules_;
   Device& device_;
   const ArenaTensors& tensors_;
   const TensorView latents_;
   const std::vector<DecodeCall> calls_;
-  const bool causal_;
-  int num_caches_ = 0;
-  std::size_t next_call_ = 0;  // whose frames the host takes next
-  std::size_t started_ = 0;    // calls that the device has been asked for
-  char read_bank_ = 'b';  // the first step reads nothing and writes bank a
+  const TileGrid grid_;
+  std::optional<TileCaches> caches_;  // of a causal decoder
+  std::size_t next_call_ = 0;         // whose frames the host takes next
+  std::size_t started_ = 0;           // calls that the device has been asked for
   std::unique_ptr<FrameReader> reader_;
 };
 

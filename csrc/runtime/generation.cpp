@@ -72,7 +72,7 @@ Video Generation::run(const GenerateOptions& options) {
   const GenerationLayout layout =
       plan_generation(manifest, state_.modules, resolved, table, options.decode_chunk, state_.limit());
   plan_ = layout.plan;
-  for (const std::string& warning : resolved.warnings) warn(warning);
+  warn_of_plan(resolved);
   describe(options, resolved, table, prompts);
   const double session_ms_before = state_.modules.session_ms();
 

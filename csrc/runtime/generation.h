@@ -78,6 +78,8 @@ class Generation {
                 const Prompts& prompts);
 
   void warn(const std::string& message);
+  /// What was warned of when the options were resolved, and what the plan does that was left to it.
+  void warn_of_plan(const ResolvedOptions& resolved);
   void announce(Stage stage, int done, int total) const;
   void check_cancelled(const std::string& where) const;
   Device& device() const { return state_.modules.backend().device(); }

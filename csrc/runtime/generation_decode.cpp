@@ -6,8 +6,10 @@
 
 #include "runtime/arena_tensors.h"
 #include "runtime/decode_planner.h"
+#include "runtime/decode_search.h"
 #include "runtime/frame_stream.h"
 #include "runtime/generation.h"
+#include "vidrt/errors.h"
 #include "vidrt/version.h"
 
 namespace vidrt {
@@ -24,7 +26,7 @@ Video Generation::decode_latents(const DecodeOptions& options) {
   const MemoryLimit limit = state_.limit();
   const GenerationLayout layout = plan_decode(manifest, state_.modules, resolved, options.decode_chunk, limit);
   plan_ = layout.plan;
-  for (const std::string& warning : resolved.warnings) warn(warning);
+  warn_of_plan(resolved);
   const std::vector<std::string> decoders = decoder_modules(manifest.vae);
   describe_frames(resolved, decoders);
   const double session_ms_before = state_.modules.session_ms();
@@ -59,7 +61,15 @@ void Generation::decode(const ArenaTensors& tensors, const TensorView& latents, 
     if (!keep_frames) rgb.clear();
     const std::size_t offset = rgb.size();
     rgb.resize(offset + frame_bytes * static_cast<std::size_t>(count));
-    stream.decode_next(rgb.data() + offset);
+    try {
+      stream.decode_next(rgb.data() + offset);
+    } catch (const OutOfMemory& error) {
+      const bool has_tiles = plan_.tiles.rows * plan_.tiles.columns > 1;
+      throw OutOfMemory(std::string(error.what()) + " Decode frames in " + (has_tiles ? "smaller " : "") +
+                        "tiles, which take less: vae_tiling on, with tile_sample_min_height and " +
+                        "tile_sample_min_width less than " + std::to_string(plan_.tiles.height) + " and " +
+                        std::to_string(plan_.tiles.width) + ".");
+    }
     if (done == 0) {
       video_.timings.first_frame = since_start_.elapsed_ms();
       video_.timings.last_step_to_first_frame = since_last_step_.elapsed_ms();
@@ -77,6 +87,15 @@ void Generation::decode(const ArenaTensors& tensors, const TensorView& latents, 
   video_.timings.decode = stopwatch.elapsed_ms();
 }
 
+void Generation::warn_of_plan(const ResolvedOptions& resolved) {
+  for (const std::string& warning : resolved.warnings) warn(warning);
+  const PlannedTiles& tiles = plan_.tiles;
+  if (resolved.vae_tiling != "auto" || tiles.rows * tiles.columns == 1) return;
+  warn("frames are decoded in " + std::to_string(tiles.rows) + "x" + std::to_string(tiles.columns) + " tiles of " +
+       std::to_string(tiles.width) + "x" + std::to_string(tiles.height) +
+       " pixels, because whole ones do not fit the memory; vae_tiling off refuses instead.");
+}
+
 void Generation::describe_frames(const ResolvedOptions& resolved, const std::vector<std::string>& modules) {
   video_.num_frames = resolved.num_frames;
   video_.height = resolved.height;
@@ -90,6 +109,7 @@ void Generation::describe_frames(const ResolvedOptions& resolved, const std::vec
   for (const std::string& module : modules) metadata.variants[module] = state_.modules.variant(module).id;
   metadata.residency = plan_.residency;
   metadata.decode_chunk = plan_.decode_chunk;
+  metadata.tiles = plan_.tiles;
   metadata.arena_bytes = plan_.arena_bytes;
 }
 

@@ -108,6 +108,21 @@ class Search {
 
   /// Nothing where none fits. Throws BackendError where there is none.
   std::optional<GenerationLayout> run() {
+    for (const PlannedTiles& tiles : tilings(wish_.resolved)) {
+      plan_.tiles = tiles;
+      if (std::optional<GenerationLayout> layout = run_tiled(); layout.has_value()) return layout;
+      if (least_ == kNone) std::rethrow_exception(unavailable_);
+    }
+    return std::nullopt;
+  }
+
+  /// Of what the way takes that takes least, once run() has found none that fits.
+  std::uint64_t least() const { return least_; }
+
+ private:
+  static constexpr std::uint64_t kNone = std::numeric_limits<std::uint64_t>::max();
+
+  std::optional<GenerationLayout> run_tiled() {
     const std::vector<std::string> guidance_choices =
         wish_.resolved.guided ? std::vector<std::string>{"batched", "sequential"} : std::vector<std::string>{"off"};
     std::optional<GenerationLayout> best;
@@ -121,15 +136,8 @@ class Search {
         if (!best.has_value() || streamed_a_step(*layout) < streamed_a_step(*best)) best = std::move(layout);
       }
     }
-    if (least_ == kNone) std::rethrow_exception(unavailable_);
     return best;
   }
-
-  /// Of what the way takes that takes least, once run() has found none that fits.
-  std::uint64_t least() const { return least_; }
-
- private:
-  static constexpr std::uint64_t kNone = std::numeric_limits<std::uint64_t>::max();
 
   std::optional<GenerationLayout> fitting() {
     try {
@@ -151,16 +159,20 @@ class Search {
   std::exception_ptr unavailable_;
 };
 
+bool fits(const Wish& wish, const ResolvedOptions& other) {
+  try {
+    const Wish asked{wish.manifest, wish.modules, wish.table, other, wish.chunk, wish.limit};
+    return Search(asked).run().has_value();
+  } catch (const Error&) {
+    return false;  // no engine, or no decoder, takes that length or these tiles
+  }
+}
+
 bool fits(const Wish& wish, int num_frames) {
   ResolvedOptions shorter = wish.resolved;
   shorter.num_frames = num_frames;
   shorter.latent_frames = latent_frames_of_clip(wish.manifest.vae, num_frames);
-  try {
-    const Wish asked{wish.manifest, wish.modules, wish.table, shorter, wish.chunk, wish.limit};
-    return Search(asked).run().has_value();
-  } catch (const Error&) {
-    return false;  // no engine, or no decoder, takes that length
-  }
+  return fits(wish, shorter);
 }
 
 // What to do where `wish` does not fit: a length of clip that does, where there is one.
@@ -183,7 +195,9 @@ GenerationLayout plan_generation(const Manifest& manifest, const ModuleSet& modu
   const Wish wish{manifest, modules, table, resolved, chunk, limit};
   Search search(wish);
   if (std::optional<GenerationLayout> layout = search.run(); layout.has_value()) return *std::move(layout);
-  fail_over_limit("even with one stage loaded at a time this generation", search.least(), limit, shorter_clip(wish));
+  const std::string tiles = tiles_remedy(resolved, [&](const ResolvedOptions& tiled) { return fits(wish, tiled); });
+  fail_over_limit("even with one stage loaded at a time this generation", search.least(), limit,
+                  tiles + shorter_clip(wish));
 }
 
 GenerationLayout plan_encode(const ModuleSet& modules) {

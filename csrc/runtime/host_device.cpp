@@ -95,6 +95,7 @@ class HostDevice : public Device {
     return mean_over_lanes(a, [](std::int64_t) { return 0.0f; });
   }
 
+  void blend_tile(const TileBlend& blend) override { vidrt::blend_tile(blend); }
   std::unique_ptr<FrameReader> frame_reader(int, std::int64_t, std::int64_t) override {
     return std::make_unique<HostFrameReader>();
   }

@@ -7,6 +7,8 @@
 
 #include "runtime/decode_planner.h"
 #include "runtime/image_input.h"
+#include "runtime/limit_check.h"
+#include "runtime/vae_tiling.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -21,22 +23,8 @@ std::string number(double value) {
   return text.str();
 }
 
-// "64, 80" around an invalid value, "128" at an end of the range.
-std::string nearest_valid(const Limit& limit, int value) {
-  const int last = limit.min + (limit.max - limit.min) / limit.step * limit.step;
-  if (value <= limit.min) return std::to_string(limit.min);
-  if (value >= last) return std::to_string(last);
-  const int below = limit.min + (value - limit.min) / limit.step * limit.step;
-  return std::to_string(below) + ", " + std::to_string(below + limit.step);
-}
-
-int check_limit(const std::string& name, const Limit& limit, int value, std::vector<std::string>* warnings) {
-  const bool valid = value >= limit.min && value <= limit.max && (value - limit.min) % limit.step == 0;
-  if (!valid) {
-    throw InvalidArgument(name + " must be " + std::to_string(limit.min) + " to " + std::to_string(limit.max) +
-                          " in steps of " + std::to_string(limit.step) + ", got " + std::to_string(value) +
-                          "; nearest valid: " + nearest_valid(limit, value) + ".");
-  }
+int check_size(const std::string& name, const Limit& limit, int value, std::vector<std::string>* warnings) {
+  check_limit(name, limit, value);
   const bool measured = limit.measured_max > 0;
   if (measured && (value < limit.measured_min || value > limit.measured_max)) {
     warnings->push_back(name + " " + std::to_string(value) +
@@ -109,11 +97,10 @@ void check_latents(const TensorView& latents, const ResolvedOptions& resolved, i
 ResolvedOptions resolve_options(const Manifest& manifest, const GenerateOptions& options) {
   const Defaults& defaults = manifest.defaults;
   ResolvedOptions resolved;
-  resolved.height =
-      check_limit("height", manifest.height, options.height.value_or(defaults.height), &resolved.warnings);
-  resolved.width = check_limit("width", manifest.width, options.width.value_or(defaults.width), &resolved.warnings);
-  resolved.num_frames = check_limit("num_frames", manifest.num_frames, options.num_frames.value_or(defaults.num_frames),
-                                    &resolved.warnings);
+  resolved.height = check_size("height", manifest.height, options.height.value_or(defaults.height), &resolved.warnings);
+  resolved.width = check_size("width", manifest.width, options.width.value_or(defaults.width), &resolved.warnings);
+  resolved.num_frames = check_size("num_frames", manifest.num_frames, options.num_frames.value_or(defaults.num_frames),
+                                   &resolved.warnings);
   resolved.latent_frames = latent_frames_of_clip(manifest.vae, resolved.num_frames);
   resolved.latent_height = resolved.height / manifest.vae.spatial_ratio;
   resolved.latent_width = resolved.width / manifest.vae.spatial_ratio;
@@ -136,6 +123,8 @@ ResolvedOptions resolve_options(const Manifest& manifest, const GenerateOptions&
   resolved.step_cache = options.step_cache;
   resolved.fps = check_fps(options.fps.value_or(defaults.fps));
   check_decode_chunk(options.decode_chunk);
+  resolved.vae_tiling = options.vae_tiling.mode;
+  resolved.tiles = resolve_tiles(manifest, options.vae_tiling, resolved.height, resolved.width);
   resolved.negative_prompt = options.negative_prompt.value_or(defaults.negative_prompt);
   if (!resolved.guided && options.negative_prompt.has_value() && !options.negative_prompt->empty()) {
     throw InvalidArgument("negative_prompt has no effect at a guidance_scale of " + number(manifest.guidance_off_at) +
@@ -178,13 +167,15 @@ ResolvedOptions resolve_decode_options(const Manifest& manifest, const DecodeOpt
   resolved.latent_height = static_cast<int>(shape[3]);
   resolved.latent_width = static_cast<int>(shape[4]);
   const auto within = [&](const char* name, const Limit& limit, int value) {
-    return check_limit(std::string("the latents' ") + name, limit, value, &resolved.warnings);
+    return check_size(std::string("the latents' ") + name, limit, value, &resolved.warnings);
   };
   resolved.height = within("height in pixels", manifest.height, resolved.latent_height * vae.spatial_ratio);
   resolved.width = within("width in pixels", manifest.width, resolved.latent_width * vae.spatial_ratio);
   resolved.num_frames = within("length in frames", manifest.num_frames, frames_of_clip(vae, resolved.latent_frames));
   resolved.fps = check_fps(options.fps.value_or(manifest.defaults.fps));
   check_decode_chunk(options.decode_chunk);
+  resolved.vae_tiling = options.vae_tiling.mode;
+  resolved.tiles = resolve_tiles(manifest, options.vae_tiling, resolved.height, resolved.width);
   check_finite(latents, "latents as the model's encoder or denoiser gives them");
   return resolved;
 }

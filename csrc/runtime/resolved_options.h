@@ -7,6 +7,7 @@
 
 #include "vidrt/bundle.h"
 #include "vidrt/options.h"
+#include "vidrt/plan.h"
 
 namespace vidrt {
 
@@ -18,6 +19,8 @@ struct ResolvedOptions {
   bool guided = false;  // the negative prompt is run as well
   bool has_image = false;
   double step_cache = 0.0;
+  std::string vae_tiling;  // "auto" | "on" | "off"
+  PlannedTiles tiles;      // of the frames where they are decoded in tiles
   double fps = 0.0;
   std::string negative_prompt;
   std::vector<std::string> warnings;  // sizes outside the range in which quality was measured

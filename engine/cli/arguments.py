@@ -69,6 +69,38 @@ DecodeChunk = Annotated[
     int | None,
     typer.Option(help="Latent frames decoded at a time. (default: chosen by the plan)", rich_help_panel=_VIDEO),
 ]
+VaeTilingOption = Annotated[
+    str,
+    typer.Option(
+        "--vae-tiling",
+        help="Decode frames in tiles that are blended: on, off, or auto: where whole frames do not fit the memory.",
+        rich_help_panel=_VIDEO,
+    ),
+]
+TileHeight = Annotated[
+    int | None,
+    typer.Option("--tile-sample-min-height", help="Pixels of a tile. (default: 256)", rich_help_panel=_VIDEO),
+]
+TileWidth = Annotated[
+    int | None,
+    typer.Option("--tile-sample-min-width", help="Pixels of a tile. (default: 256)", rich_help_panel=_VIDEO),
+]
+TileStrideHeight = Annotated[
+    int | None,
+    typer.Option(
+        "--tile-sample-stride-height",
+        help="Pixels from a tile to the next, at most. (default: three quarters of the tile)",
+        rich_help_panel=_VIDEO,
+    ),
+]
+TileStrideWidth = Annotated[
+    int | None,
+    typer.Option(
+        "--tile-sample-stride-width",
+        help="Pixels from a tile to the next, at most. (default: three quarters of the tile)",
+        rich_help_panel=_VIDEO,
+    ),
+]
 ImageFile = Annotated[
     Path | None,
     typer.Option(

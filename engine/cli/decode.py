@@ -14,10 +14,11 @@ import typer
 from vidrt import _core
 from vidrt.engine.cli import arguments as arg
 from vidrt.engine.cli.rendering import render
-from vidrt.engine.cli.text import print_json
+from vidrt.engine.cli.text import described_tiles, print_json
 from vidrt.engine.errors import InvalidArgument, IoError
 from vidrt.engine.options import DecodeOptions
 from vidrt.engine.text import human_bytes, human_ms
+from vidrt.engine.vae_tiling import VaeTiling
 from vidrt.engine.writers import open_writer
 
 
@@ -29,6 +30,11 @@ def decode(
     ],
     fps: Annotated[float | None, typer.Option(help="Frames per second of the file. (default: the bundle's)")] = None,
     decode_chunk: arg.DecodeChunk = None,
+    vae_tiling: arg.VaeTilingOption = "auto",
+    tile_sample_min_height: arg.TileHeight = None,
+    tile_sample_min_width: arg.TileWidth = None,
+    tile_sample_stride_height: arg.TileStrideHeight = None,
+    tile_sample_stride_width: arg.TileStrideWidth = None,
     bundle: arg.BundleOption = None,
     backend: arg.Backend = "auto",
     device: arg.Device = None,
@@ -43,7 +49,10 @@ def decode(
 
     Ctrl-C stops after the frames in progress and keeps the finished ones as NAME.partial.mp4.
     """
-    options = DecodeOptions(_read(latents), fps, decode_chunk, keep_frames=False)
+    tiling = VaeTiling(
+        vae_tiling, tile_sample_min_height, tile_sample_min_width, tile_sample_stride_height, tile_sample_stride_width
+    )
+    options = DecodeOptions(_read(latents), fps, decode_chunk, tiling, keep_frames=False)
     pipe = arg.open_pipeline(bundle, backend, device, threads, memory_budget, variant, cuda_graphs=not no_cuda_graphs)
     plan = pipe.plan_decode(options)
     rate = pipe.bundle.manifest.defaults.fps if fps is None else fps
@@ -73,6 +82,8 @@ def decode(
     times = video.timings
     print(f"{output}: {plan.num_frames} frames of {plan.width}x{plan.height} at {video.fps:g} fps")
     print(f"{human_ms(times.total)}: load {human_ms(times.load)}, decode {human_ms(times.decode)}")
+    if plan.tiles.count > 1:
+        print(described_tiles(plan.tiles))
     print(f"memory: weights {human_bytes(plan.weight_bytes)}, tensors {human_bytes(plan.arena_bytes)}")
 
 

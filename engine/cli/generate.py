@@ -17,11 +17,12 @@ import typer
 from vidrt import _core
 from vidrt.engine.cli import arguments as arg
 from vidrt.engine.cli.rendering import render
-from vidrt.engine.cli.text import print_json
+from vidrt.engine.cli.text import described_tiles, print_json
 from vidrt.engine.options import GenerateOptions
 from vidrt.engine.pipeline import TextToVideoPipeline
 from vidrt.engine.plan import GenerationPlan
 from vidrt.engine.text import human_bytes, human_ms
+from vidrt.engine.vae_tiling import VaeTiling
 from vidrt.engine.video import Video
 from vidrt.engine.writers import open_writer
 
@@ -52,6 +53,11 @@ def generate(
     scheduler: arg.SchedulerOption = None,
     step_cache: arg.StepCache = None,
     decode_chunk: arg.DecodeChunk = None,
+    vae_tiling: arg.VaeTilingOption = "auto",
+    tile_sample_min_height: arg.TileHeight = None,
+    tile_sample_min_width: arg.TileWidth = None,
+    tile_sample_stride_height: arg.TileStrideHeight = None,
+    tile_sample_stride_width: arg.TileStrideWidth = None,
     truncate: arg.Truncate = False,
     prompt_embeds: arg.EmbedsFile = None,
     negative_prompt_embeds: arg.NegativeEmbedsFile = None,
@@ -69,6 +75,9 @@ def generate(
 
     Ctrl-C stops after the step in progress and keeps the finished frames as NAME.partial.mp4.
     """
+    tiling = VaeTiling(
+        vae_tiling, tile_sample_min_height, tile_sample_min_width, tile_sample_stride_height, tile_sample_stride_width
+    )
     options = GenerateOptions(
         prompt=prompt,
         negative_prompt=negative_prompt,
@@ -83,6 +92,7 @@ def generate(
         step_cache=step_cache,
         truncate=truncate,
         decode_chunk=decode_chunk,
+        vae_tiling=tiling,
         keep_frames=False,
         image=image,
         prompt_embeds=arg.load_embeds(prompt_embeds),
@@ -162,4 +172,6 @@ def _tell(target: Path, video: Video, plan: GenerationPlan) -> None:
     if plan.step_cache > 0:
         skipped = len(video.metadata.skipped_steps)
         print(f"step cache: {plan.num_inference_steps - skipped} of {plan.num_inference_steps} steps computed")
+    if plan.tiles.count > 1:
+        print(described_tiles(plan.tiles))
     print(f"memory: weights {human_bytes(plan.weight_bytes)}, tensors {human_bytes(plan.arena_bytes)}")

@@ -6,10 +6,11 @@ from rich.console import Console
 from rich.table import Table
 
 from vidrt.engine.cli import arguments as arg
-from vidrt.engine.cli.text import print_json
+from vidrt.engine.cli.text import described_tiles, print_json
 from vidrt.engine.options import GenerateOptions
 from vidrt.engine.plan import GenerationPlan
 from vidrt.engine.text import human_bytes
+from vidrt.engine.vae_tiling import VaeTiling
 
 
 def plan(
@@ -23,6 +24,11 @@ def plan(
     scheduler: arg.SchedulerOption = None,
     step_cache: arg.StepCache = None,
     decode_chunk: arg.DecodeChunk = None,
+    vae_tiling: arg.VaeTilingOption = "auto",
+    tile_sample_min_height: arg.TileHeight = None,
+    tile_sample_min_width: arg.TileWidth = None,
+    tile_sample_stride_height: arg.TileStrideHeight = None,
+    tile_sample_stride_width: arg.TileStrideWidth = None,
     backend: arg.Backend = "auto",
     device: arg.Device = None,
     memory_budget: arg.MemoryBudget = None,
@@ -30,6 +36,9 @@ def plan(
     json: arg.Json = False,
 ) -> None:
     """Say what a generation would do and need, and whether it fits the memory budget. Loads nothing."""
+    tiling = VaeTiling(
+        vae_tiling, tile_sample_min_height, tile_sample_min_width, tile_sample_stride_height, tile_sample_stride_width
+    )
     options = GenerateOptions(
         height=height,
         width=width,
@@ -39,6 +48,7 @@ def plan(
         scheduler=scheduler,
         step_cache=step_cache,
         decode_chunk=decode_chunk,
+        vae_tiling=tiling,
         image=image,
     )
     result = arg.open_pipeline(folder, backend, device, None, memory_budget, variant).plan(options)
@@ -53,6 +63,8 @@ def _print(plan: GenerationPlan) -> None:
     print(f"{plan.num_frames} frames of {plan.width}x{plan.height}, latents {latents}")
     image = "" if plan.image_conditioning == "none" else ", the first latent frame an image's"
     print(f"{plan.num_inference_steps} steps, guidance {plan.guidance}{image}")
+    if plan.tiles.count > 1:
+        print(described_tiles(plan.tiles))
     print(f"modules loaded: {plan.residency.replace('_', ' ')}; {plan.decode_chunk} latent frames a decode")
     print(
         f"memory {human_bytes(plan.total_bytes)}: weights {human_bytes(plan.weight_bytes)}, tensors "

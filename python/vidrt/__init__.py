@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from vidrt.engine.pipeline import TextToVideoPipeline as TextToVideoPipeline
     from vidrt.engine.plan import GenerationPlan as GenerationPlan
     from vidrt.engine.prompt_embeds import PromptEmbeds as PromptEmbeds
+    from vidrt.engine.vae_tiling import VaeTiling as VaeTiling
     from vidrt.engine.video import Timings as Timings
     from vidrt.engine.video import Video as Video
     from vidrt.engine.video import VideoMetadata as VideoMetadata
@@ -65,6 +66,7 @@ _HOME = {
     "TextToVideoPipeline": "vidrt.engine.pipeline",
     "GenerationPlan": "vidrt.engine.plan",
     "PromptEmbeds": "vidrt.engine.prompt_embeds",
+    "VaeTiling": "vidrt.engine.vae_tiling",
     "Timings": "vidrt.engine.video",
     "Video": "vidrt.engine.video",
     "VideoMetadata": "vidrt.engine.video",

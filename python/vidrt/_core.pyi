@@ -197,6 +197,13 @@ class PipelineOptions:
     variant: str
     cuda_graphs: bool
 
+class VaeTiling:
+    mode: str
+    tile_sample_min_height: int
+    tile_sample_min_width: int
+    tile_sample_stride_height: int
+    tile_sample_stride_width: int
+
 class GenerateOptions:
     prompt: str
     negative_prompt: str | None
@@ -211,11 +218,13 @@ class GenerateOptions:
     step_cache: float
     truncate: bool
     decode_chunk: int
+    vae_tiling: VaeTiling
     keep_frames: bool
 
 class DecodeOptions:
     fps: float | None
     decode_chunk: int
+    vae_tiling: VaeTiling
     keep_frames: bool
 
 class PlannedTensor:
@@ -230,6 +239,14 @@ class PlannedModule:
     weight_bytes: Final[int]
     streamed_bytes: Final[int]
 
+class PlannedTiles:
+    rows: Final[int]
+    columns: Final[int]
+    height: Final[int]
+    width: Final[int]
+    overlap_height: Final[int]
+    overlap_width: Final[int]
+
 class GenerationPlan:
     height: Final[int]
     width: Final[int]
@@ -240,6 +257,7 @@ class GenerationPlan:
     num_inference_steps: Final[int]
     guidance: Final[str]
     decode_chunk: Final[int]
+    tiles: Final[PlannedTiles]
     image_conditioning: Final[str]
     step_cache: Final[float]
     stages: Final[list[str]]
@@ -279,6 +297,7 @@ class VideoMetadata:
     guidance: Final[str]
     residency: Final[str]
     decode_chunk: Final[int]
+    tiles: Final[PlannedTiles]
     arena_bytes: Final[int]
     warnings: Final[list[str]]
 

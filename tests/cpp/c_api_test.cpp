@@ -1,5 +1,6 @@
 // The C interface: the same frames as from C++, and no fault of the caller does more than return a status.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -146,6 +147,25 @@ TEST_F(CApi, TheStepCacheSkipsTheStepsOfTheCppInterface) {
   EXPECT_EQ(pixels_of(video.get()), pixels(expected));
   EXPECT_EQ(info_of(video.get()).num_skipped_steps, static_cast<int>(expected.metadata.skipped_steps.size()));
   EXPECT_GT(info_of(video.get()).num_skipped_steps, 0);
+}
+
+TEST_F(CApi, FramesInTilesAreThoseOfTheCppInterface) {
+  vidrt_generate_options given = options();
+  given.vae_tiling = {"on", 4, 8, 2, 6};
+  GenerateOptions cpp_options = prompt_options();
+  cpp_options.vae_tiling = {"on", 4, 8, 2, 6};
+  vidrt_plan plan{};
+  plan.struct_size = sizeof plan;
+  ASSERT_EQ(vidrt_pipeline_plan(pipeline.get(), &given, &plan), VIDRT_OK);
+  const std::array<std::int32_t, 6> tiles{plan.tile_rows,  plan.tile_columns,        plan.tile_height,
+                                          plan.tile_width, plan.tile_overlap_height, plan.tile_overlap_width};
+  EXPECT_EQ(tiles, (std::array<std::int32_t, 6>{3, 2, 4, 8, 2, 4}));
+  const Owned<vidrt_video> video = generate(given);
+  EXPECT_EQ(pixels_of(video.get()), pixels(open().generate(cpp_options)));
+  EXPECT_EQ(info_of(video.get()).tile_columns, 2);
+  given.vae_tiling.mode = "never";
+  EXPECT_EQ(vidrt_pipeline_plan(pipeline.get(), &given, &plan), VIDRT_INVALID_ARGUMENT);
+  EXPECT_TRUE(names(vidrt_last_error(), {"vae_tiling must be auto, on or off, got 'never'"}));
 }
 
 TEST_F(CApi, VideoInformationSaysWhatMadeIt) {

@@ -25,9 +25,13 @@ class OrtSessionTest : public OrtTest {
     const Bundle bundle = Bundle::open(toy.path());
     const Variant& variant = bundle.module("denoiser").variants[0];
     ProtoWriter graph;
-    graph.message(1, ProtoWriter().bytes(1, "scale").bytes(2, "scale.float").bytes(4, "Cast").message(
-                         5, ProtoWriter().bytes(1, "to").varint(3, 1).varint(20, 2)));
-    graph.message(1, ProtoWriter().bytes(1, "latents").bytes(1, "scale.float").bytes(2, "prediction").bytes(4, op_type));
+    graph.message(1, ProtoWriter()
+                         .bytes(1, "scale")
+                         .bytes(2, "scale.float")
+                         .bytes(4, "Cast")
+                         .message(5, ProtoWriter().bytes(1, "to").varint(3, 1).varint(20, 2)));
+    graph.message(1,
+                  ProtoWriter().bytes(1, "latents").bytes(1, "scale.float").bytes(2, "prediction").bytes(4, op_type));
     graph.bytes(2, "scaling");
     graph.message(5, tensor_proto("scale", {1}, 10, {{"location", toy.weights()}, {"offset", "0"}, {"length", "2"}}));
     for (const TensorSpec& spec : variant.inputs) graph.message(11, value_info_proto(spec));
@@ -44,8 +48,8 @@ class OrtSessionTest : public OrtTest {
     const Bundle bundle = Bundle::open(toy.path());
     SessionOptions options;
     options.threads = 1;
-    return make_backend("onnxruntime", "cpu")->load({bundle, "denoiser", bundle.module("denoiser").variants[0], {}},
-                                                     options);
+    return make_backend("onnxruntime", "cpu")
+        ->load({bundle, "denoiser", bundle.module("denoiser").variants[0], {}}, options);
   }
 
   ToyBundle toy;
@@ -89,6 +93,16 @@ struct Tensors {
   return tensors.scaled() ? ::testing::AssertionSuccess() : ::testing::AssertionFailure() << "wrong values";
 }
 
+TEST_F(OrtSessionTest, MemoryThatIsRefusedIsAnErrorOfItsOwn) {
+  const OrtApi& api = *ort_library().api;
+  const auto check = [&](const char* message) { check_ort(api, api.CreateStatus(ORT_FAIL, message), "running"); };
+  for (const char* message : {"BFCArena::AllocateRawInternal: Failed to allocate memory for requested buffer of size 8",
+                              "std::bad_alloc", "CUDA failure 2: out of memory"}) {
+    EXPECT_TRUE(names(message_of<OutOfMemory>([&] { check(message); }), {"running failed in ONNX Runtime", message}));
+  }
+  EXPECT_TRUE(names(message_of<BackendError>([&] { check("no such input"); }), {"no such input"}));
+}
+
 TEST_F(OrtSessionTest, ResultsLieInTheCallersMemory) { EXPECT_TRUE(runs(*load())); }
 
 TEST_F(OrtSessionTest, ShapesMayChangeFromRunToRun) {
@@ -122,7 +136,8 @@ TEST_F(OrtSessionTest, AnOutputOfAnotherShapeIsAnErrorAndTheSessionGoesOn) {
   Tensors tensors(3);
   std::vector<NamedTensor> outputs = tensors.outputs();
   outputs[0].view.shape = {1, 4, 3, 2, 1};
-  EXPECT_TRUE(names(message_of<BackendError>([&] { session->run(tensors.inputs(), outputs, {}); }), {"running denoiser"}));
+  EXPECT_TRUE(
+      names(message_of<BackendError>([&] { session->run(tensors.inputs(), outputs, {}); }), {"running denoiser"}));
   EXPECT_TRUE(runs(*session));
 }
 
@@ -153,7 +168,10 @@ TEST_F(OrtSessionTest, AGraphEditedAfterTheBundleWasOpenedIsRefused) {
   edited.back() = static_cast<char>(edited.back() ^ 1);
   toy.write(variant.file, edited);
   const auto backend = make_backend("onnxruntime", "cpu");
-  EXPECT_TRUE(names(message_of<BundleError>([&] { backend->load({bundle, "denoiser", variant, {}}, {}); }), {"SHA-256"}));
+  EXPECT_TRUE(names(message_of<BundleError>([&] {
+                      backend->load({bundle, "denoiser", variant, {}}, {});
+                    }),
+                    {"SHA-256"}));
 }
 
 TEST_F(OrtSessionTest, FourSessionsRunInFourThreads) {

@@ -130,9 +130,8 @@ TEST_P(LoopStepKernel, GivesTheBitsOfTheProcessorInAnyOrder) {
       const std::size_t count = one.count;
       SCOPED_TRACE(std::to_string(count) + " from " + std::to_string(one.offset));
       const std::vector<float> expected =
-          sample(table, one, [&](int step, const StepTensors& tensors, std::vector<Floats>&) {
-            apply_step(table, step, tensors);
-          });
+          sample(table, one,
+                 [&](int step, const StepTensors& tensors, std::vector<Floats>&) { apply_step(table, step, tensors); });
       const std::vector<float> got =
           sample(table, one, [&](int step, const StepTensors& tensors, std::vector<Floats>& memory) {
             CUstream_st stream;
@@ -150,14 +149,12 @@ TEST_P(LoopStepKernel, GivesTheBitsOfTheProcessorInAnyOrder) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Algorithms, LoopStepKernel,
-                         ::testing::Values(R"({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0})",
-                                           multistep("UniPCMultistepScheduler", 1),
-                                           multistep("UniPCMultistepScheduler", 2),
-                                           multistep("UniPCMultistepScheduler", 3),
-                                           multistep("DPMSolverMultistepScheduler", 1),
-                                           multistep("DPMSolverMultistepScheduler", 2),
-                                           multistep("DPMSolverMultistepScheduler", 3)));
+INSTANTIATE_TEST_SUITE_P(
+    Algorithms, LoopStepKernel,
+    ::testing::Values(R"({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0})",
+                      multistep("UniPCMultistepScheduler", 1), multistep("UniPCMultistepScheduler", 2),
+                      multistep("UniPCMultistepScheduler", 3), multistep("DPMSolverMultistepScheduler", 1),
+                      multistep("DPMSolverMultistepScheduler", 2), multistep("DPMSolverMultistepScheduler", 3)));
 
 TEST(LoopFillKernel, SetsEveryElementAndNoOther) {
   for (const std::size_t count : {0u, 1u, 6u, 1024u, 4097u}) {
@@ -227,6 +224,44 @@ TEST(DifferenceKernel, SumsEveryLaneInTheOrderOfItsElements) {
   }
 }
 
+TEST(BlendKernel, GivesTheBitsOfTheProcessorAndTouchesNoOtherPixel) {
+  struct Case {
+    std::int64_t tile_width, left;
+    std::size_t offset;  // of the frames, in floats
+  };
+  for (const Case& one : {Case{8, 4, 0}, {8, 4, 1}, {8, 3, 0}, {7, 4, 0}, {1, 0, 0}, {16, 0, 0}}) {
+    // Frames 1 and 2 of a tile of 4, into 3 frames of 5x16.
+    LoopBlend p;
+    p.num_frames = 3, p.height = 5, p.width = 16;
+    p.tile_frames = 4, p.tile_height = 3, p.tile_width = one.tile_width;
+    p.first = 1, p.count = 2, p.top = 2, p.left = one.left;
+    Floats frames(3 * 3 * 5 * 16, one.offset), expected(frames.size());
+    Floats tile(static_cast<std::size_t>(3 * 4 * 3 * one.tile_width)), rows(3);
+    Floats columns(static_cast<std::size_t>(one.tile_width));
+    frames.assign(noise(frames.size(), 1));
+    expected.assign(frames.values());
+    tile.assign(noise(tile.size(), 2));
+    rows.assign(noise(rows.size(), 3));
+    columns.assign(noise(columns.size(), 4));
+    TileBlend blend;
+    blend.frames = {expected.data(), DType::kFloat32, {1, 3, 3, 5, 16}};
+    blend.tile = {tile.data(), DType::kFloat32, {1, 3, 4, 3, one.tile_width}};
+    blend.rows = rows.data();
+    blend.columns = columns.data();
+    blend.first = 1, blend.count = 2, blend.top = 2, blend.left = static_cast<int>(one.left);
+    blend_tile(blend);
+    p.frames = frames.data(), p.tile = tile.data(), p.rows = rows.data(), p.columns = columns.data();
+    CUstream_st stream;
+    stream.seed = one.offset + 1;
+    frames.declare("frames", Rights::kReadWrite, &stream);
+    tile.declare("tile", Rights::kRead, &stream);
+    rows.declare("rows", Rights::kRead, &stream);
+    columns.declare("columns", Rights::kRead, &stream);
+    ASSERT_EQ(loop_blend_cuda(p, &stream), cudaSuccess);
+    EXPECT_TRUE(same_bits(frames.values(), expected.values())) << one.tile_width << " at " << one.left;
+  }
+}
+
 class RgbKernel : public ::testing::Test {
  protected:
   // All frames of (1,3,frames,height,width) but the first, by the kernel; `planes` hold them.
@@ -259,8 +294,8 @@ TEST_F(RgbKernel, GivesTheBytesOfTheProcessor) {
     int frames;
     std::int64_t height, width;
   };
-  for (const Size& size : {Size{2, 1, 1}, {3, 1, 5}, {2, 2, 2}, {4, 8, 12}, {3, 7, 9}, {2, 32, 32}, {3, 33, 50},
-                           {2, 64, 80}}) {
+  for (const Size& size :
+       {Size{2, 1, 1}, {3, 1, 5}, {2, 2, 2}, {4, 8, 12}, {3, 7, 9}, {2, 32, 32}, {3, 33, 50}, {2, 64, 80}}) {
     for (const std::size_t offset : {std::size_t{0}, std::size_t{1}}) {
       const auto count = static_cast<std::size_t>(3 * size.frames * size.height * size.width);
       Floats planes(count, offset);
@@ -332,9 +367,9 @@ TEST_F(LoopTraffic, TheOtherKernelsMoveEveryByteOnce) {
   stream_.traffic = {};
   Floats verdicts(static_cast<std::size_t>(loop_verdicts(3 * kCount)));
   verdicts.declare("verdicts", Rights::kReadWrite, &stream_);
-  ASSERT_EQ(loop_find_not_finite_cuda(values.data(), 3 * kCount, reinterpret_cast<std::uint32_t*>(verdicts.data()),
-                                      &stream_),
-            cudaSuccess);
+  ASSERT_EQ(
+      loop_find_not_finite_cuda(values.data(), 3 * kCount, reinterpret_cast<std::uint32_t*>(verdicts.data()), &stream_),
+      cudaSuccess);
   // A verdict is a word, and moves as a sector.
   expect_bytes(3.0 * kCount * sizeof(float), 1.05);
 
@@ -344,6 +379,22 @@ TEST_F(LoopTraffic, TheOtherKernelsMoveEveryByteOnce) {
   const LoopFrames frames = {values.data(), 1, kCount, 0, 1};
   ASSERT_EQ(loop_rgb_cuda(frames, reinterpret_cast<unsigned char*>(rgb.data()), &stream_), cudaSuccess);
   expect_bytes(3.0 * kCount * (sizeof(float) + 1));
+
+  stream_.traffic = {};
+  Floats tile(3 * kCount / 4), weights(128);
+  tile.declare("tile", Rights::kRead, &stream_);
+  weights.declare("weights", Rights::kRead, &stream_);
+  // A tile of 128x128 in a frame of 256x256.
+  LoopBlend blend;
+  blend.frames = values.data();
+  blend.num_frames = 1, blend.height = 256, blend.width = 256;
+  blend.tile = tile.data();
+  blend.tile_frames = 1, blend.tile_height = 128, blend.tile_width = 128;
+  blend.rows = blend.columns = weights.data();
+  blend.count = 1, blend.top = 64, blend.left = 64;
+  ASSERT_EQ(loop_blend_cuda(blend, &stream_), cudaSuccess);
+  // The tile and what it adds to are read, and that is written; weights are read again and again, from a cache.
+  expect_bytes(3.0 * 3.0 * 128 * 128 * sizeof(float), 1.5);
 }
 
 }  // namespace

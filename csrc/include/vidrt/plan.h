@@ -25,22 +25,30 @@ struct PlannedModule {
   std::uint64_t streamed_bytes = 0;  // of these, kept on the host and streamed to the device in every run
 };
 
+/// The tiles in which the decoder makes a frame; in pixels. One tile is the whole frame.
+struct PlannedTiles {
+  int rows = 1, columns = 1;
+  int height = 0, width = 0;                  // of every tile
+  int overlap_height = 0, overlap_width = 0;  // the least between neighbours; 0 where there is but one
+};
+
 struct GenerationPlan {
   int height = 0, width = 0, num_frames = 0;
   int latent_frames = 0, latent_height = 0, latent_width = 0;
   int num_inference_steps = 0;
-  std::string guidance;  // "batched" | "sequential" | "off"
+  std::string guidance;                     // "batched" | "sequential" | "off"
   std::string image_conditioning = "none";  // "none" | "first_latent_frame", where an image is given
-  double step_cache = 0.0;  // threshold; 0 = every step runs the denoiser
-  int decode_chunk = 0;  // latent frames a call of the decoder takes
+  double step_cache = 0.0;                  // threshold; 0 = every step runs the denoiser
+  int decode_chunk = 0;                     // latent frames a call of the decoder takes
+  PlannedTiles tiles;
   std::vector<std::string> stages;  // names of the stage indices used by PlannedTensor
   std::vector<PlannedTensor> tensors;
-  std::uint64_t arena_bytes = 0;    // with reuse
-  std::uint64_t unshared_bytes = 0; // the same tensors without reuse
+  std::uint64_t arena_bytes = 0;     // with reuse
+  std::uint64_t unshared_bytes = 0;  // the same tensors without reuse
   // "all": every module stays loaded; "stage_by_stage": one stage's at a time; "stream": the same, and of some only a
   // part of the weights is on the device.
   std::string residency;
-  std::uint64_t weight_bytes = 0;   // the most that is on the device together, in the compute dtype
+  std::uint64_t weight_bytes = 0;      // the most that is on the device together, in the compute dtype
   std::vector<PlannedModule> modules;  // in the order in which they run
 };
 

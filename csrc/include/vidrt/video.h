@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "vidrt/api.h"
+#include "vidrt/plan.h"
 
 namespace vidrt {
 
@@ -28,7 +29,7 @@ struct Timings {
 struct VideoMetadata {
   std::string bundle;  // the manifest's name
   std::string vidrt_version;
-  std::string backend;          // with its version: "onnxruntime 1.32.0"
+  std::string backend;  // with its version: "onnxruntime 1.32.0"
   std::string device;
   std::map<std::string, std::string> variants;  // module -> variant id
   std::string prompt;
@@ -40,9 +41,10 @@ struct VideoMetadata {
   std::string scheduler;
   double step_cache = 0.0;         // threshold; 0 = every step ran the denoiser
   std::vector<int> skipped_steps;  // from 0: those that used an earlier prediction
-  std::string guidance;   // "batched" | "sequential" | "off"
-  std::string residency;  // "all" | "stage_by_stage"
+  std::string guidance;            // "batched" | "sequential" | "off"
+  std::string residency;           // "all" | "stage_by_stage"
   int decode_chunk = 0;
+  PlannedTiles tiles;
   std::uint64_t arena_bytes = 0;
   std::vector<std::string> warnings;
 };

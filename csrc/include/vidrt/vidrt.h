@@ -170,6 +170,16 @@ typedef struct vidrt_callbacks {
 
 /* ---- Generating ---- */
 
+/* Decoding frames in tiles that overlap and are blended (docs/vae_tiling.md). Zero everywhere means all defaults. Sizes
+ * are pixels, multiples of the bundle's spatial ratio. */
+typedef struct vidrt_vae_tiling {
+  const char* mode; /* on | off | auto: where whole frames do not fit the memory that the plan has; NULL = auto */
+  int32_t tile_sample_min_height;    /* of a tile; 0 = 256, or the nearest below that the bundle takes */
+  int32_t tile_sample_min_width;     /* likewise */
+  int32_t tile_sample_stride_height; /* from a tile to the next, at most; 0 = three quarters of the tile */
+  int32_t tile_sample_stride_width;  /* likewise */
+} vidrt_vae_tiling;
+
 /* Filled in by vidrt_generate_options_init; change what you like, prompt at least. */
 typedef struct vidrt_generate_options {
   size_t struct_size;
@@ -195,6 +205,7 @@ typedef struct vidrt_generate_options {
   int32_t image_height;     /* those of image, which must be height and width: nothing is resized */
   int32_t image_width;
   double step_cache; /* change of a prediction up to which it is used again, in parts of it; 0 = never */
+  vidrt_vae_tiling vae_tiling;
 } vidrt_generate_options;
 
 /* Set every field but struct_size to the bundle's defaults. */
@@ -211,13 +222,19 @@ typedef struct vidrt_plan {
   int32_t latent_height;
   int32_t latent_width;
   int32_t num_inference_steps;
-  int32_t decode_chunk;    /* latent frames a decode call takes */
-  const char* guidance;    /* "batched" | "sequential" | "off" */
-  const char* residency;   /* "all" | "stage_by_stage" | "stream" */
+  int32_t decode_chunk;           /* latent frames a decode call takes */
+  const char* guidance;           /* "batched" | "sequential" | "off" */
+  const char* residency;          /* "all" | "stage_by_stage" | "stream" */
   const char* image_conditioning; /* "none" | "first_latent_frame" */
-  uint64_t arena_bytes;    /* tensors, sharing memory by lifetime */
-  uint64_t unshared_bytes; /* the same tensors without sharing */
-  uint64_t weight_bytes;   /* the most that is loaded together */
+  uint64_t arena_bytes;           /* tensors, sharing memory by lifetime */
+  uint64_t unshared_bytes;        /* the same tensors without sharing */
+  uint64_t weight_bytes;          /* the most that is loaded together */
+  int32_t tile_rows;              /* tiles of a frame, one above the other, and side by side; 1 and 1: whole frames */
+  int32_t tile_columns;
+  int32_t tile_height; /* pixels of every tile */
+  int32_t tile_width;
+  int32_t tile_overlap_height; /* pixels that neighbours have in common at least; 0 where there is but one */
+  int32_t tile_overlap_width;
 } vidrt_plan;
 
 /* Loads and runs nothing; fails as vidrt_pipeline_generate does for options that it cannot do. */
@@ -238,6 +255,7 @@ typedef struct vidrt_decode_options {
   double fps;               /* written to the video's information only; 0 = the bundle's */
   int32_t decode_chunk;     /* latent frames a decode call takes; 0 = chosen by the plan */
   int32_t discard_frames;   /* 1 = frames go to on_frames only */
+  vidrt_vae_tiling vae_tiling;
 } vidrt_decode_options;
 
 /* What decoding will do and need. Loads and runs nothing. */
@@ -275,8 +293,8 @@ typedef struct vidrt_video_info {
   const char* prompt;
   const char* negative_prompt;
   const char* scheduler;
-  const char* guidance;  /* "batched" | "sequential" | "off" */
-  const char* residency; /* "all" | "stage_by_stage" | "stream" */
+  const char* guidance;     /* "batched" | "sequential" | "off" */
+  const char* residency;    /* "all" | "stage_by_stage" | "stream" */
   const char* image_sha256; /* of the image's bytes; "" where none was given */
   int32_t decode_chunk;
   int32_t num_warnings;      /* see vidrt_video_warning */
@@ -286,6 +304,12 @@ typedef struct vidrt_video_info {
   double last_step_to_first_frame_ms;
   double total_ms;
   double session_ms; /* the part spent inside backend sessions */
+  int32_t tile_rows; /* as in vidrt_plan */
+  int32_t tile_columns;
+  int32_t tile_height;
+  int32_t tile_width;
+  int32_t tile_overlap_height;
+  int32_t tile_overlap_width;
 } vidrt_video_info;
 
 VIDRT_API vidrt_status vidrt_video_get_info(const vidrt_video* video, vidrt_video_info* info) VIDRT_NOEXCEPT;

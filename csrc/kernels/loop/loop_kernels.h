@@ -1,4 +1,5 @@
-// The pipeline's own arithmetic on an NVIDIA GPU: the scheduler's step, filling, finiteness, differences, RGB.
+// The pipeline's own arithmetic on an NVIDIA GPU: the scheduler's step, filling, finiteness, differences, blending
+// of tiles, RGB.
 //
 // Tensors are float32 in device memory. Launches queue on `stream` of the current device, allocate nothing, wait for
 // nothing, and return 0 or the cudaError_t of a launch that could not be queued. Words of 16 bytes are moved where
@@ -29,7 +30,7 @@ struct LoopTerm {
 struct LoopStep {
   static constexpr int kMaxHistory = 3;
 
-  std::int64_t count = 0;  // elements of each tensor
+  std::int64_t count = 0;                  // elements of each tensor
   const float* output_negative = nullptr;  // null: no guidance
   const float* output_positive = nullptr;
   float guidance_scale = 1.0f;
@@ -75,6 +76,21 @@ constexpr int kLoopLanes = 8192;
 /// elements, every operation rounded on its own.
 CudaError loop_sum_differences_cuda(const float* values, const float* others, std::int64_t count, float* sums,
                                     CudaStream stream);
+
+/// What a tile's frames add to whole frames:
+///   frames[c][i][top + y][left + x] += rows[y] * columns[x] * tile[c][first + i][y][x]    for `count` frames i
+/// with each product and the sum rounded on its own, from left to right: the bits of the processor.
+struct LoopBlend {
+  float* frames = nullptr;  // planes (3, num_frames, height, width)
+  std::int64_t num_frames = 0, height = 0, width = 0;
+  const float* tile = nullptr;  // planes (3, tile_frames, tile_height, tile_width)
+  std::int64_t tile_frames = 0, tile_height = 0, tile_width = 0;
+  const float* rows = nullptr;     // (tile_height)
+  const float* columns = nullptr;  // (tile_width)
+  std::int64_t first = 0, count = 0, top = 0, left = 0;
+};
+/// The tile lies within the frames, and no tensor overlaps another.
+CudaError loop_blend_cuda(const LoopBlend& blend, CudaStream stream);
 
 /// Frames `first` to `first + count` of planes (3, num_frames, pixels) in [-1,1].
 struct LoopFrames {

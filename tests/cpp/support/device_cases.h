@@ -233,6 +233,37 @@ TYPED_TEST_P(DevicePipeline, LatentsAreDecodedAsOnTheHost) {
     Pipeline host = Pipeline::open(bundle, {}, this->backend);
     Pipeline pipeline = this->open_there({}, &bundle);
     EXPECT_EQ(this->pixels(pipeline.decode_latents(options)), this->pixels(host.decode_latents(options))) << form;
+    // Rows of tiles that words of four floats cut, and others; two chunks, of which the next is asked for early.
+    for (const int width : {6, 8}) {
+      options.vae_tiling = {"on", 4, width, 2, 4};
+      EXPECT_EQ(pipeline.plan_decode(options).tiles.rows, 3);
+      EXPECT_EQ(this->pixels(pipeline.decode_latents(options)), this->pixels(host.decode_latents(options))) << form;
+    }
+  }
+}
+
+TYPED_TEST_P(DevicePipeline, TilesAreBlendedWithTheBitsOfTheHost) {
+  const std::shared_ptr<TestDevice> place = TypeParam::open();
+  for (const int width : {5, 8}) {
+    const auto blended = [width](Device& device) {
+      const DeviceTensor frames(device, random_floats(3 * 2 * 6 * 12, 1));
+      const DeviceTensor tile(device, random_floats(static_cast<std::size_t>(3 * 4 * 3 * width), 2));
+      const DeviceTensor rows(device, random_floats(3, 3));
+      const DeviceTensor columns(device, random_floats(static_cast<std::size_t>(width), 4));
+      TileBlend blend;
+      blend.frames = {frames.data(), DType::kFloat32, {1, 3, 2, 6, 12}};
+      blend.tile = {tile.data(), DType::kFloat32, {1, 3, 4, 3, width}};
+      blend.rows = rows.data();
+      blend.columns = columns.data();
+      blend.first = 1;
+      blend.count = 2;
+      blend.top = 2;
+      blend.left = 4;
+      device.blend_tile(blend);
+      return frames.values();
+    };
+    EXPECT_EQ(blended(place->device()), blended(host_device()));
+    EXPECT_NE(blended(host_device()), random_floats(3 * 2 * 6 * 12, 1));
   }
 }
 
@@ -306,8 +337,8 @@ REGISTER_TYPED_TEST_SUITE_P(DevicePipeline, StepsHaveTheBitsOfTheHost, WhatIsCop
                             TensorsAreFilledAndRowsCopied, OneValueThatIsNotFiniteIsFound, FramesAreThoseOfTheHost,
                             FramesAreThoseOfTheHostUnderEveryBudget, FramesThatBeginWithAnImageAreThoseOfTheHost,
                             TheSameStepsAreSkippedAsOnTheHost, MeanDifferencesHaveTheBitsOfTheHost,
-                            LatentsAreDecodedAsOnTheHost, EmbeddingsAreThoseOfTheHost,
-                            AtMostOneStepIsQueuedBehindTheOneThatRuns,
+                            LatentsAreDecodedAsOnTheHost, TilesAreBlendedWithTheBitsOfTheHost,
+                            EmbeddingsAreThoseOfTheHost, AtMostOneStepIsQueuedBehindTheOneThatRuns,
                             TheNextChunkIsDecodedWhileTheHostTakesOne,
                             ACancelBetweenChunksLeavesNoFramesForTheNextGeneration, ValuesThatAreNotFiniteAreAnError,
                             AllMemoryIsGivenBack);

@@ -198,6 +198,12 @@ void run_image_encoder(const Tensors& inputs, const Tensors& outputs) {
   }
 }
 
+std::uint64_t workspace_of(const ReferenceBackend& backend, const std::string& module, const ModuleSizes& sizes) {
+  if (module.rfind("vae_decoder", 0) != 0) return backend.workspace_bytes;
+  const auto pixels = static_cast<std::uint64_t>(sizes.at("height").max * sizes.at("width").max);
+  return backend.workspace_bytes + backend.workspace_per_pixel * pixels;
+}
+
 class ReferenceSession : public Session {
  public:
   ReferenceSession(ReferenceBackend& backend, const ModuleRequest& request)
@@ -218,7 +224,7 @@ class ReferenceSession : public Session {
     check_bound(variant_.outputs, outputs);
     const auto streamed = backend_.streamed.find(module_);
     const bool streams = streamed != backend_.streamed.end() && streamed->second != 0;
-    const std::uint64_t expected = backend_.workspace_bytes + (streams ? backend_.staging_bytes : 0);
+    const std::uint64_t expected = workspace_of(backend_, module_, sizes_) + (streams ? backend_.staging_bytes : 0);
     if (workspace.bytes != expected) throw BackendError("the workspace has another size.");
     if (backend_.on_run) backend_.on_run(module_);
     Tensors written = outputs;
@@ -275,7 +281,8 @@ ModuleNeeds ReferenceBackend::needs(const ModuleRequest& request) const {
     throw BackendError("no engine of " + request.module + " takes these sizes.");
   }
   const std::uint64_t weights = loaded_weight_bytes(request.variant) * weight_scale;
-  return {weights, workspace_bytes, weights * streamable_percent / 100, staging_bytes};
+  return {weights, workspace_of(*this, request.module, request.sizes), weights * streamable_percent / 100,
+          staging_bytes};
 }
 
 std::unique_ptr<Session> ReferenceBackend::load(const ModuleRequest& request, const SessionOptions& options) {

@@ -36,6 +36,8 @@ class ReferenceBackend : public Backend {
   std::map<std::string, ModuleSizes> built;
   /// Memory that each run is lent, and fills with nonsense.
   std::uint64_t workspace_bytes = 0;
+  /// And of decoders, for each pixel of the frames that they are loaded for.
+  std::uint64_t workspace_per_pixel = 0;
   /// Modules are said to have that many times the weights that they have.
   std::uint64_t weight_scale = 1;
   /// Of each module's weights, in percent, what can be streamed; and what a run is lent besides where any is.

@@ -36,6 +36,14 @@ StepTensors reach(StepTensors tensors) {
   return tensors;
 }
 
+TileBlend reach(TileBlend blend) {
+  blend.frames = reach(blend.frames);
+  blend.tile = reach(blend.tile);
+  blend.rows = reach(blend.rows);
+  blend.columns = reach(blend.columns);
+  return blend;
+}
+
 TestDevice::Tensors reach(TestDevice::Tensors tensors) {
   for (NamedTensor& tensor : tensors) tensor.view = reach(tensor.view);
   return tensors;
@@ -192,6 +200,10 @@ double SecludedDevice::mean_difference(const TensorView& a, const TensorView& b)
 double SecludedDevice::mean_magnitude(const TensorView& a) {
   wait();
   return host_device().mean_magnitude(reach(a));
+}
+
+void SecludedDevice::blend_tile(const TileBlend& blend) {
+  queue([reached = reach(blend)] { vidrt::blend_tile(reached); });
 }
 
 std::unique_ptr<FrameReader> SecludedDevice::frame_reader(int max_frames, std::int64_t height, std::int64_t width) {

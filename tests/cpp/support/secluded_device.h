@@ -35,6 +35,7 @@ class SecludedDevice : public GpuDevice, public TestDevice {
   bool all_finite(const TensorView& tensor) override;
   double mean_difference(const TensorView& a, const TensorView& b) override;
   double mean_magnitude(const TensorView& a) override;
+  void blend_tile(const TileBlend& blend) override;
   std::unique_ptr<FrameReader> frame_reader(int max_frames, std::int64_t height, std::int64_t width) override;
   bool queues_work() const override { return true; }
 
