@@ -63,8 +63,10 @@ class TokenizerConfig:
     pad_id: Final[int]
     eos_id: Final[int]
     unk_id: Final[int | None]
+    bos_id: Final[int | None]
     byte_fallback: Final[bool]
     added_tokens: Final[dict[str, int]]
+    normalized_added_tokens: Final[dict[str, int]]
 
 class Limit:
     min: Final[int]
@@ -149,6 +151,8 @@ def load_tokenizer(
     unk_id: int | None = None,
     added_tokens: dict[str, int] = {},
     byte_fallback: bool = True,
+    bos_id: int | None = None,
+    normalized_added_tokens: dict[str, int] = {},
 ) -> Tokenizer:
     """A tokenizer without a bundle around it."""
 
