@@ -25,8 +25,7 @@ struct Parity {
   double max_abs = 0.0;    // largest absolute difference over all outputs and shapes
   double tolerance = 0.0;  // what the exporter demanded
   int cases = 0;           // shapes tried
-  std::string method =
-      "run";  // "run": the graph itself ran; "emulated": fp32 with every result rounded to its precision
+  std::string method = "run";  // "run": the graph itself ran; "emulated": fp32 with every result rounded to its precision
   // The smallest cosine between a row of an output and PyTorch's, and what was demanded; of variants stored in int8.
   std::optional<double> cosine;
   std::optional<double> least_cosine;
@@ -34,24 +33,24 @@ struct Parity {
 
 /// One exported form of a module.
 struct Variant {
-  std::string id;                       // "fp32", ...
-  std::string file;                     // graph, relative to the bundle
-  std::string sha256;                   // of the graph file, lower-case hex
-  std::uint64_t bytes = 0;              // of the graph file
-  std::vector<std::string> data_files;  // keys of Manifest::data_files that the graph refers to
+  std::string id;                        // "fp32", ...
+  std::string file;                      // graph, relative to the bundle
+  std::string sha256;                    // of the graph file, lower-case hex
+  std::uint64_t bytes = 0;               // of the graph file
+  std::vector<std::string> data_files;   // keys of Manifest::data_files that the graph refers to
   int opset = 0;
-  std::string precision;                // compute dtype: "fp32" | "fp16" | "bf16"
-  std::string storage;                  // most weights' dtype in the data files: a precision or "int8"
-  std::vector<std::string> custom_ops;  // "vidrt::DepthwiseConv3d", ...
-  std::vector<std::string> backends;    // those it runs on, in the vocabulary of PipelineOptions::backend
+  std::string precision;                 // compute dtype: "fp32" | "fp16" | "bf16"
+  std::string storage;                   // most weights' dtype in the data files: a precision or "int8"
+  std::vector<std::string> custom_ops;   // "vidrt::DepthwiseConv3d", ...
+  std::vector<std::string> backends;     // those it runs on, in the vocabulary of PipelineOptions::backend
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
   std::optional<Parity> parity;
-  std::uint64_t weight_bytes = 0;  // stored bytes of the external data the graph refers to; counted by the reader
+  std::uint64_t weight_bytes = 0;        // stored bytes of the external data the graph refers to; counted by the reader
 };
 
 struct Module {
-  std::string name;               // "text_encoder" | "denoiser" | "vae_decoder" | "vae_decoder_first" | ...
+  std::string name;  // "text_encoder" | "denoiser" | "vae_decoder" | "vae_decoder_first" | ...
   std::vector<Variant> variants;  // in order of preference, never empty
 };
 
@@ -68,7 +67,7 @@ struct TokenizerConfig {
   std::int64_t eos_id = 0;
   std::optional<std::int64_t> unk_id;
   std::optional<std::int64_t> bos_id;  // begins every prompt: set for "clip_bpe" and for nothing else
-  bool byte_fallback = true;           // false: text that a sentencepiece model would spell in bytes is unknown
+  bool byte_fallback = true;  // false: text that a sentencepiece model would spell in bytes is unknown
   std::map<std::string, std::int64_t> added_tokens;  // literal text -> id, split off before the model sees the rest
   std::map<std::string, std::int64_t> normalized_added_tokens;  // the same, split off the normalised text: "clip_bpe"
 };
@@ -128,8 +127,7 @@ struct Manifest {
   bool zero_after_mask = false;
   std::string text_cleaning = "none";  // of prompts before they are tokenised: "none" | "whitespace" | "html"
   bool text_ftfy = false;  // prompts are put right with ftfy.fix_text() first, which only the Python face can do
-  std::map<std::string, ExclusiveGroup>
-      exclusive_words;             // "colour" -> ...; a prompt that names two values is warned of
+  std::map<std::string, ExclusiveGroup> exclusive_words;  // "colour" -> ...; a prompt that names two values is warned of
   std::string image_conditioning;  // "none" | "first_latent_frame"
   Defaults defaults;
   std::map<std::string, DataFile> data_files;  // relative path -> size and hash
