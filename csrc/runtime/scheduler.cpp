@@ -99,8 +99,8 @@ void check_table(const SchedulerTable& table) {
     if (finite(table.steps[i])) continue;
     throw InvalidArgument("step " + std::to_string(i) + " of " + std::to_string(table.steps.size()) +
                           " of scheduler '" + table.name +
-                          "' would divide by zero: neighbouring noise levels coincide. "
-                          "Use fewer num_inference_steps or a shift nearer to 1.");
+                          "' would divide by zero: neighbouring noise levels coincide, or one holds no signal. "
+                          "Use fewer num_inference_steps, a shift nearer to 1 or smaller betas.");
   }
 }
 

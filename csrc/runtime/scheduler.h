@@ -31,7 +31,9 @@ struct SchedulerTable {
   // "dpmpp_2m_sde"
   // ("dpmpp_1_sde")
   std::string name;
-  std::vector<double> sigmas;  // num_inference_steps + 1, the last is the end of the trajectory
+  // num_inference_steps + 1, the last is the end of the trajectory; noise over signal of models that predict noise or
+  // v, but for "ddim", which has the noise itself
+  std::vector<double> sigmas;
   std::vector<StepCoefficients> steps;
   double init_noise_sigma = 1.0;  // the initial latents are noise times this
   int num_history = 0;            // history tensors the steps read

@@ -59,6 +59,9 @@ std::vector<double> alphas_cumprod(const NoiseTime& time);
 /// has fractions.
 std::vector<double> spaced_timesteps(const NoiseTime& time, int count, int intervals);
 
+/// Throws InvalidArgument for more steps than a model was trained with, `spare` timesteps being left out.
+void check_trained_steps(const NoiseTime& time, int steps, int spare);
+
 /// In what the grids of diffusers' classes differ.
 struct NoiseGridRules {
   bool whole_timesteps = true;

@@ -15,12 +15,8 @@ namespace {
 
 NoiseLevel level_of(double alpha_squared) { return {std::sqrt(alpha_squared), std::sqrt(1.0 - alpha_squared)}; }
 
-void check_steps(const NoiseTime& time, int steps) {
+void check_first_timestep(const NoiseTime& time, int steps) {
   const int train = time.num_train_timesteps;
-  if (steps > train) {
-    throw InvalidArgument("num_inference_steps is " + std::to_string(steps) + "; DDIMScheduler takes at most its " +
-                          std::to_string(train) + " num_train_timesteps.");
-  }
   const int first = (steps - 1) * (train / steps) + time.steps_offset;
   if (time.spacing == TimestepSpacing::kLeading && first >= train) {
     throw InvalidArgument("scheduler setting 'steps_offset' of DDIMScheduler is " + std::to_string(time.steps_offset) +
@@ -34,7 +30,8 @@ void check_steps(const NoiseTime& time, int steps) {
 
 SchedulerTable make_ddim_table(const DdimConfig& config, int num_inference_steps) {
   const NoiseTime& time = config.time;
-  check_steps(time, num_inference_steps);
+  check_trained_steps(time, num_inference_steps, 0);
+  check_first_timestep(time, num_inference_steps);
   const std::vector<double> products = alphas_cumprod(time);
   const int stride = time.num_train_timesteps / num_inference_steps;
   SchedulerTable table;

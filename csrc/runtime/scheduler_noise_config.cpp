@@ -39,8 +39,8 @@ NoiseTime read_noise_time(SettingReader& reader, const char* default_spacing) {
 }
 
 void read_sigma_range(SettingReader& reader, NoiseTime* time) {
-  time->sigma_min = reader.positive("sigma_min", 0.0, kMaxSigma);
-  time->sigma_max = reader.positive("sigma_max", 0.0, kMaxSigma);
+  time->sigma_min = reader.positive_or_none("sigma_min", kMaxSigma);
+  time->sigma_max = reader.positive_or_none("sigma_max", kMaxSigma);
 }
 
 DdimConfig read_ddim_config(const nlohmann::json& config) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <string>
 
 #include "runtime/scheduler_algorithms.h"
 #include "vidrt/errors.h"
@@ -62,6 +63,7 @@ double rounded(double value) { return std::nearbyint(value); }
 
 // numpy.interp over 0, 1, ...: between its neighbours, the ends beyond them.
 double interpolated(const Floats& values, double at) {
+  if (at <= 0.0) return static_cast<double>(values.front());
   if (at >= static_cast<double>(values.size() - 1)) return static_cast<double>(values.back());
   const auto below = static_cast<std::size_t>(at);
   const auto low = static_cast<double>(values[below]);
@@ -116,7 +118,16 @@ std::vector<double> spaced_timesteps(const NoiseTime& time, int count, int inter
   return timesteps;
 }
 
+void check_trained_steps(const NoiseTime& time, int steps, int spare) {
+  const int most = time.num_train_timesteps - spare;
+  if (steps <= most) return;
+  throw InvalidArgument("num_inference_steps is " + std::to_string(steps) + "; expected at most " +
+                        std::to_string(most) + ", as the model was trained with " +
+                        std::to_string(time.num_train_timesteps) + " num_train_timesteps.");
+}
+
 SolverGrid noise_solver_grid(const NoiseTime& time, const NoiseGridRules& rules, int steps) {
+  check_trained_steps(time, steps, rules.counts_end ? 1 : 0);
   std::vector<double> products = alphas_cumprod(time);
   if (time.zero_terminal_snr) products.back() = std::ldexp(1.0, -24);  // so that its sigma is finite
   Floats trained;

@@ -17,11 +17,16 @@ int SettingReader::integer(const char* key, int fallback, int low, int high) {
 
 double SettingReader::positive(const char* key, double fallback, double high) {
   const json* value = take(key);
-  if (value == nullptr || value->is_null()) return fallback;
+  if (value == nullptr) return fallback;
   if (!value->is_number() || !(value->get<double>() > 0.0) || value->get<double>() > high) {
     refuse(key, *value, "a number above 0, at most " + json(high).dump());
   }
   return value->get<double>();
+}
+
+double SettingReader::positive_or_none(const char* key, double high) {
+  const json* value = take(key);
+  return value == nullptr || value->is_null() ? 0.0 : positive(key, 0.0, high);
 }
 
 bool SettingReader::boolean(const char* key, bool fallback) {

@@ -18,8 +18,10 @@ class SettingReader {
   SettingReader(const nlohmann::json& config, const char* class_name) : config_(config), class_name_(class_name) {}
 
   int integer(const char* key, int fallback, int low, int high);
-  /// Above 0, at most `high`. Null counts as left out.
+  /// Above 0, at most `high`.
   double positive(const char* key, double fallback, double high);
+  /// The same, 0 where it is left out or null.
+  double positive_or_none(const char* key, double high);
   bool boolean(const char* key, bool fallback);
   std::string choice(const char* key, const char* fallback, std::initializer_list<const char*> allowed);
   std::vector<int> step_numbers(const char* key);

@@ -102,6 +102,8 @@ TEST(ClipTokenizer, FilesThatAreDamagedAreRefusedByName) {
 
 TEST(ClipWords, AreLettersSingleNumbersEndingsAndTheRest) {
   EXPECT_EQ(clip_words("it's 42!? don't"), (Words{"it", "'s", "4", "2", "!?", "don", "'t"}));
+  EXPECT_EQ(clip_words("we're he'll I'd I'm I've 'x"),
+            (Words{"we", "'re", "he", "'ll", "I", "'d", "I", "'m", "I", "'ve", "'", "x"}));
   EXPECT_EQ(clip_words("''s'"), (Words{"''", "s", "'"}));
   EXPECT_EQ(clip_words("a<|endoftext|>!<|startoftext|>"),
             (Words{"a", "<|", "endoftext", "|>", "!<|", "startoftext", "|>"}));
@@ -120,7 +122,9 @@ TEST(ClipWords, ANormalisedTextIsComposedLowerAndSingleSpaced) {
 TEST(NormalForm, ComposesMarksInTheOrderOfTheirClassesAndHangulByArithmetic) {
   EXPECT_EQ(normal_form_c({'q', 0x307, 0x323}), (CodePoints{'q', 0x323, 0x307}));
   EXPECT_EQ(normal_form_c({'a', 0x302, 0x323}), (CodePoints{0x1EAD}));
-  EXPECT_EQ(normal_form_c({'a', 0x300, 0x301}), (CodePoints{0xE0, 0x301}));  // the first blocks the second
+  EXPECT_EQ(normal_form_c({'a', 0x300, 0x301}), (CodePoints{0xE0, 0x301}));
+  EXPECT_EQ(normal_form_c({'a', 0x305, 0x301}), (CodePoints{'a', 0x305, 0x301}));  // the first blocks the second
+  EXPECT_EQ(normal_form_c({'a', 0x323, 0x301}), (CodePoints{0x1EA1, 0x301}));
   EXPECT_EQ(normal_form_c({0x301, 'a'}), (CodePoints{0x301, 'a'}));
   EXPECT_EQ(normal_form_c({0x212B, 0x958}), (CodePoints{0xC5, 0x915, 0x93C}));  // the second is never composed
   EXPECT_EQ(normal_form_c({0x1100, 0x1161, 0x11A8}), (CodePoints{0xAC01}));

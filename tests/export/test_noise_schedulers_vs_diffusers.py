@@ -240,14 +240,28 @@ def test_ddim_clips_where_its_config_does_not_say_and_that_is_refused() -> None:
         _core.scheduler_table('{"_class_name": "DDIMScheduler"}', "", 8)
 
 
-def test_more_steps_than_ddim_has_are_refused() -> None:
+@pytest.mark.parametrize(
+    ("name", "setting", "most"),
+    [("ddim", "trailing", 1000), ("euler", "linspace", 1000), ("dpm2", "v", 999), ("unipc2", "linear-500", 499)],
+)
+def test_more_steps_than_the_model_was_trained_with_are_refused(name: str, setting: str, most: int) -> None:
+    config = _steps.config_json(make(name, setting))
+    with pytest.raises(_core.InvalidArgument, match=f"num_inference_steps is {most + 1}; expected at most {most}"):
+        _core.scheduler_table(config, "", most + 1)
+
+
+def test_a_first_timestep_beyond_training_is_refused() -> None:
     config = _steps.config_json(make("ddim", "modelscope"))
-    with pytest.raises(_core.InvalidArgument, match="1001; DDIMScheduler takes at most its 1000"):
-        _core.scheduler_table(config, "", 1001)
     with pytest.raises(
         _core.InvalidArgument, match=r"'steps_offset' of DDIMScheduler is 1, .* 1000; expected at most 999"
     ):
         _core.scheduler_table(config, "", 1000)
+
+
+def test_betas_that_leave_no_signal_are_refused() -> None:
+    config = {"_class_name": "EulerDiscreteScheduler", "beta_start": 0.9, "beta_end": 0.999}
+    with pytest.raises(_core.InvalidArgument, match="one holds no signal"):
+        _core.scheduler_table(json.dumps(config), "", 8)
 
 
 @pytest.mark.parametrize("override", ["ddim", "euler_ancestral", "dpmpp_2m_sde"])
