@@ -138,6 +138,10 @@ def _tokenizer(spec: TokenizerSpec) -> dict[str, Any]:
         entry["unk_id"] = spec.unk_id
     if not spec.byte_fallback:
         entry["byte_fallback"] = False
+    if spec.bos_id is not None:
+        entry["bos_id"] = spec.bos_id
+    if spec.normalized_added_tokens:
+        entry["normalized_added_tokens"] = dict(spec.normalized_added_tokens)
     return entry
 
 

@@ -164,9 +164,11 @@ class TokenizerSpec:
         unk_id: Stands for unknown text.
         added_tokens: Ids of the texts that are split off a prompt first.
         byte_fallback: False: text that a sentencepiece model would spell in bytes is unknown.
+        bos_id: Begins every prompt of a clip_bpe tokenizer; None for the other kinds.
+        normalized_added_tokens: Ids of the texts that a clip_bpe tokenizer splits off a prompt once it is normalised.
     """
 
-    kind: Literal["wordlevel", "sentencepiece"]
+    kind: Literal["wordlevel", "sentencepiece", "clip_bpe"]
     files: Mapping[str, bytes]
     max_length: int
     pad_id: int
@@ -174,6 +176,8 @@ class TokenizerSpec:
     unk_id: int | None = None
     added_tokens: Mapping[str, int] = dataclasses.field(default_factory=dict)
     byte_fallback: bool = True
+    bos_id: int | None = None
+    normalized_added_tokens: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

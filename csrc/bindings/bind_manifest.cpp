@@ -57,8 +57,10 @@ void bind_settings(py::module_& m) {
       .def_readonly("pad_id", &TokenizerConfig::pad_id)
       .def_readonly("eos_id", &TokenizerConfig::eos_id)
       .def_readonly("unk_id", &TokenizerConfig::unk_id)
+      .def_readonly("bos_id", &TokenizerConfig::bos_id)
       .def_readonly("byte_fallback", &TokenizerConfig::byte_fallback)
-      .def_readonly("added_tokens", &TokenizerConfig::added_tokens);
+      .def_readonly("added_tokens", &TokenizerConfig::added_tokens)
+      .def_readonly("normalized_added_tokens", &TokenizerConfig::normalized_added_tokens);
   py::class_<Limit>(m, "Limit")
       .def_readonly("min", &Limit::min)
       .def_readonly("max", &Limit::max)

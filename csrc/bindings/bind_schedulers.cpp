@@ -69,10 +69,10 @@ std::vector<FloatArray> run_step(const SchedulerTable& table, int step, FloatArr
   return history;
 }
 
-FloatArray standard_normal(std::uint64_t seed, std::int64_t count) {
+FloatArray standard_normal(std::uint64_t seed, std::int64_t count, std::uint32_t stream) {
   if (count < 0) throw InvalidArgument("count is " + std::to_string(count) + "; expected 0 or more.");
   FloatArray values(count);
-  fill_standard_normal(seed, count, values.mutable_data());
+  fill_standard_normal_range(seed, 0, count, values.mutable_data(), stream);
   return values;
 }
 
@@ -95,6 +95,7 @@ void bind_schedulers(py::module_& m) {
       .def_readonly("init_noise_sigma", &SchedulerTable::init_noise_sigma)
       .def_readonly("num_history", &SchedulerTable::num_history)
       .def_readonly("needs_prev_sample", &SchedulerTable::needs_prev_sample)
+      .def_readonly("adds_noise", &SchedulerTable::adds_noise)
       .def_readonly("sigmas", &SchedulerTable::sigmas)
       .def_readonly("steps", &SchedulerTable::steps)
       .def_property_readonly("timesteps", &timesteps);
@@ -105,7 +106,7 @@ void bind_schedulers(py::module_& m) {
         py::arg("output").noconvert(), py::kw_only(), py::arg("output_negative").noconvert() = py::none(),
         py::arg("guidance_scale") = 1.0f, py::arg("prev_sample").noconvert() = py::none(),
         py::arg("history").noconvert() = std::vector<FloatArray>{});
-  m.def("standard_normal", &standard_normal, py::arg("seed"), py::arg("count"));
+  m.def("standard_normal", &standard_normal, py::arg("seed"), py::arg("count"), py::arg("stream") = 0);
 }
 
 }  // namespace vidrt::bindings

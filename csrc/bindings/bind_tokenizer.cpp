@@ -19,11 +19,14 @@ namespace py = pybind11;
 namespace vidrt::bindings {
 namespace {
 
+using AddedTokenMap = std::map<std::string, std::int64_t>;
+
 // A tokenizer without a bundle around it, for comparing one with the library it stands in for.
 std::unique_ptr<Tokenizer> load_from_folder(const std::filesystem::path& folder, std::string kind,
                                             std::vector<std::string> files, int max_length, std::int64_t pad_id,
                                             std::int64_t eos_id, std::optional<std::int64_t> unk_id,
-                                            std::map<std::string, std::int64_t> added_tokens, bool byte_fallback) {
+                                            AddedTokenMap added_tokens, bool byte_fallback,
+                                            std::optional<std::int64_t> bos_id, AddedTokenMap normalized_added_tokens) {
   TokenizerConfig config;
   config.kind = std::move(kind);
   config.files = std::move(files);
@@ -33,6 +36,8 @@ std::unique_ptr<Tokenizer> load_from_folder(const std::filesystem::path& folder,
   config.unk_id = unk_id;
   config.added_tokens = std::move(added_tokens);
   config.byte_fallback = byte_fallback;
+  config.bos_id = bos_id;
+  config.normalized_added_tokens = std::move(normalized_added_tokens);
   return load_tokenizer(config, folder.string());
 }
 
@@ -56,7 +61,8 @@ void bind_tokenizer(py::module_& m) {
       .def("fit", &fit, py::arg("prompt"), py::arg("config"), py::arg("truncate") = false);
   m.def("load_tokenizer", &load_from_folder, py::arg("folder"), py::arg("kind"), py::arg("files"), py::kw_only(),
         py::arg("max_length"), py::arg("pad_id"), py::arg("eos_id"), py::arg("unk_id") = py::none(),
-        py::arg("added_tokens") = std::map<std::string, std::int64_t>{}, py::arg("byte_fallback") = true);
+        py::arg("added_tokens") = AddedTokenMap{}, py::arg("byte_fallback") = true, py::arg("bos_id") = py::none(),
+        py::arg("normalized_added_tokens") = AddedTokenMap{});
   m.def("clean_prompt", &clean_prompt, py::arg("text"), py::arg("cleaning"));
 }
 

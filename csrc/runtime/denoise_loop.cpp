@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "runtime/philox.h"
+
 namespace vidrt {
 namespace {
 
@@ -69,7 +71,15 @@ void DenoiseLoop::run_denoiser() {
   }
 }
 
-void DenoiseLoop::run(const std::function<void(int)>& after_step) {
+void DenoiseLoop::put_noise(std::uint64_t seed, int step) {
+  const auto oldest = static_cast<std::size_t>(table_.num_history - 1);
+  if (table_.steps[static_cast<std::size_t>(step)].p_history[oldest] == 0.0) return;  // the last step adds none
+  std::vector<float> noise(static_cast<std::size_t>(step_tensors_.count));
+  fill_standard_normal_range(seed, 0, step_tensors_.count, noise.data(), static_cast<std::uint32_t>(step) + 1);
+  device_.copy_from_host(step_tensors_.history[oldest], noise.data(), noise.size() * sizeof(float));
+}
+
+void DenoiseLoop::run(std::uint64_t seed, const std::function<void(int)>& after_step) {
   for (int step = 0; step < plan_.num_inference_steps; ++step) {
     const auto timestep = static_cast<float>(table_.steps[static_cast<std::size_t>(step)].timestep);
     for (const TensorView& frames : timesteps_) device_.fill(frames, timestep);
@@ -80,6 +90,7 @@ void DenoiseLoop::run(const std::function<void(int)>& after_step) {
       run_denoiser();
       cache_->after_run();
     }
+    if (table_.adds_noise) put_noise(seed, step);
     device_.apply_step(table_, step, step_tensors_);
     rotate_history(table_, step_tensors_);
     device_.end_step();

@@ -1,6 +1,7 @@
 // The sampling loop: denoiser runs and fused scheduler steps over the tensors of the arena.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -20,14 +21,15 @@ class DenoiseLoop {
   DenoiseLoop(ModuleSet& modules, const ArenaTensors& tensors, const GenerationPlan& plan, const SchedulerTable& table,
               double guidance_scale);
 
-  /// Run all steps; after_step(i) follows each and may throw to stop.
-  void run(const std::function<void(int)>& after_step);
+  /// Run all steps; after_step(i) follows each and may throw to stop. `seed` is of the noise that steps add.
+  void run(std::uint64_t seed, const std::function<void(int)>& after_step);
   /// The steps, from 0, in which the denoiser did not run: none without a step cache.
   std::vector<int> skipped_steps() const { return cache_ ? cache_->skipped() : std::vector<int>{}; }
 
  private:
   void condition();
   void run_denoiser();
+  void put_noise(std::uint64_t seed, int step);
 
   ModuleSet& modules_;
   Device& device_;

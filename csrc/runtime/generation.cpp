@@ -249,7 +249,7 @@ void Generation::denoise(const ArenaTensors& tensors, const SchedulerTable& tabl
   const int total = plan_.num_inference_steps;
   announce(Stage::kDenoise, 0, total);
   DenoiseLoop loop(state_.modules, tensors, plan_, table, resolved.guidance_scale);
-  loop.run([&](int step) {
+  loop.run(video_.metadata.seed, [&](int step) {
     if (callbacks_.on_step) callbacks_.on_step({step, total, table.steps[static_cast<std::size_t>(step)].timestep});
     announce(Stage::kDenoise, step + 1, total);
     check_cancelled("after step " + std::to_string(step + 1) + " of " + std::to_string(total));

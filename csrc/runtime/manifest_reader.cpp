@@ -35,33 +35,47 @@ void check_schema_version(JsonObject& root) {
   if (version < 1) root.place().key("schema_version").fail(std::to_string(version), std::to_string(kSchemaVersion));
 }
 
+std::map<std::string, std::int64_t> read_added_tokens(JsonObject& object, const std::string& key) {
+  std::map<std::string, std::int64_t> tokens;
+  if (object.optional(key) == nullptr) return tokens;
+  const JsonPlace place = object.place().key(key);
+  const json& added = object.required(key);
+  if (!added.is_object() || added.size() > kMaxAddedTokens) {
+    place.fail(describe(added), "an object of at most " + std::to_string(kMaxAddedTokens) + " tokens");
+  }
+  for (const auto& item : added.items()) {
+    const JsonPlace token = place.key(describe(item.key()));
+    if (item.key().empty()) token.fail("an empty text", "the token's text");
+    tokens[item.key()] = read_integer(item.value(), token, {0, kMaxTokenId});
+  }
+  return tokens;
+}
+
+// Whether the key is there, which only one kind of tokenizer has.
+bool only_of(const char* kind, const char* key, const TokenizerConfig& config, JsonObject& object) {
+  if (object.optional(key) == nullptr) return false;
+  if (config.kind == kind) return true;
+  object.place().key(key).fail("a value", "nothing, as tokenizer.kind is " + config.kind);
+}
+
 TokenizerConfig read_tokenizer(JsonObject object) {
   TokenizerConfig config;
-  config.kind = object.word("kind", {"wordlevel", "sentencepiece"});
+  config.kind = object.word("kind", {"wordlevel", "sentencepiece", "clip_bpe"});
+  const std::size_t count = config.kind == "clip_bpe" ? 2 : 1;
   const JsonPlace files = object.place().key("files");
-  const json& paths = read_array(object.required("files"), files, 1, 1);
+  const json& paths = read_array(object.required("files"), files, count, count);
   for (std::size_t i = 0; i < paths.size(); ++i) config.files.push_back(read_path(paths[i], files.index(i)));
   config.max_length = object.small_integer("max_length", 2, kMaxTokens);  // a token and the end marker
   config.pad_id = object.integer("pad_id", {0, kMaxTokenId});
   config.eos_id = object.integer("eos_id", {0, kMaxTokenId});
   if (object.optional("unk_id") != nullptr) config.unk_id = object.integer("unk_id", {0, kMaxTokenId});
-  if (object.optional("byte_fallback") != nullptr) {
-    config.byte_fallback = object.boolean("byte_fallback");
-    if (config.kind != "sentencepiece") {
-      object.place().key("byte_fallback").fail("a value", "nothing, as tokenizer.kind is " + config.kind);
-    }
+  if (only_of("sentencepiece", "byte_fallback", config, object)) config.byte_fallback = object.boolean("byte_fallback");
+  config.added_tokens = read_added_tokens(object, "added_tokens");
+  if (only_of("clip_bpe", "normalized_added_tokens", config, object)) {
+    config.normalized_added_tokens = read_added_tokens(object, "normalized_added_tokens");
   }
-  if (object.optional("added_tokens") != nullptr) {
-    const JsonPlace place = object.place().key("added_tokens");
-    const json& added = object.required("added_tokens");
-    if (!added.is_object() || added.size() > kMaxAddedTokens) {
-      place.fail(describe(added), "an object of at most " + std::to_string(kMaxAddedTokens) + " tokens");
-    }
-    for (const auto& item : added.items()) {
-      const JsonPlace token = place.key(describe(item.key()));
-      if (item.key().empty()) token.fail("an empty text", "the token's text");
-      config.added_tokens[item.key()] = read_integer(item.value(), token, {0, kMaxTokenId});
-    }
+  if (config.kind == "clip_bpe" || only_of("clip_bpe", "bos_id", config, object)) {
+    config.bos_id = object.integer("bos_id", {0, kMaxTokenId});
   }
   object.finish();
   return config;

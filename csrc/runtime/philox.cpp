@@ -94,12 +94,13 @@ void fill_standard_normal(std::uint64_t seed, std::int64_t count, float* out) {
   fill_standard_normal_range(seed, 0, count, out);
 }
 
-void fill_standard_normal_range(std::uint64_t seed, std::int64_t first, std::int64_t count, float* out) {
+void fill_standard_normal_range(std::uint64_t seed, std::int64_t first, std::int64_t count, float* out,
+                                std::uint32_t stream) {
   const std::array<std::uint32_t, 2> key = {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32U)};
   for (std::int64_t i = first; i < first + count;) {
     const std::uint64_t block = static_cast<std::uint64_t>(i) / 4;
     const auto words =
-        philox4x32_10({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32U), 0, 0}, key);
+        philox4x32_10({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32U), stream, 0}, key);
     std::array<float, 4> normals;
     normal_pair(words[0], words[1], normals.data());
     normal_pair(words[2], words[3], normals.data() + 2);

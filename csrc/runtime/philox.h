@@ -14,7 +14,9 @@ std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4> counter,
 /// sincos. IEEE operations only, no contraction.
 void fill_standard_normal(std::uint64_t seed, std::int64_t count, float* out);
 
-/// Elements [first, first + count) of the same sequence: the same bits however it is cut into pieces.
-void fill_standard_normal_range(std::uint64_t seed, std::int64_t first, std::int64_t count, float* out);
+/// Elements [first, first + count) of the same sequence: the same bits however it is cut into pieces. Other values of
+/// `stream` are other sequences of the seed: 0 is the initial latents, i + 1 the noise that step i adds.
+void fill_standard_normal_range(std::uint64_t seed, std::int64_t first, std::int64_t count, float* out,
+                                std::uint32_t stream = 0);
 
 }  // namespace vidrt

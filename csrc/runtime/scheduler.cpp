@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "runtime/joined.h"
 #include "runtime/scheduler_algorithms.h"
 #include "vidrt/errors.h"
 
@@ -15,7 +17,9 @@ constexpr int kMaxInferenceSteps = 10'000;
 SchedulerTable make_configured_table(const std::string& class_name, const nlohmann::json& config, int steps) {
   if (class_name == kEulerClass) return make_euler_table(read_euler_config(config), steps);
   if (class_name == kUniPcClass) return make_unipc_table(read_unipc_config(config), steps);
-  return make_dpm_table(read_dpm_config(config), steps);
+  if (class_name == kDpmClass) return make_dpm_table(read_dpm_config(config), steps);
+  if (class_name == kDdimClass) return make_ddim_table(read_ddim_config(config), steps);
+  return make_euler_discrete_table(read_euler_discrete_config(config), steps);
 }
 
 FlowTime read_any_time(const std::string& class_name, const nlohmann::json& config) {
@@ -24,18 +28,60 @@ FlowTime read_any_time(const std::string& class_name, const nlohmann::json& conf
   return read_euler_config(config).time;
 }
 
+// The names that every model takes, and those of models that predict noise or v.
+const std::vector<std::string>& names_for_all() {
+  static const std::vector<std::string> names = {"euler", "unipc", "dpmpp_2m"};
+  return names;
+}
+const std::vector<std::string>& names_for_noise() {
+  static const std::vector<std::string> names = {"ddim", "euler_ancestral", "dpmpp_2m_sde"};
+  return names;
+}
+
+bool holds(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+void check_override(const std::string& name) {
+  if (name.empty() || holds(names_for_all(), name) || holds(names_for_noise(), name)) return;
+  throw InvalidArgument("unknown scheduler '" + name + "'; expected " + joined(names_for_all()) + ", " +
+                        joined(names_for_noise()) + ".");
+}
+
 SchedulerTable make_overridden_table(const std::string& name, const std::string& class_name,
                                      const nlohmann::json& config, int steps) {
-  const FlowTime time = read_any_time(class_name, config);
+  const std::optional<NoiseTime> noise = read_any_noise_time(class_name, config);
+  if (!noise.has_value() && holds(names_for_noise(), name)) {
+    throw InvalidArgument("scheduler '" + name + "' is for models that predict noise or v, and this one is of flow " +
+                          "matching; expected " + joined(names_for_all()) + ".");
+  }
+  const FlowTime time = noise.has_value() ? FlowTime{} : read_any_time(class_name, config);
+  if (name == "ddim") {
+    return make_ddim_table(class_name == kDdimClass ? read_ddim_config(config) : DdimConfig{*noise}, steps);
+  }
+  if (noise.has_value() && (name == "euler" || name == "euler_ancestral")) {
+    EulerDiscreteConfig euler =
+        class_name == kEulerDiscreteClass ? read_euler_discrete_config(config) : EulerDiscreteConfig{*noise};
+    if (name == "euler_ancestral") {
+      euler.ancestral = true;
+      euler.final_sigma_zero = true;
+      euler.time.karras_sigmas = false;
+    }
+    return make_euler_discrete_table(euler, steps);
+  }
   if (name == "euler") return make_euler_table({time}, steps);
   if (name == "unipc") {
     UniPcConfig unipc = class_name == kUniPcClass ? read_unipc_config(config) : UniPcConfig{};
     unipc.time = time;
+    unipc.noise = noise;
     return make_unipc_table(unipc, steps);
   }
   DpmConfig dpm = class_name == kDpmClass ? read_dpm_config(config) : DpmConfig{};
   dpm.time = time;
+  dpm.noise = noise;
+  if (dpm.noise.has_value()) dpm.noise->sigma_min = dpm.noise->sigma_max = 0.0;  // which this class has not
   dpm.solver_order = 2;
+  dpm.sde = name == "dpmpp_2m_sde";
   return make_dpm_table(dpm, steps);
 }
 
@@ -43,9 +89,9 @@ bool finite(const StepCoefficients& step) {
   const auto all_finite = [](const std::array<double, kMaxHistory>& values) {
     return std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
   };
-  return std::isfinite(step.timestep) && std::isfinite(step.to_m_output) && std::isfinite(step.c_prev) &&
-         std::isfinite(step.c_m) && std::isfinite(step.p_sample) && std::isfinite(step.p_m) &&
-         all_finite(step.c_history) && all_finite(step.p_history);
+  return std::isfinite(step.timestep) && std::isfinite(step.to_m_sample) && std::isfinite(step.to_m_output) &&
+         std::isfinite(step.c_prev) && std::isfinite(step.c_m) && std::isfinite(step.p_sample) &&
+         std::isfinite(step.p_m) && all_finite(step.c_history) && all_finite(step.p_history);
 }
 
 void check_table(const SchedulerTable& table) {
@@ -53,8 +99,8 @@ void check_table(const SchedulerTable& table) {
     if (finite(table.steps[i])) continue;
     throw InvalidArgument("step " + std::to_string(i) + " of " + std::to_string(table.steps.size()) +
                           " of scheduler '" + table.name +
-                          "' would divide by zero: neighbouring noise levels coincide. "
-                          "Use fewer num_inference_steps or a shift nearer to 1.");
+                          "' would divide by zero: neighbouring noise levels coincide, or one holds no signal. "
+                          "Use fewer num_inference_steps, a shift nearer to 1 or smaller betas.");
   }
 }
 
@@ -66,9 +112,7 @@ SchedulerTable make_scheduler_table(const std::string& config_json, const std::s
     throw InvalidArgument("num_inference_steps is " + std::to_string(num_inference_steps) + "; expected 1 to " +
                           std::to_string(kMaxInferenceSteps) + ".");
   }
-  if (!override_name.empty() && override_name != "euler" && override_name != "unipc" && override_name != "dpmpp_2m") {
-    throw InvalidArgument("unknown scheduler '" + override_name + "'; expected euler, unipc or dpmpp_2m.");
-  }
+  check_override(override_name);
   std::string class_name;
   const nlohmann::json config = parse_scheduler_config(config_json, &class_name);
   SchedulerTable table = override_name.empty()

@@ -1,6 +1,7 @@
 // The sampling algorithms, one a file, and what they share.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "runtime/scheduler.h"
@@ -11,6 +12,8 @@ namespace vidrt {
 SchedulerTable make_euler_table(const EulerConfig& config, int num_inference_steps);
 SchedulerTable make_unipc_table(const UniPcConfig& config, int num_inference_steps);
 SchedulerTable make_dpm_table(const DpmConfig& config, int num_inference_steps);
+SchedulerTable make_ddim_table(const DdimConfig& config, int num_inference_steps);
+SchedulerTable make_euler_discrete_table(const EulerDiscreteConfig& config, int num_inference_steps);
 
 /// shift * sigma / (1 + (shift - 1) * sigma): Esser et al., "Scaling rectified flow transformers for high-resolution
 /// image synthesis", 2024, section 5.3.2.
@@ -22,8 +25,14 @@ std::vector<double> linspace(double start, double stop, int count);
 /// diffusers keeps sigmas in float32 and computes with the rounded values; so do we.
 inline double round_to_float(double value) { return static_cast<double>(static_cast<float>(value)); }
 
-/// log((1 - sigma) / sigma): half the log signal-to-noise ratio of x = (1 - sigma) x0 + sigma noise. Infinite at 0.
-double half_log_snr(double sigma);
+/// x = alpha x0 + sigma noise.
+struct NoiseLevel {
+  double alpha;
+  double sigma;
+};
+
+/// log(alpha / sigma): half the log signal-to-noise ratio. Infinite at sigma 0.
+double half_log_snr(const NoiseLevel& level);
 
 /// Sigmas as diffusers keeps them, and timesteps sigma * num_train_timesteps of the unrounded ones cut to integers.
 struct FlowGrid {
@@ -33,5 +42,43 @@ struct FlowGrid {
 
 /// `unrounded` has one sigma a step; `final_sigma` is appended.
 FlowGrid make_integer_grid(const std::vector<double>& unrounded, double final_sigma, int num_train_timesteps);
+
+// Models that predict noise or v. What diffusers calls sigma there is sigma / alpha of the level, and alpha^2 + sigma^2
+// is 1.
+
+/// The level of such a sigma.
+NoiseLevel noise_level(double sigma);
+
+/// Set what makes m the data prediction x0; without a NoiseTime, of flow matching.
+void set_data_prediction(const std::optional<NoiseTime>& time, const NoiseLevel& level, StepCoefficients* step);
+
+/// alpha^2 of every training timestep, as the float32 values that diffusers has.
+std::vector<double> alphas_cumprod(const NoiseTime& time);
+
+/// `count` training timesteps, falling, as timestep_spacing says for `intervals` of them; not rounded where linspace
+/// has fractions.
+std::vector<double> spaced_timesteps(const NoiseTime& time, int count, int intervals);
+
+/// Throws InvalidArgument for more steps than a model was trained with, `spare` timesteps being left out.
+void check_trained_steps(const NoiseTime& time, int steps, int spare);
+
+/// In what the grids of diffusers' classes differ.
+struct NoiseGridRules {
+  bool whole_timesteps = true;
+  bool counts_end = true;  // linspace and leading divide by one more than the steps
+  bool final_sigma_zero = true;
+  bool karras_over_training = true;  // Karras' sigmas span those of training; else those of the steps
+  bool karras_repeats_last = false;  // "sigma_min" of Karras' sigmas is the last of them
+};
+
+/// A grid of either kind, with the levels of its sigmas.
+struct SolverGrid {
+  std::vector<double> sigmas;     // steps + 1, as diffusers' float32 values
+  std::vector<double> timesteps;  // steps
+  std::vector<NoiseLevel> levels;
+};
+
+SolverGrid noise_solver_grid(const NoiseTime& time, const NoiseGridRules& rules, int steps);
+SolverGrid flow_solver_grid(const FlowGrid& grid);
 
 }  // namespace vidrt

@@ -1,10 +1,11 @@
 #include "runtime/scheduler_config.h"
 
 #include <cmath>
-#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "runtime/joined.h"
+#include "runtime/scheduler_settings.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -12,108 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kMaxTrainTimesteps = 1'000'000;
 constexpr double kMaxShift = 1000.0;
-
-// Takes settings one by one and remembers which, so that none is passed over unseen.
-class SettingReader {
- public:
-  SettingReader(const json& config, const char* class_name) : config_(config), class_name_(class_name) {}
-
-  int integer(const char* key, int fallback, int low, int high) {
-    const json* value = take(key);
-    if (value == nullptr) return fallback;
-    if (!value->is_number_integer() || *value < low || *value > high) {
-      refuse(key, *value, "an integer from " + std::to_string(low) + " to " + std::to_string(high));
-    }
-    return value->get<int>();
-  }
-
-  double positive(const char* key, double fallback, double high) {
-    const json* value = take(key);
-    if (value == nullptr) return fallback;
-    if (!value->is_number() || !(value->get<double>() > 0.0) || value->get<double>() > high) {
-      refuse(key, *value, "a number above 0, at most " + json(high).dump());
-    }
-    return value->get<double>();
-  }
-
-  bool boolean(const char* key, bool fallback) {
-    const json* value = take(key);
-    if (value == nullptr) return fallback;
-    if (!value->is_boolean()) refuse(key, *value, "true or false");
-    return value->get<bool>();
-  }
-
-  std::string choice(const char* key, const char* fallback, std::initializer_list<const char*> allowed) {
-    const json* value = take(key);
-    const std::string word = value == nullptr ? fallback : (value->is_string() ? value->get<std::string>() : "");
-    std::string known;
-    for (const char* candidate : allowed) {
-      if (word == candidate) return word;
-      known += std::string(known.empty() ? "\"" : " or \"") + candidate + "\"";
-    }
-    refuse(key, value == nullptr ? json(fallback) : *value, known);
-  }
-
-  std::vector<int> integers(const char* key) {
-    const json* value = take(key);
-    std::vector<int> numbers;
-    if (value == nullptr) return numbers;
-    if (!value->is_array()) refuse(key, *value, "a list of step numbers");
-    for (const json& entry : *value) {
-      if (!entry.is_number_integer() || entry < 0 || entry > kMaxTrainTimesteps) {
-        refuse(key, *value, "a list of step numbers");
-      }
-      numbers.push_back(entry.get<int>());
-    }
-    return numbers;
-  }
-
-  // Settings that would change the result, which we have only in the form that leaves it alone.
-  void must_be_off(std::initializer_list<const char*> keys) {
-    for (const char* key : keys) {
-      const json* value = take(key);
-      if (value != nullptr && !value->is_null() && *value != false && *value != 0) refuse(key, *value, "false or null");
-    }
-  }
-
-  void must_be_on(const char* key, bool fallback) {
-    if (!boolean(key, fallback)) refuse(key, false, "true");
-  }
-
-  // Settings without influence on flow matching.
-  void ignore(std::initializer_list<const char*> keys) {
-    for (const char* key : keys) take(key);
-  }
-
-  void finish() const {
-    for (const auto& [key, value] : config_.items()) {
-      if (key.rfind('_', 0) == 0 || taken_.count(key) != 0) continue;
-      throw InvalidArgument(
-          "scheduler setting '" + key + "' of " + class_name_ +
-          " is not known to this version of vidrt; take it out of the bundle's scheduler config if it "
-          "does not matter, or update vidrt.");
-    }
-  }
-
- private:
-  const json* take(const char* key) {
-    taken_.insert(key);
-    const auto found = config_.find(key);
-    return found == config_.end() ? nullptr : &*found;
-  }
-
-  [[noreturn]] void refuse(const char* key, const json& value, const std::string& expected) const {
-    throw InvalidArgument("scheduler setting '" + std::string(key) + "' of " + class_name_ + " is " + value.dump() +
-                          "; this version of vidrt supports " + expected +
-                          ". Export the bundle with a scheduler of that setting, or choose another scheduler.");
-  }
-
-  const json& config_;
-  const std::string class_name_;
-  std::set<std::string> taken_;
-};
 
 FlowTime read_time(SettingReader& reader, const char* shift_key) {
   FlowTime time;
@@ -122,14 +22,24 @@ FlowTime read_time(SettingReader& reader, const char* shift_key) {
   return time;
 }
 
-// UniPC and DPM-Solver share the settings they inherited from the epsilon models.
-void read_common_multistep(SettingReader& reader) {
+bool is_flow(const json& config) { return config.value("prediction_type", json()) == "flow_prediction"; }
+
+// UniPC and DPM-Solver share the settings they inherited from the models that predict noise.
+void read_flow_multistep(SettingReader& reader) {
   reader.choice("prediction_type", "epsilon", {"flow_prediction"});
-  reader.must_be_on("use_flow_sigmas", false);
+  reader.must_be(true, "use_flow_sigmas", false);
   reader.must_be_off({"thresholding", "use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas",
                       "use_dynamic_shifting", "shift_terminal"});
   reader.ignore({"beta_end", "dynamic_thresholding_ratio", "sample_max_value", "timestep_spacing", "steps_offset",
                  "time_shift_type", "sigma_min", "sigma_max"});
+}
+
+NoiseTime read_noise_multistep(SettingReader& reader) {
+  const NoiseTime time = read_noise_time(reader, "linspace");
+  reader.must_be_off({"use_flow_sigmas", "thresholding", "use_exponential_sigmas", "use_beta_sigmas",
+                      "use_dynamic_shifting", "shift_terminal"});
+  reader.ignore({"flow_shift", "dynamic_thresholding_ratio", "sample_max_value", "time_shift_type"});
+  return time;
 }
 
 // sqrt((1 - a) / a) of the first training step, in float32 operation by operation as torch computes it.
@@ -139,6 +49,17 @@ double beta_schedule_sigma_min(double beta_start, bool scaled_linear) {
   const float alpha = 1.0f - beta;
   const float ratio = (1.0f - alpha) / alpha;
   return static_cast<double>(std::sqrt(ratio));
+}
+
+// Only the last sigma comes from the noise schedule that flow matching otherwise has no use for.
+void read_flow_final_sigma(SettingReader& reader, DpmConfig* dpm) {
+  if (dpm->final_sigma_zero) {
+    reader.ignore({"beta_start", "beta_schedule", "trained_betas", "rescale_betas_zero_snr"});
+    return;
+  }
+  reader.must_be_off({"trained_betas", "rescale_betas_zero_snr"});
+  const bool scaled = reader.choice("beta_schedule", "linear", {"linear", "scaled_linear"}) == "scaled_linear";
+  dpm->final_sigma = beta_schedule_sigma_min(reader.positive("beta_start", 0.0001, 0.999), scaled);
 }
 
 }  // namespace
@@ -153,9 +74,11 @@ json parse_scheduler_config(const std::string& config_json, std::string* class_n
     throw InvalidArgument("the scheduler config has no _class_name; expected the name of a diffusers scheduler.");
   }
   *class_name = name->get<std::string>();
-  if (*class_name != kEulerClass && *class_name != kUniPcClass && *class_name != kDpmClass) {
-    throw InvalidArgument("scheduler '" + *class_name + "' is not supported; expected " + kEulerClass + ", " +
-                          kUniPcClass + " or " + kDpmClass + ".");
+  static const std::set<std::string> known = {kEulerClass, kUniPcClass,         kDpmClass,
+                                              kDdimClass,  kEulerDiscreteClass, kEulerAncestralClass};
+  if (known.count(*class_name) == 0) {
+    throw InvalidArgument("scheduler '" + *class_name + "' is not supported; expected one of " +
+                          joined(known.begin(), known.end(), ", ") + ".");
   }
   return config;
 }
@@ -174,16 +97,21 @@ EulerConfig read_euler_config(const json& config) {
 UniPcConfig read_unipc_config(const json& config) {
   SettingReader reader(config, kUniPcClass);
   UniPcConfig unipc;
-  unipc.time = read_time(reader, "flow_shift");
-  read_common_multistep(reader);
+  if (is_flow(config)) {
+    unipc.time = read_time(reader, "flow_shift");
+    read_flow_multistep(reader);
+    reader.ignore({"beta_start", "beta_schedule", "trained_betas", "rescale_betas_zero_snr"});
+  } else {
+    unipc.noise = read_noise_multistep(reader);
+    read_sigma_range(reader, &*unipc.noise);
+  }
   unipc.solver_order = reader.integer("solver_order", 2, 1, 3);
   unipc.bh1 = reader.choice("solver_type", "bh2", {"bh1", "bh2"}) == "bh1";
   unipc.lower_order_final = reader.boolean("lower_order_final", true);
   unipc.final_sigma_zero = reader.choice("final_sigmas_type", "zero", {"zero", "sigma_min"}) == "zero";
-  unipc.disable_corrector = reader.integers("disable_corrector");
-  reader.must_be_on("predict_x0", true);
+  unipc.disable_corrector = reader.step_numbers("disable_corrector");
+  reader.must_be(true, "predict_x0", true);
   reader.must_be_off({"solver_p"});
-  reader.ignore({"beta_start", "beta_schedule", "trained_betas", "rescale_betas_zero_snr"});
   reader.finish();
   return unipc;
 }
@@ -191,23 +119,28 @@ UniPcConfig read_unipc_config(const json& config) {
 DpmConfig read_dpm_config(const json& config) {
   SettingReader reader(config, kDpmClass);
   DpmConfig dpm;
-  dpm.time = read_time(reader, "flow_shift");
-  read_common_multistep(reader);
+  const bool flow = is_flow(config);
+  if (flow) {
+    dpm.time = read_time(reader, "flow_shift");
+    read_flow_multistep(reader);
+  } else {
+    dpm.noise = read_noise_multistep(reader);
+    reader.must_be_off({"sigma_min", "sigma_max"});  // which this class has no use for
+  }
   dpm.solver_order = reader.integer("solver_order", 2, 1, 3);
   dpm.heun = reader.choice("solver_type", "midpoint", {"midpoint", "heun"}) == "heun";
   dpm.lower_order_final = reader.boolean("lower_order_final", true);
   dpm.euler_at_final = reader.boolean("euler_at_final", false);
   dpm.final_sigma_zero = reader.choice("final_sigmas_type", "zero", {"zero", "sigma_min"}) == "zero";
-  reader.choice("algorithm_type", "dpmsolver++", {"dpmsolver++"});
   reader.must_be_off({"use_lu_lambdas"});
-  reader.ignore({"lambda_min_clipped", "variance_type"});
-  if (dpm.final_sigma_zero) {
-    reader.ignore({"beta_start", "beta_schedule", "trained_betas", "rescale_betas_zero_snr"});
+  if (flow) {
+    reader.choice("algorithm_type", "dpmsolver++", {"dpmsolver++"});
+    reader.ignore({"lambda_min_clipped", "variance_type"});
+    read_flow_final_sigma(reader, &dpm);
   } else {
-    // Only this final sigma comes from the noise schedule that flow matching otherwise has no use for.
-    reader.must_be_off({"trained_betas", "rescale_betas_zero_snr"});
-    const bool scaled = reader.choice("beta_schedule", "linear", {"linear", "scaled_linear"}) == "scaled_linear";
-    dpm.final_sigma = beta_schedule_sigma_min(reader.positive("beta_start", 0.0001, 0.999), scaled);
+    dpm.sde = reader.choice("algorithm_type", "dpmsolver++", {"dpmsolver++", "sde-dpmsolver++"}) == "sde-dpmsolver++";
+    if (dpm.sde && dpm.solver_order > 2) reader.refuse("solver_order", dpm.solver_order, "1 or 2 with sde-dpmsolver++");
+    reader.must_be_off({"lambda_min_clipped", "variance_type"});
   }
   reader.finish();
   return dpm;

@@ -19,7 +19,7 @@ std::vector<double> linspace(double start, double stop, int count) {
   return values;
 }
 
-double half_log_snr(double sigma) { return std::log(1.0 - sigma) - std::log(sigma); }
+double half_log_snr(const NoiseLevel& level) { return std::log(level.alpha) - std::log(level.sigma); }
 
 FlowGrid make_integer_grid(const std::vector<double>& unrounded, double final_sigma, int num_train_timesteps) {
   FlowGrid grid;

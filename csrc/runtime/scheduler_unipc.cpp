@@ -78,25 +78,25 @@ struct Update {
 
 class UniPc {
  public:
-  UniPc(const UniPcConfig& config, const std::vector<double>& sigmas) : config_(config), sigmas_(sigmas) {}
+  UniPc(const UniPcConfig& config, const std::vector<NoiseLevel>& levels) : config_(config), levels_(levels) {}
 
-  // From sigmas[s] to sigmas[s + 1] with `order - 1` data predictions before that of s, and m_t where `corrector`.
+  // From levels[s] to levels[s + 1] with `order - 1` data predictions before that of s, and m_t where `corrector`.
   Update update(std::size_t s, int order, bool corrector) const {
-    const double sigma_s = sigmas_[s];
-    const double sigma_t = sigmas_[s + 1];
-    if (sigma_t == sigma_s) return {1.0, 0.0, {}, 0.0};  // "sigma_min" repeats the last level: nothing to do
-    const double alpha_t = 1.0 - sigma_t;
-    const double lambda_s = half_log_snr(sigma_s);
-    const double h = half_log_snr(sigma_t) - lambda_s;
+    const NoiseLevel& to = levels_[s + 1];
+    // "sigma_min" may repeat the last level: nothing to do.
+    if (to.sigma == levels_[s].sigma) return {1.0, 0.0, {}, 0.0};
+    const double alpha_t = to.alpha;
+    const double lambda_s = half_log_snr(levels_[s]);
+    const double h = half_log_snr(to) - lambda_s;
 
     Update result;
-    result.sample = sigma_t / sigma_s;
+    result.sample = to.sigma / levels_[s].sigma;
     result.base = -alpha_t * std::expm1(-h);
     if (order == 1 && !corrector) return result;  // also the step to sigma 0, where h is infinite
 
     Vector ratios{};  // of the older predictions' distances to h; 1 for m_t itself
     for (int k = 1; k < order; ++k) {
-      ratios[index(k - 1)] = (half_log_snr(sigmas_[s - index(k)]) - lambda_s) / h;
+      ratios[index(k - 1)] = (half_log_snr(levels_[s - index(k)]) - lambda_s) / h;
     }
     ratios[index(order - 1)] = 1.0;
     const double b_h = config_.bh1 ? -h : std::expm1(-h);
@@ -132,17 +132,27 @@ class UniPc {
   }
 
   const UniPcConfig& config_;
-  const std::vector<double>& sigmas_;
+  const std::vector<NoiseLevel>& levels_;
 };
 
-FlowGrid unipc_grid(const UniPcConfig& config, int steps) {
+SolverGrid flow_grid(const UniPcConfig& config, int steps) {
   std::vector<double> sigmas = linspace(1.0, 1.0 / config.time.num_train_timesteps, steps + 1);
   sigmas.pop_back();
   for (double& sigma : sigmas) sigma = shift_sigma(sigma, config.time.shift);
   // At sigma 1 there is no signal and its logarithm is infinite.
   constexpr double kEpsilon = 1e-6;
   if (std::abs(sigmas.front() - 1.0) < kEpsilon) sigmas.front() -= kEpsilon;
-  return make_integer_grid(sigmas, config.final_sigma_zero ? 0.0 : sigmas.back(), config.time.num_train_timesteps);
+  const FlowGrid flow =
+      make_integer_grid(sigmas, config.final_sigma_zero ? 0.0 : sigmas.back(), config.time.num_train_timesteps);
+  return flow_solver_grid(flow);
+}
+
+SolverGrid unipc_grid(const UniPcConfig& config, int steps) {
+  if (!config.noise.has_value()) return flow_grid(config, steps);
+  NoiseGridRules rules;
+  rules.final_sigma_zero = config.final_sigma_zero;
+  rules.karras_repeats_last = true;
+  return noise_solver_grid(*config.noise, rules, steps);
 }
 
 // The order of the predictor at `step`: few predictions are known at first, and the end wants a lower order.
@@ -154,7 +164,7 @@ int order_at(const UniPcConfig& config, int step, int steps) {
 }  // namespace
 
 SchedulerTable make_unipc_table(const UniPcConfig& config, int num_inference_steps) {
-  const FlowGrid grid = unipc_grid(config, num_inference_steps);
+  const SolverGrid grid = unipc_grid(config, num_inference_steps);
   if (config.final_sigma_zero && order_at(config, num_inference_steps - 1, num_inference_steps) > 1) {
     throw InvalidArgument(
         "scheduler setting 'lower_order_final' of UniPCMultistepScheduler is false; with "
@@ -162,7 +172,7 @@ SchedulerTable make_unipc_table(const UniPcConfig& config, int num_inference_ste
         std::to_string(config.solver_order) +
         " would divide by zero. Set it to true, or final_sigmas_type to \"sigma_min\".");
   }
-  const UniPc unipc(config, grid.sigmas);
+  const UniPc unipc(config, grid.levels);
   SchedulerTable table;
   table.name = "unipc";
   table.sigmas = grid.sigmas;
@@ -170,8 +180,7 @@ SchedulerTable make_unipc_table(const UniPcConfig& config, int num_inference_ste
     const auto at = static_cast<std::size_t>(i);
     StepCoefficients step;
     step.timestep = grid.timesteps[at];
-    step.to_m_sample = 1.0;  // x0 = x - sigma v
-    step.to_m_output = -grid.sigmas[at];
+    set_data_prediction(config.noise, grid.levels[at], &step);
 
     const auto& disabled = config.disable_corrector;
     if (i > 0 && std::find(disabled.begin(), disabled.end(), i - 1) == disabled.end()) {

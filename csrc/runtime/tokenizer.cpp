@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/clip_tokenizer.h"
 #include "runtime/paths.h"
 #include "runtime/prompt_cleaning.h"
 #include "runtime/sentencepiece_tokenizer.h"
@@ -13,20 +14,32 @@ namespace vidrt {
 namespace {
 
 constexpr std::uint64_t kMaxTokenizerBytes = std::uint64_t{64} << 20U;
+constexpr std::uint64_t kMaxVocabularyBytes = std::uint64_t{16} << 20U;  // of JSON, which takes more memory than that
+
+// File number `index` of the configuration.
+NamedContent read_content(const TokenizerConfig& config, const std::string& folder, std::size_t index,
+                          std::uint64_t max_bytes) {
+  const std::string path = resolve_inside(folder, config.files[index]);
+  return {path, read_file(path, max_bytes)};
+}
 
 }  // namespace
 
 std::unique_ptr<Tokenizer> load_tokenizer(const TokenizerConfig& config, const std::string& folder) {
-  if (config.files.size() != 1) {
+  const std::size_t count = config.kind == "clip_bpe" ? 2 : 1;
+  if (config.files.size() != count) {
     throw BundleError("the tokenizer '" + config.kind + "' has " + std::to_string(config.files.size()) +
-                      " files, expected 1. Export the bundle again.");
+                      " files, expected " + std::to_string(count) + ". Export the bundle again.");
   }
-  const std::string path = resolve_inside(folder, config.files.front());
-  const std::string bytes = read_file(path, kMaxTokenizerBytes);
-  if (config.kind == "wordlevel") return std::make_unique<WordlevelTokenizer>(config, bytes, path);
-  if (config.kind == "sentencepiece") return std::make_unique<SentencePieceTokenizer>(config, bytes, path);
+  if (config.kind == "clip_bpe") {
+    return std::make_unique<ClipTokenizer>(config, read_content(config, folder, 0, kMaxVocabularyBytes),
+                                           read_content(config, folder, 1, kMaxVocabularyBytes));
+  }
+  const NamedContent file = read_content(config, folder, 0, kMaxTokenizerBytes);
+  if (config.kind == "wordlevel") return std::make_unique<WordlevelTokenizer>(config, file.bytes, file.path);
+  if (config.kind == "sentencepiece") return std::make_unique<SentencePieceTokenizer>(config, file.bytes, file.path);
   throw BundleError("tokenizer.kind is '" + config.kind +
-                    "', expected wordlevel or sentencepiece. Update vidrt, or export the bundle again.");
+                    "', expected wordlevel, sentencepiece or clip_bpe. Update vidrt, or export the bundle again.");
 }
 
 std::unique_ptr<Tokenizer> make_tokenizer(const Bundle& bundle) {

@@ -36,6 +36,15 @@ std::string utf8_of(std::uint32_t code_point) {
   return {lead(0xF0, 18), tail(12), tail(6), tail(0)};
 }
 
+std::uint32_t code_point_at(std::string_view text) {
+  const std::size_t size = utf8_sequence_size(text);
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])); };
+  if (size == 1) return byte(0);
+  std::uint32_t code_point = byte(0) & (0x7FU >> size);
+  for (std::size_t i = 1; i < size; ++i) code_point = (code_point << 6U) | (byte(i) & 0x3FU);
+  return code_point;
+}
+
 std::size_t first_invalid_utf8(std::string_view text) {
   std::size_t at = 0;
   while (at < text.size()) {

@@ -15,6 +15,9 @@ std::size_t utf8_sequence_size(std::string_view text);
 /// A code point, at most U+10FFFF and no surrogate.
 std::string utf8_of(std::uint32_t code_point);
 
+/// The code point of the valid sequence at the beginning.
+std::uint32_t code_point_at(std::string_view text);
+
 /// Position of the first byte that is not part of a valid sequence, or text.size() when all are.
 std::size_t first_invalid_utf8(std::string_view text);
 

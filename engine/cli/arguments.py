@@ -56,7 +56,7 @@ Steps = Annotated[
 GuidanceScale = Annotated[float | None, typer.Option(help="Weight of the prompt; 1 is off.", rich_help_panel=_VIDEO)]
 SchedulerOption = Annotated[
     str | None,
-    typer.Option("--scheduler", help="euler, unipc or dpmpp_2m. (default: the bundle's)", rich_help_panel=_VIDEO),
+    typer.Option("--scheduler", help="euler, unipc, dpmpp_2m, ... (default: the bundle's)", rich_help_panel=_VIDEO),
 ]
 StepCache = Annotated[
     float | None,

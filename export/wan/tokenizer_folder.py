@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import math
 import tempfile
 from collections.abc import Mapping
@@ -21,17 +20,25 @@ from vidrt import _core
 from vidrt.engine.errors import BundleError, InvalidArgument
 from vidrt.export.sentencepiece_model import Piece, PieceType, sentencepiece_model
 from vidrt.export.spec import TokenizerSpec
+from vidrt.export.tokenizer_files import (
+    CONFIG,
+    SPECIAL_TOKENS,
+    VOCABULARY,
+    added_token,
+    check_class,
+    check_folder,
+    content,
+    json_object,
+    list_of,
+    must_be_off,
+    object_of,
+    short,
+)
 
 MODEL = "spiece.model"
-VOCABULARY = "tokenizer.json"
-CONFIG = "tokenizer_config.json"
-SPECIAL_TOKENS = "special_tokens_map.json"
 
 _CLASSES = ("T5Tokenizer", "T5TokenizerFast")
-_MAX_BYTES = 64 << 20
-_MAX_TOKENS = 4096
 _MAX_PIECES = 4_000_000
-_MAX_ID = 2**31 - 1
 
 
 def tokenizer_spec(folder: Path, max_length: int) -> TokenizerSpec:
@@ -45,13 +52,10 @@ def tokenizer_spec(folder: Path, max_length: int) -> TokenizerSpec:
         InvalidArgument: The folder has no tokenizer, one of another kind, or a file that is damaged or does something
             that the core's tokenizer does not.
     """
-    if not 2 <= max_length <= _MAX_TOKENS:
-        raise InvalidArgument(f"max_length is {max_length}, expected 2 to {_MAX_TOKENS} tokens.")
-    if not folder.is_dir():
-        raise InvalidArgument(f"'{folder}' is no folder; expected the tokenizer folder of a diffusers model.")
-    vocabulary = _object(folder / VOCABULARY)
-    config = {**_object(folder / SPECIAL_TOKENS), **_object(folder / CONFIG)}
-    _check_class(config, folder / CONFIG)
+    check_folder(folder, max_length)
+    vocabulary = json_object(folder / VOCABULARY)
+    config = {**json_object(folder / SPECIAL_TOKENS), **json_object(folder / CONFIG)}
+    check_class(config, _CLASSES, folder / CONFIG)
     model = _model(folder, vocabulary)
     added = _added_tokens(config, vocabulary, folder)
     reader = _checked_reader(model, folder / (MODEL if (folder / MODEL).exists() else VOCABULARY))
@@ -96,15 +100,9 @@ def _checked_reader(model: bytes, source: Path) -> _Reader:
     return _Reader(processor.unk_id(), special)
 
 
-def _check_class(config: Mapping[str, Any], path: Path) -> None:
-    name = config.get("tokenizer_class", _CLASSES[0])
-    if name not in _CLASSES:
-        raise InvalidArgument(f"'{path}': tokenizer_class is {_short(name)}, expected one of {', '.join(_CLASSES)}.")
-
-
 def _model(folder: Path, vocabulary: Mapping[str, Any]) -> bytes:
     if (folder / MODEL).exists():
-        return _content(folder / MODEL)
+        return content(folder / MODEL)
     if vocabulary:
         return _model_of(vocabulary, folder / VOCABULARY)
     raise InvalidArgument(
@@ -118,11 +116,13 @@ def _added_tokens(config: Mapping[str, Any], vocabulary: Mapping[str, Any], fold
     if decoder is not None:
         where = f"'{folder / CONFIG}': added_tokens_decoder"
         if not isinstance(decoder, dict):
-            raise InvalidArgument(f"{where} is {_short(decoder)}, expected an object of tokens by id.")
-        return dict(_added_token({**_table(token, where), "id": index}, where) for index, token in decoder.items())
+            raise InvalidArgument(f"{where} is {short(decoder)}, expected an object of tokens by id.")
+        return dict(_added_token({**object_of(token, where), "id": index}, where) for index, token in decoder.items())
     if vocabulary:
         where = f"'{folder / VOCABULARY}': added_tokens"
-        return dict(_added_token(_table(token, where), where) for token in _list(vocabulary, "added_tokens", where))
+        return dict(
+            _added_token(object_of(token, where), where) for token in list_of(vocabulary, "added_tokens", where)
+        )
     if config.get("additional_special_tokens"):
         raise InvalidArgument(
             f"'{folder}' names additional_special_tokens, but no file gives their ids; expected added_tokens_decoder "
@@ -132,21 +132,8 @@ def _added_tokens(config: Mapping[str, Any], vocabulary: Mapping[str, Any], fold
 
 
 def _added_token(token: Mapping[str, Any], where: str) -> tuple[str, int]:
-    """Its text and id. Stripping beside a token is nothing here: white space ends a word anyway."""
-    text, index = token.get("content"), token.get("id")
-    if isinstance(index, str) and index.isascii() and index.isdecimal() and len(index) < 11:
-        index = int(index)
-    if not isinstance(text, str) or not text or isinstance(index, bool) or not isinstance(index, int):
-        raise InvalidArgument(f"{where}: got {_short(token)}, expected a content and an id.")
-    if not 0 <= index <= _MAX_ID:
-        raise InvalidArgument(f"{where}: the id of {_short(text)} is {index}, expected 0 to {_MAX_ID}.")
-    for flag in ("single_word", "normalized"):
-        if token.get(flag) not in (None, False):
-            raise InvalidArgument(
-                f"{where}: {_short(text)} has {flag} {_short(token[flag])}, expected false: vidrt splits tokens off "
-                "wherever their text stands as it is written."
-            )
-    return text, index
+    must_be_off(token, "normalized", where)
+    return added_token(token, where)
 
 
 def _special_id(name: str, config: Mapping[str, Any], added: Mapping[str, int], reader: _Reader, folder: Path) -> int:
@@ -154,23 +141,23 @@ def _special_id(name: str, config: Mapping[str, Any], added: Mapping[str, int], 
     text = token.get("content") if isinstance(token, dict) else token
     known = {**reader.special, **added}
     if not isinstance(text, str) or text not in known:
-        raise InvalidArgument(f"'{folder}': {name}_token is {_short(token)}, expected one of its special tokens.")
+        raise InvalidArgument(f"'{folder}': {name}_token is {short(token)}, expected one of its special tokens.")
     return known[text]
 
 
 def _model_of(vocabulary: Mapping[str, Any], path: Path) -> bytes:
     where = f"'{path}'"
-    model = _table(vocabulary.get("model"), f"{where}: model")
+    model = object_of(vocabulary.get("model"), f"{where}: model")
     if model.get("type") != "Unigram":
-        raise InvalidArgument(f"{where}: model.type is {_short(model.get('type'))}, expected Unigram, as T5 has it.")
+        raise InvalidArgument(f"{where}: model.type is {short(model.get('type'))}, expected Unigram, as T5 has it.")
     _check_pre_tokenizer(vocabulary.get("pre_tokenizer"), where)
-    entries = _list(model, "vocab", f"{where}: model.vocab")
+    entries = list_of(model, "vocab", f"{where}: model.vocab")
     unk_id = model.get("unk_id")
     if isinstance(unk_id, bool) or not isinstance(unk_id, int) or not 0 <= unk_id < len(entries):
-        raise InvalidArgument(f"{where}: model.unk_id is {_short(unk_id)}, expected the id of one of {len(entries)}.")
+        raise InvalidArgument(f"{where}: model.unk_id is {short(unk_id)}, expected the id of one of {len(entries)}.")
     if len(entries) > _MAX_PIECES:
         raise InvalidArgument(f"{where}: model.vocab has {len(entries)} tokens, expected at most {_MAX_PIECES}.")
-    added = {token.get("id") for token in _list(vocabulary, "added_tokens", where) if isinstance(token, dict)}
+    added = {token.get("id") for token in list_of(vocabulary, "added_tokens", where) if isinstance(token, dict)}
     pieces = []
     for index, entry in enumerate(entries):
         text, score = _vocabulary_entry(entry, f"{where}: model.vocab[{index}]")
@@ -188,7 +175,7 @@ def _vocabulary_entry(entry: object, where: str) -> tuple[str, float]:
                 pass
             else:
                 return text, float(score)
-    raise InvalidArgument(f"{where} is {_short(entry)}, expected a text and its score.")
+    raise InvalidArgument(f"{where} is {short(entry)}, expected a text and its score.")
 
 
 def _check_pre_tokenizer(pre_tokenizer: object, where: str) -> None:
@@ -197,7 +184,7 @@ def _check_pre_tokenizer(pre_tokenizer: object, where: str) -> None:
     prepends = metaspace.get("prepend_scheme", "always") == "always" and metaspace.get("add_prefix_space", True) is True
     if metaspace.get("replacement") != "\u2581" or not prepends:
         raise InvalidArgument(
-            f"{where}: pre_tokenizer is {_short(pre_tokenizer)}, expected Metaspace with U+2581 before each word."
+            f"{where}: pre_tokenizer is {short(pre_tokenizer)}, expected Metaspace with U+2581 before each word."
         )
 
 
@@ -227,44 +214,4 @@ def _charsmap(normalizer: object, where: str) -> bytes:
                 return base64.b64decode(table, validate=True)
             except (binascii.Error, ValueError):
                 raise InvalidArgument(f"{where}: the normalizer's table is not base64.") from None
-    raise InvalidArgument(f"{where}: normalizer is {_short(normalizer)}, expected Precompiled, as T5 has it.")
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise InvalidArgument(f"'{path}' cannot be read: {error.strerror}.") from None
-    if len(content) > _MAX_BYTES:
-        raise InvalidArgument(f"'{path}' has more than {_MAX_BYTES >> 20} MiB, more than any tokenizer's file has.")
-    return content
-
-
-def _object(path: Path) -> dict[str, Any]:
-    """A JSON file, or nothing where there is none."""
-    if not path.exists():
-        return {}
-    try:
-        value = json.loads(_content(path))
-    except (ValueError, RecursionError) as error:
-        raise InvalidArgument(f"'{path}' is no JSON: {error}. Fetch the model again.") from None
-    return _table(value, f"'{path}'")
-
-
-def _table(value: object, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise InvalidArgument(f"{where} is {_short(value)}, expected an object.")
-    return value
-
-
-def _list(table: Mapping[str, Any], key: str, where: str) -> list[Any]:
-    value = table.get(key, [])
-    if not isinstance(value, list):
-        raise InvalidArgument(f"{where} is {_short(value)}, expected a list.")
-    return value
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    raise InvalidArgument(f"{where}: normalizer is {short(normalizer)}, expected Precompiled, as T5 has it.")

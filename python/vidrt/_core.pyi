@@ -63,8 +63,10 @@ class TokenizerConfig:
     pad_id: Final[int]
     eos_id: Final[int]
     unk_id: Final[int | None]
+    bos_id: Final[int | None]
     byte_fallback: Final[bool]
     added_tokens: Final[dict[str, int]]
+    normalized_added_tokens: Final[dict[str, int]]
 
 class Limit:
     min: Final[int]
@@ -149,6 +151,8 @@ def load_tokenizer(
     unk_id: int | None = None,
     added_tokens: dict[str, int] = {},
     byte_fallback: bool = True,
+    bos_id: int | None = None,
+    normalized_added_tokens: dict[str, int] = {},
 ) -> Tokenizer:
     """A tokenizer without a bundle around it."""
 
@@ -382,6 +386,7 @@ class SchedulerTable:
     init_noise_sigma: Final[float]
     num_history: Final[int]
     needs_prev_sample: Final[bool]
+    adds_noise: Final[bool]
     sigmas: Final[list[float]]
     steps: Final[list[StepCoefficients]]
     timesteps: Final[npt.NDArray[np.float64]]
@@ -400,8 +405,8 @@ def scheduler_run_step(
 ) -> list[npt.NDArray[np.float32]]:
     """Apply one step to `sample` in place; returns the history in the order of the next step."""
 
-def standard_normal(seed: int, count: int) -> npt.NDArray[np.float32]:
-    """Initial noise: `count` values that depend on the seed and their index only (docs/random.md)."""
+def standard_normal(seed: int, count: int, stream: int = 0) -> npt.NDArray[np.float32]:
+    """Noise: `count` values that depend on the seed, the stream and their index only (docs/random.md)."""
 
 def add_onnxruntime_search_path(folder: str) -> None: ...
 def onnxruntime_facts() -> dict[str, str]: ...

@@ -82,6 +82,29 @@ TEST(ManifestReader, SaysHowPromptsAreCleanedAndSpelled) {
                     {"tokenizer.byte_fallback", "nothing, as tokenizer.kind is wordlevel"}));
 }
 
+TEST(ManifestReader, ClipsTokenizerHasTwoFilesABeginningAndTokensOfTheNormalisedText) {
+  json manifest = make_toy_bundle().manifest;
+  json& tokenizer = manifest["tokenizer"];
+  tokenizer["kind"] = "clip_bpe";
+  tokenizer["files"] = {"tokenizer/vocab.json", "tokenizer/merges.txt"};
+  tokenizer["bos_id"] = 7;
+  tokenizer["normalized_added_tokens"] = {{"<s>", 7}};
+  const Manifest read = parse_manifest(manifest.dump(), "m.json");
+  EXPECT_EQ(read.tokenizer.files.size(), 2u);
+  EXPECT_EQ(read.tokenizer.bos_id, 7);
+  EXPECT_EQ(read.tokenizer.normalized_added_tokens.at("<s>"), 7);
+  const auto refused = [&] { return message_of<BundleError>([&] { parse_manifest(manifest.dump(), "m.json"); }); };
+  tokenizer.erase("bos_id");
+  EXPECT_TRUE(names(refused(), {"tokenizer.bos_id: got nothing, expected this key"}));
+  tokenizer["bos_id"] = 7;
+  tokenizer["files"] = {"tokenizer/vocab.json"};
+  EXPECT_TRUE(names(refused(), {"tokenizer.files", "an array of 2 to 2"}));
+  tokenizer["kind"] = "wordlevel";
+  EXPECT_TRUE(names(refused(), {"tokenizer.normalized_added_tokens", "nothing, as tokenizer.kind is wordlevel"}));
+  tokenizer.erase("normalized_added_tokens");
+  EXPECT_TRUE(names(refused(), {"tokenizer.bos_id", "nothing, as tokenizer.kind is wordlevel"}));
+}
+
 TEST(ManifestReader, WhatMayBeLeftOutMayBeLeftOut) {
   json manifest = make_toy_bundle().manifest;
   manifest.erase("extra");
@@ -191,7 +214,7 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"EmptyName", "/name", "", "name: got a string of 0 bytes"},
         Fault{"HugeName", "/name", std::string(1000, 'x'), "1 to 256 bytes"},
         Fault{"NameWithEscapes", "/name", "\x1b[2J", "without control characters"},
-        Fault{"UnknownTokenizer", "/tokenizer/kind", "bpe", "one of: wordlevel, sentencepiece"},
+        Fault{"UnknownTokenizer", "/tokenizer/kind", "bpe", "one of: wordlevel, sentencepiece, clip_bpe"},
         Fault{"TwoTokenizerFiles", "/tokenizer/files", {"a", "b"}, "an array of 1 to 1"},
         Fault{"TokenizerFileOutside", "/tokenizer/files/0", "../vocab.txt", "stays inside the bundle"},
         Fault{"HugeTokenLength", "/tokenizer/max_length", 1 << 30, "tokenizer.max_length: got 1073741824"},

@@ -17,12 +17,14 @@ namespace {
 
 std::string unipc_config(int order, const std::string& more = "") {
   return R"({"_class_name": "UniPCMultistepScheduler", "prediction_type": "flow_prediction", "use_flow_sigmas": true,
-             "flow_shift": 3.0, "solver_order": )" + std::to_string(order) + more + "}";
+             "flow_shift": 3.0, "solver_order": )" +
+         std::to_string(order) + more + "}";
 }
 
 std::string dpm_config(int order, const std::string& more = "") {
   return R"({"_class_name": "DPMSolverMultistepScheduler", "prediction_type": "flow_prediction",
-             "use_flow_sigmas": true, "flow_shift": 3.0, "solver_order": )" + std::to_string(order) + more + "}";
+             "use_flow_sigmas": true, "flow_shift": 3.0, "solver_order": )" +
+         std::to_string(order) + more + "}";
 }
 
 const char* const kEuler = R"({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0})";
@@ -93,8 +95,50 @@ TEST(SchedulerTable, EveryAlgorithmFollowsAStraightFlowExactly) {
   }
 }
 
-// Data distributed as N(0, 0.25): the exact velocity is linear in x and the exact solution known, so that the error of a
-// method can be seen to fall with the power of the step that its order promises.
+// The same for models that predict noise: whatever the levels, noise is told from data at once.
+TEST(SchedulerTable, EveryAlgorithmForNoiseFollowsASinglePointExactly) {
+  const std::string modelscope = R"("beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
+                                    "timestep_spacing": "leading", "steps_offset": 1)";
+  const std::vector<std::string> classes = {R"("DDIMScheduler", "clip_sample": false)", R"("EulerDiscreteScheduler")",
+                                            R"("DPMSolverMultistepScheduler")", R"("UniPCMultistepScheduler")"};
+  for (const std::string& of_class : classes) {
+    for (int steps : {1, 2, 5, 30}) {
+      const SchedulerTable table =
+          make_scheduler_table(R"({"_class_name": )" + of_class + ", " + modelscope + "}", "", steps);
+      EXPECT_FALSE(table.adds_noise);
+      const double x0 = 0.75;
+      const double noise = -1.25;
+      const bool is_ddim = table.name == "ddim";  // its sigmas are those of the sample
+      const auto at = [&](double sigma) {
+        const double alpha = is_ddim ? std::sqrt(1.0 - sigma * sigma) : 1.0 / std::sqrt(1.0 + sigma * sigma);
+        return alpha * x0 + (is_ddim ? sigma : alpha * sigma) * noise;
+      };
+      ScalarRun run(table, at(table.sigmas[0]));
+      for (std::size_t i = 0; i < table.steps.size(); ++i) run.step(i, noise);
+      EXPECT_NEAR(run.sample(), at(table.sigmas.back()), 1e-9) << of_class << ", " << steps;
+      EXPECT_EQ(table.sigmas.back(), 0.0) << of_class;
+    }
+  }
+}
+
+TEST(SchedulerTable, TheNoiseThatStepsAddIsReadFromTheOldestHistory) {
+  const SchedulerTable sde = make_scheduler_table(
+      R"({"_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "sde-dpmsolver++"})", "", 6);
+  EXPECT_TRUE(sde.adds_noise);
+  EXPECT_EQ(sde.name, "dpmpp_2m_sde");
+  EXPECT_EQ(sde.num_history, 2);
+  const SchedulerTable ancestral = make_scheduler_table(R"({"_class_name": "EulerAncestralDiscreteScheduler"})", "", 6);
+  EXPECT_TRUE(ancestral.adds_noise);
+  EXPECT_EQ(ancestral.num_history, 1);
+  for (const SchedulerTable* table : {&sde, &ancestral}) {
+    const auto oldest = static_cast<std::size_t>(table->num_history - 1);
+    for (std::size_t i = 0; i < 5; ++i) EXPECT_GT(table->steps[i].p_history[oldest], 0.0);
+    EXPECT_EQ(table->steps[5].p_history[oldest], 0.0);  // the video has no noise in it
+  }
+}
+
+// Data distributed as N(0, 0.25): the exact velocity is linear in x and the exact solution known, so that the error of
+// a method can be seen to fall with the power of the step that its order promises.
 double gaussian_error(const std::string& config, int steps) {
   const SchedulerTable table = make_scheduler_table(config, "", steps);
   const auto variance = [](double s) { return 0.25 * (1.0 - s) * (1.0 - s) + s * s; };
@@ -147,7 +191,8 @@ TEST(SchedulerTable, UnderstandsTheConfigsThatDiffusersShipsForWan) {
       "sample_max_value": 1.0, "sigma_max": null, "sigma_min": null, "solver_order": 2, "solver_p": null,
       "solver_type": "bh2", "steps_offset": 0, "thresholding": false, "time_shift_type": "exponential",
       "timestep_spacing": "linspace", "trained_betas": null, "use_beta_sigmas": false, "use_dynamic_shifting": false,
-      "use_exponential_sigmas": false, "use_flow_sigmas": true, "use_karras_sigmas": false})", "", 4);
+      "use_exponential_sigmas": false, "use_flow_sigmas": true, "use_karras_sigmas": false})",
+                                                    "", 4);
   EXPECT_EQ(table.name, "unipc");
   // 1 - 1e-6, then 5 s / (1 + 4 s) for s of linspace(1, 0.001, 5), cut to integers.
   const std::vector<double> expected = {999, 937, 833, 625};
@@ -162,7 +207,8 @@ TEST(SchedulerTable, AnOverrideKeepsShiftAndTrainingTime) {
   const SchedulerTable overridden = make_scheduler_table(config, "dpmpp_2m", 6);
   const SchedulerTable direct = make_scheduler_table(
       R"({"_class_name": "DPMSolverMultistepScheduler", "prediction_type": "flow_prediction", "use_flow_sigmas": true,
-          "flow_shift": 7.0, "num_train_timesteps": 500})", "", 6);
+          "flow_shift": 7.0, "num_train_timesteps": 500})",
+      "", 6);
   EXPECT_EQ(overridden.name, "dpmpp_2m");
   EXPECT_EQ(overridden.sigmas, direct.sigmas);
   EXPECT_EQ(make_scheduler_table(dpm_config(3), "dpmpp_2m", 6).num_history, 1);
@@ -186,11 +232,11 @@ TEST(SchedulerTable, ErrorsNameWhatIsNotSupported) {
   const auto contains = [](const std::string& text, const std::string& part) {
     return text.find(part) != std::string::npos;
   };
-  EXPECT_TRUE(contains(refusal(R"({"_class_name": "DDIMScheduler"})"), "DDIMScheduler"));
+  EXPECT_TRUE(contains(refusal(R"({"_class_name": "DDPMScheduler"})"), "DDPMScheduler"));
   EXPECT_TRUE(contains(refusal(unipc_config(2, R"(, "use_karras_sigmas": true)")), "use_karras_sigmas"));
   EXPECT_TRUE(contains(refusal(unipc_config(2, R"(, "invented": 1)")), "invented"));
   EXPECT_TRUE(contains(refusal(unipc_config(7)), "solver_order"));
-  EXPECT_TRUE(contains(refusal(kEuler, "ddim"), "euler, unipc or dpmpp_2m"));
+  EXPECT_TRUE(contains(refusal(kEuler, "heun"), "euler, unipc, dpmpp_2m, ddim"));
   EXPECT_TRUE(contains(refusal(kEuler, "", 0), "num_inference_steps is 0"));
   EXPECT_TRUE(contains(refusal("{}"), "_class_name"));
   EXPECT_TRUE(contains(refusal("[1"), "JSON"));
@@ -281,8 +327,9 @@ TEST(ApplyStep, ThePredictionGoesToTheOldestHistoryAndRotationMakesItTheNewest) 
   for (int step = 0; step < 4; ++step) {
     float* const oldest = buffers.tensors.history[2];
     const float second = buffers.tensors.history[0][0];
-    const float expected = buffers.sample[0] + static_cast<float>(table.steps[static_cast<std::size_t>(step)].to_m_output) *
-                           (buffers.negative[0] + 4.5f * (buffers.positive[0] - buffers.negative[0]));
+    const float expected =
+        buffers.sample[0] + static_cast<float>(table.steps[static_cast<std::size_t>(step)].to_m_output) *
+                                (buffers.negative[0] + 4.5f * (buffers.positive[0] - buffers.negative[0]));
     apply_step(table, step, buffers.tensors);
     rotate_history(table, buffers.tensors);
     EXPECT_EQ(buffers.tensors.history[0], oldest);

@@ -38,11 +38,11 @@ _COS = [
 ]
 
 
-def philox4x32_10(counters: npt.NDArray[np.uint64], seed: int) -> tuple[Words, Words, Words, Words]:
-    """Ten rounds of Philox4x32 over the counters (c mod 2^32, c div 2^32, 0, 0)."""
+def philox4x32_10(counters: npt.NDArray[np.uint64], seed: int, stream: int = 0) -> tuple[Words, Words, Words, Words]:
+    """Ten rounds of Philox4x32 over the counters (c mod 2^32, c div 2^32, stream, 0)."""
     mask = np.uint64(0xFFFFFFFF)
     shift = np.uint64(32)
-    words = [counters & mask, counters >> shift, np.zeros_like(counters), np.zeros_like(counters)]
+    words = [counters & mask, counters >> shift, np.full_like(counters, stream), np.zeros_like(counters)]
     key = [np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32)]
     for _ in range(10):
         product0 = np.uint64(0xD2511F53) * words[0]
@@ -86,9 +86,9 @@ def _sincos_uniform(bits: Words) -> tuple[Doubles, Doubles]:
     return sine, cosine
 
 
-def standard_normal(seed: int, count: int) -> npt.NDArray[np.float32]:
-    """The first `count` values of the sequence of `seed`, float32."""
-    words = philox4x32_10(np.arange(math.ceil(count / 4), dtype=np.uint64), seed)
+def standard_normal(seed: int, count: int, stream: int = 0) -> npt.NDArray[np.float32]:
+    """The first `count` values of a sequence of `seed`, float32."""
+    words = philox4x32_10(np.arange(math.ceil(count / 4), dtype=np.uint64), seed, stream)
     columns = []
     for first, second in ((words[0], words[1]), (words[2], words[3])):
         radius = np.sqrt(-2.0 * _log_uniform(first))

@@ -49,6 +49,13 @@ def test_core_and_numpy_give_the_same_bits(seed: int, count: int) -> None:
     assert np.array_equal(ours.view(np.uint32), reference.standard_normal(seed, count).view(np.uint32))
 
 
+@pytest.mark.parametrize("stream", [1, 50, 2**32 - 1])
+def test_the_noise_that_steps_add_has_the_same_bits_and_is_another_sequence(stream: int) -> None:
+    ours = _core.standard_normal(7, 4097, stream)
+    assert np.array_equal(ours.view(np.uint32), reference.standard_normal(7, 4097, stream).view(np.uint32))
+    assert abs(np.corrcoef(ours, _core.standard_normal(7, 4097))[0, 1]) < 0.1
+
+
 def test_the_extremes_of_the_uniforms_give_finite_normals() -> None:
     words = np.array([0, 1, 2**29 - 1, 2**29, 2**30, 2**31, 3 * 2**30, 2**32 - 2, 2**32 - 1], dtype=np.uint32)
     logs = reference._log_uniform(words)

@@ -60,14 +60,16 @@ struct DataFile {
 };
 
 struct TokenizerConfig {
-  std::string kind;                // "wordlevel" | "sentencepiece"
+  std::string kind;                // "wordlevel" | "sentencepiece" | "clip_bpe"
   std::vector<std::string> files;  // relative to the bundle
   int max_length = 0;              // tokens, end marker included
   std::int64_t pad_id = 0;
   std::int64_t eos_id = 0;
   std::optional<std::int64_t> unk_id;
+  std::optional<std::int64_t> bos_id;  // begins every prompt: set for "clip_bpe" and for nothing else
   bool byte_fallback = true;  // false: text that a sentencepiece model would spell in bytes is unknown
   std::map<std::string, std::int64_t> added_tokens;  // literal text -> id, split off before the model sees the rest
+  std::map<std::string, std::int64_t> normalized_added_tokens;  // the same, split off the normalised text: "clip_bpe"
 };
 
 /// Valid values are min, min + step, ... up to max.

@@ -41,7 +41,7 @@ struct GenerateOptions {
   std::optional<double> guidance_scale;
   std::optional<std::uint64_t> seed;  // unset = drawn at random and recorded in Video::metadata
   std::optional<double> fps;          // written to the video's metadata only
-  std::string scheduler;              // empty = the bundle's; else euler | unipc | dpmpp_2m
+  std::string scheduler;              // empty = the bundle's; else one of docs/schedulers.md
   // The change of a prediction, in parts of it, up to which it is used again; 0 = the denoiser runs in every step.
   double step_cache = 0.0;
   bool truncate = false;  // cut an overlong prompt instead of refusing it

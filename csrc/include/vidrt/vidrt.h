@@ -196,7 +196,7 @@ typedef struct vidrt_generate_options {
   int32_t truncate;       /* 1 = cut an overlong prompt instead of refusing it */
   int32_t decode_chunk;   /* latent frames a decode call takes; 0 = chosen by the plan */
   int32_t discard_frames; /* 1 = frames go to on_frames only; memory stays flat with their number */
-  const char* scheduler;  /* euler | unipc | dpmpp_2m; NULL = the bundle's */
+  const char* scheduler;  /* one of docs/schedulers.md; NULL = the bundle's */
   const vidrt_prompt_embeds* prompt_embeds;
   const vidrt_prompt_embeds* negative_prompt_embeds;
   const float* latents; /* initial noise instead of a seed's (random_seed stays 1), at sigma 1; NULL = from the seed */
