@@ -60,6 +60,25 @@ def make_turbo_vaed_bundle(preset: str, target: Path) -> Path:
     return target
 
 
+def make_wan_bundle(layers: int, folder: Path) -> Path:
+    """Write a checkpoint of Wan2.1-T2V-1.3B with fewer layers and export it; returns <folder>/bundle."""
+    import torch
+    from wan_folder import write_folder
+
+    from vidrt.export.exporter import export_bundle
+    from vidrt.export.models.wan import load
+    from vidrt.export.options import ExportOptions
+    from vidrt.export.registry import ModelSource
+
+    checkpoint, bundle = folder / "checkpoint", folder / "bundle"
+    if not bundle.exists():
+        folder.mkdir()
+        full = ("transformer", "vae")
+        write_folder("wan2.1-t2v-1.3b", checkpoint, dtype=torch.float32, full=full, layers=layers)
+        export_bundle(load(ModelSource(checkpoint)), bundle, ExportOptions(storage="fp32"))
+    return bundle
+
+
 def run_case(scenario: Scenario, case: Case, bundle: Path, scratch: Path) -> dict[str, Any]:
     """Run one case in a process of its own. What it needs besides the bundle is made in the folder `scratch`.
 
@@ -124,6 +143,8 @@ def run_scenario(scenario: Scenario, bundle: Path, remark: str, scratch: Path) -
     print(f"{scenario.name}: {scenario.question}", flush=True)
     if scenario.turbo_vaed is not None:
         bundle = make_turbo_vaed_bundle(scenario.turbo_vaed, scratch / f"turbo-vaed-{scenario.turbo_vaed}")
+    if scenario.wan_layers is not None:
+        bundle = make_wan_bundle(scenario.wan_layers, scratch / f"wan-{scenario.wan_layers}")
     cases: dict[str, dict[str, Any]] = {}
     for turn in range(scenario.rounds):
         for case in scenario.cases:

@@ -8,7 +8,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-PEER_PACKAGES = {"pytorch": ("torch", "diffusers"), "openvino": ("openvino",)}
+PEER_PACKAGES = {
+    "pytorch": ("torch", "diffusers"),
+    "openvino": ("openvino",),
+    "diffusers": ("torch", "diffusers", "transformers"),
+}
 """What each peer imports."""
 EXPORT_PACKAGES = ("torch", "onnxscript")
 """What an export imports."""
@@ -55,6 +59,8 @@ class Scenario:
     """Cases take turns so often: where little differs, both must have met the same load of the machine."""
     turbo_vaed: str | None = None
     """Run Turbo-VAED's decoder at this preset, exported with random weights, in place of the bundle."""
+    wan_layers: int | None = None
+    """Run Wan2.1-T2V-1.3B with so many of its thirty layers, random weights and a toy's text encoder instead."""
 
     @property
     def compares(self) -> bool:
@@ -64,7 +70,7 @@ class Scenario:
     def missing_packages(self) -> list[str]:
         """What the peers need and this environment lacks."""
         needed = [name for case in self.cases if case.peer is not None for name in PEER_PACKAGES[case.peer]]
-        needed += [] if self.turbo_vaed is None else EXPORT_PACKAGES
+        needed += EXPORT_PACKAGES if self.turbo_vaed or self.wan_layers else ()
         return [name for name in dict.fromkeys(needed) if importlib.util.find_spec(name) is None]
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -69,6 +69,21 @@ def export(
         str | None,
         typer.Option(help="A word in the names of the checkpoint folder's weights, as fp16 in model.fp16.safetensors."),
     ] = None,
+    default_steps: Annotated[
+        int | None,
+        typer.Option(
+            help="Denoising steps of a generation that does not say, for checkpoints distilled to a few. "
+            "(default: the family's)",
+            min=1,
+        ),
+    ] = None,
+    default_guidance_scale: Annotated[
+        float | None,
+        typer.Option(
+            help="The same for the guidance scale; 1 for checkpoints distilled to need none. (default: the family's)",
+            min=0.0,
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle that is there.")] = False,
     custom_ops: Annotated[
         bool, typer.Option("--custom-ops/--no-custom-ops", help="Also write variants with vidrt's own operators.")
@@ -88,6 +103,7 @@ def export(
     found = find_family(family)
     found.check_preset(preset)
     spec = found.load(ModelSource(checkpoint, seed or 0, preset, weights_variant))
+    spec = _with_defaults(spec, default_steps, default_guidance_scale)
     stored = storage or dtype or _Storage.FP16
     options = ExportOptions(wishes, stored.value, overwrite, custom_ops, separable, int8_alone)
     console = Console(stderr=True)
@@ -113,6 +129,16 @@ def _export(
     except KeyboardInterrupt as interrupt:
         notes = getattr(interrupt, "__notes__", ())
         raise Cancelled(" ".join(("the export was interrupted.", *notes))) from interrupt
+
+
+def _with_defaults(spec: BundleSpec, steps: int | None, guidance_scale: float | None) -> BundleSpec:
+    given = {"num_inference_steps": steps, "guidance_scale": guidance_scale}
+    changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if changed and spec.scheduler is None:
+        raise InvalidArgument(
+            f"{spec.name} is a decoder alone, which takes no steps: got --default-steps or --default-guidance-scale."
+        )
+    return dataclasses.replace(spec, defaults=dataclasses.replace(spec.defaults, **changed))
 
 
 def _source_and_target(paths: list[Path], seed: int | None) -> tuple[Path | None, Path]:

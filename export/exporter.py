@@ -12,7 +12,7 @@ from vidrt.export import parity
 from vidrt.export.depthwise.report import Report
 from vidrt.export.finished_parts import FinishedParts, export_key
 from vidrt.export.manifest import FILE_NAME, manifest_of
-from vidrt.export.options import ExportOptions, check_options
+from vidrt.export.options import ExportOptions, check_options, check_scheduler
 from vidrt.export.part_export import ExportedPart, export_part, steps_of
 from vidrt.export.spec import BundleSpec, Part
 from vidrt.export.writer import staged_folder
@@ -73,6 +73,7 @@ def export_bundle(
         BundleError: The core's reader refuses the result, which is a bug of the exporter.
     """
     check_options(spec, options)
+    check_scheduler(spec)
     steps = _Steps(sum(steps_of(part) for part in spec.parts) + 1, on_progress)
     with staged_folder(target, overwrite=options.overwrite, key=export_key(spec, options)) as root:
         parts = [_finished(part, root, options, steps) for part in spec.parts]

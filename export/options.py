@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from typing import cast
 
 import onnxruntime
 
-from vidrt.engine.errors import InvalidArgument
+from vidrt import _core
+from vidrt.engine.errors import Error, InvalidArgument
 from vidrt.engine.precision import EVERY_MODULE, check_modules
 from vidrt.export.spec import INT8, BundleSpec, ModuleSpec, Precision
 
@@ -50,6 +52,16 @@ class ExportOptions:
 
     def _wishes(self, module: str) -> tuple[str, ...]:
         return self.precisions.get(module, self.precisions.get(EVERY_MODULE, ()))
+
+
+def check_scheduler(spec: BundleSpec) -> None:
+    """Raise InvalidArgument where the core does not run a model's scheduler with its default steps."""
+    if spec.scheduler is None or spec.defaults.num_inference_steps is None:
+        return
+    try:
+        _core.scheduler_table(json.dumps(dict(spec.scheduler)), "", spec.defaults.num_inference_steps)
+    except Error as error:
+        raise InvalidArgument(f"the scheduler of {spec.name}: {error}") from error
 
 
 def check_options(spec: BundleSpec, options: ExportOptions) -> None:

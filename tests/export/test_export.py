@@ -16,10 +16,11 @@ import torch
 from torch import Tensor, nn
 
 import vidrt
-from vidrt.export import part_export
+from vidrt.export import cli, part_export
 from vidrt.export.errors import ExportError
 from vidrt.export.exporter import export_bundle
 from vidrt.export.options import ExportOptions
+from vidrt.export.registry import Family
 from vidrt.export.spec import BundleSpec
 
 
@@ -199,6 +200,30 @@ def test_a_folder_that_cannot_be_made_is_one_error(miniature: BundleSpec, tmp_pa
     (tmp_path / "file").write_text("")
     with pytest.raises(vidrt.IoError, match=r"cannot be written: (Not a directory|File exists)"):
         export_bundle(miniature, tmp_path / "file" / "bundle", ExportOptions())
+
+
+def test_a_scheduler_that_the_core_does_not_run_is_refused_before_anything_is_made(
+    miniature: BundleSpec, tmp_path: Path
+) -> None:
+    odd = dataclasses.replace(miniature, scheduler={"_class_name": "LCMScheduler"})
+    with pytest.raises(vidrt.InvalidArgument, match=r"the scheduler of miniature: .*LCMScheduler"):
+        export_bundle(odd, tmp_path / "bundle", ExportOptions(), lambda what, done, total: pytest.fail("began"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_defaults_of_distilled_checkpoints_are_told_to_the_bundle(
+    miniature: BundleSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "find_family", lambda name: Family("miniature", "", lambda source: miniature))
+    target = tmp_path / "bundle"
+    arguments = ["miniature", str(target), "--seed", "0", "--default-steps", "3"]
+    assert cli.main([*arguments, "--default-guidance-scale", "1.5"]) == 0
+    video = vidrt.TextToVideoPipeline(target)("a", seed=0)
+    assert video.metadata.num_inference_steps == 3
+    assert video.metadata.guidance_scale == 1.5
+    miniature = dataclasses.replace(miniature, scheduler=None)
+    with pytest.raises(vidrt.InvalidArgument, match="is a decoder alone, which takes no steps"):
+        cli.main([*arguments, "--overwrite"])
 
 
 def test_what_the_reader_refuses_never_reaches_the_target(miniature: BundleSpec, tmp_path: Path) -> None:

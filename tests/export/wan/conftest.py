@@ -14,6 +14,7 @@ from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanPipeline, Wa
 from torch import nn
 from transformers import T5Tokenizer, UMT5Config, UMT5EncoderModel
 
+from vidrt.engine.precision import EVERY_MODULE
 from vidrt.export.exporter import export_bundle
 from vidrt.export.models.wan import load
 from vidrt.export.options import ExportOptions
@@ -166,10 +167,10 @@ def wan_toy(
     tmp_path_factory: pytest.TempPathFactory,
     wan_folder: Callable[[str], tuple[WanPipeline, Path]],
 ) -> WanToy:
-    """Each toy, exported in fp32."""
+    """Each toy, stored in fp32, with graphs in fp16 for TensorRT."""
     pipeline, folder = wan_folder(request.param)
     bundle = tmp_path_factory.mktemp("bundles") / request.param
-    export_bundle(load(ModelSource(folder)), bundle, ExportOptions(storage="fp32"))
+    export_bundle(load(ModelSource(folder)), bundle, ExportOptions({EVERY_MODULE: ("fp16",)}, storage="fp32"))
     return WanToy(pipeline, folder, bundle)
 
 

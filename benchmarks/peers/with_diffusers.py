@@ -1,0 +1,76 @@
+"""A case in diffusers' WanPipeline: contiguous, channels-last, or compiled. Wan's scenarios only."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import UniPCMultistepScheduler, WanPipeline
+from measuring import PROMPT, Marks, measure_and_print, peak_rss_mib
+from transformers import T5Tokenizer
+
+from vidrt.export.wan.folder import read_folder
+
+
+def open_pipeline(folder: Path, form: str) -> WanPipeline:
+    """The pipeline of a folder, in inference mode's memory format."""
+    model = read_folder(folder)
+    if form == "channels-last":
+        for network in (model.transformer, model.vae):
+            network.to(memory_format=torch.channels_last_3d)
+    if form == "compiled":
+        for network in (model.transformer, model.vae.decoder):
+            network.compile()
+    pipeline = WanPipeline(
+        tokenizer=T5Tokenizer.from_pretrained(folder / "tokenizer", extra_ids=0),
+        text_encoder=model.text_encoder,
+        transformer=model.transformer,
+        vae=model.vae,
+        scheduler=UniPCMultistepScheduler.from_config(dict(model.scheduler)),
+        expand_timesteps=model.expand_timesteps,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def main() -> None:
+    """Read the request from the first argument, run it, print the result."""
+    request = json.loads(sys.argv[1])
+    imports_mib = peak_rss_mib()
+    options, form = request["options"], request["form"]
+    torch.set_num_threads(options["threads"])
+    pipeline = open_pipeline(Path(request["bundle"]).parent / "checkpoint", form)
+    latents = torch.from_numpy(np.load(request["latents"])).unsqueeze(0)
+    if form == "channels-last":
+        latents = latents.to(memory_format=torch.channels_last_3d)
+    sizes = {key: options[key] for key in ("height", "width", "num_frames", "num_inference_steps", "guidance_scale")}
+    statistics = (pipeline.vae.config.latents_mean, pipeline.vae.config.latents_std)
+    mean, deviation = (torch.tensor(values).view(1, -1, 1, 1, 1) for values in statistics)
+
+    @torch.inference_mode()
+    def run(frames_path: str | None = None) -> dict[str, Any]:
+        start = time.perf_counter()
+        embeds, negative = pipeline.encode_prompt(PROMPT, "", do_classifier_free_guidance=True)
+        encoded = time.perf_counter()
+        denoised = pipeline(
+            prompt_embeds=embeds, negative_prompt_embeds=negative, latents=latents, output_type="latent", **sizes
+        ).frames
+        sampled = time.perf_counter()
+        decoded = pipeline.vae.decode(denoised * deviation + mean, return_dict=False)[0]
+        frames = pipeline.video_processor.postprocess_video(decoded, output_type="np")[0]
+        end = time.perf_counter()
+        if frames_path is not None:
+            np.save(frames_path, np.round(frames * 255).astype(np.uint8))
+        return Marks(start, encoded, sampled, first_frame=end, end=end, chunks=0).row()  # all frames come at once
+
+    run(request["frames"])
+    measure_and_print(f"diffusers on PyTorch {torch.__version__}, {form}", imports_mib, request, run)
+
+
+if __name__ == "__main__":
+    main()
