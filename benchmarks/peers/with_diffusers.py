@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import UniPCMultistepScheduler, WanPipeline
+from diffusers import UniPCMultistepScheduler, WanPipeline, WanTransformer3DModel
 from measuring import PROMPT, Marks, measure_and_print, peak_rss_mib
+from torch import nn
 from transformers import T5Tokenizer
 
 from vidrt.export.wan.folder import read_folder
@@ -20,16 +21,21 @@ from vidrt.export.wan.folder import read_folder
 def open_pipeline(folder: Path, form: str) -> WanPipeline:
     """The pipeline of a folder, in inference mode's memory format."""
     model = read_folder(folder)
+    # Its rotary tables are no weights: only a transformer that is built with memory has them.
+    transformer = WanTransformer3DModel.from_config(model.transformer.config)
+    transformer.load_state_dict(model.transformer.state_dict(), assign=True)
+    transformer.eval().requires_grad_(False)
     if form == "channels-last":
-        for network in (model.transformer, model.vae):
-            network.to(memory_format=torch.channels_last_3d)
+        layers = (layer for network in (transformer, model.vae) for layer in network.modules())
+        for layer in (layer for layer in layers if isinstance(layer, nn.Conv3d)):
+            layer.to(memory_format=torch.channels_last_3d)  # whole networks have 2D convolutions as well
     if form == "compiled":
-        for network in (model.transformer, model.vae.decoder):
+        for network in (transformer, model.vae.decoder):
             network.compile()
     pipeline = WanPipeline(
         tokenizer=T5Tokenizer.from_pretrained(folder / "tokenizer", extra_ids=0),
         text_encoder=model.text_encoder,
-        transformer=model.transformer,
+        transformer=transformer,
         vae=model.vae,
         scheduler=UniPCMultistepScheduler.from_config(dict(model.scheduler)),
         expand_timesteps=model.expand_timesteps,
