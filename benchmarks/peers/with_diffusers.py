@@ -61,7 +61,8 @@ def main() -> None:
     @torch.inference_mode()
     def run(frames_path: str | None = None) -> dict[str, Any]:
         start = time.perf_counter()
-        embeds, negative = pipeline.encode_prompt(PROMPT, "", do_classifier_free_guidance=True)
+        # The length that the pipeline asks for; the method's own default is shorter.
+        embeds, negative = pipeline.encode_prompt(PROMPT, "", max_sequence_length=512)
         encoded = time.perf_counter()
         denoised = pipeline(
             prompt_embeds=embeds, negative_prompt_embeds=negative, latents=latents, output_type="latent", **sizes
