@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -122,9 +122,20 @@ def cast_initializers(model: ir.Model, compute: Mapping[str, ir.DataType]) -> No
             for user, _ in users:
                 _cast_result(graph, user, dtype)
             continue
-        output = _insert_cast(graph, stored, dtype, name)
+        cast = _cast(stored, dtype, name)
+        insert_before_use(graph, cast, [user for user, _ in users])
         for user, index in users:
-            user.replace_input_with(index, output)
+            user.replace_input_with(index, cast.outputs[0])
+
+
+def insert_before_use(graph: ir.Graph, node: ir.Node, users: Sequence[ir.Node]) -> None:
+    """Put a node that depends on no other right before the first of its users.
+
+    A runtime that takes nodes in their order, and folds nothing, then holds one widened weight at a time.
+    """
+    own = {user for user in users if user.graph is graph}  # one in a subgraph has no place in the graph itself
+    first = next(iter(own)) if len(own) == 1 else next((other for other in graph if other in own), graph[0])
+    graph.insert_before(first, node)
 
 
 def _is_large(table: ir.Value) -> bool:
@@ -141,19 +152,14 @@ def _cast_result(graph: ir.Graph, node: ir.Node, dtype: ir.DataType) -> None:
     assert result.name is not None
     assert table.dtype is not None  # typed since the trace
     result.dtype = table.dtype
-    output = _insert_cast(graph, result, dtype, result.name, after=node)
+    cast = _cast(result, dtype, result.name)
+    graph.insert_after(node, cast)
     for user, index in users:
-        user.replace_input_with(index, output)
+        user.replace_input_with(index, cast.outputs[0])
 
 
-def _insert_cast(
-    graph: ir.Graph, value: ir.Value, dtype: ir.DataType, name: str, after: ir.Node | None = None
-) -> ir.Value:
+def _cast(value: ir.Value, dtype: ir.DataType, name: str) -> ir.Node:
     cast = ir.node("Cast", [value], {"to": dtype}, name=f"{name}.cast")
     (output,) = cast.outputs
     output.name, output.shape, output.dtype = f"{name}.{dtype.name.lower()}", value.shape, dtype
-    if after is None:
-        graph.insert_before(graph[0], cast)
-    else:
-        graph.insert_after(after, cast)
-    return output
+    return cast

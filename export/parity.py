@@ -64,6 +64,9 @@ def open_session(graph: Path, *, custom_ops: bool = False, frugal: bool = False)
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.add_session_config_entry("session.disable_prepacking", "1")
         options.enable_cpu_mem_arena = False
+        # As they stand in the file, where a weight is widened right before its use. By default ONNX Runtime begins with
+        # what depends on nothing: all weights were widened first.
+        options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
     if custom_ops:
         options.register_custom_ops_library(str(vidrt.custom_ops_library()))
     try:

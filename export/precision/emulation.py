@@ -9,6 +9,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from vidrt.export.depthwise.graph_queries import is_operator
+from vidrt.export.graph_passes import insert_before_use
 from vidrt.export.precision.operators import is_move
 
 _LOW = (ir.DataType.FLOAT16, ir.DataType.BFLOAT16)
@@ -41,7 +42,7 @@ def _widen(graph: ir.Graph, value: ir.Value) -> None:
     cast = ir.node("Cast", [value], {"to": ir.DataType.FLOAT}, name=f"{value.name}.emulated")
     (output,) = cast.outputs
     output.name, output.shape, output.type = f"{value.name}.emulated", value.shape, ir.TensorType(ir.DataType.FLOAT)
-    graph.insert_before(graph[0], cast)
+    insert_before_use(graph, cast, [use.node for use in uses])
     for use in uses:
         use.node.replace_input_with(use.idx, output)
 
