@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,8 +15,8 @@ from rich.table import Table
 
 from vidrt.engine.errors import Cancelled, InvalidArgument
 from vidrt.engine.precision import PRECISIONS, parse_precisions
+from vidrt.export import exporter
 from vidrt.export.depthwise.report import Report
-from vidrt.export.exporter import ExportSummary, export_bundle
 from vidrt.export.options import ExportOptions
 from vidrt.export.registry import ModelSource, family_names, find_family
 from vidrt.export.spec import INT8, BundleSpec
@@ -122,10 +121,10 @@ def export(
 
 
 def _export(
-    spec: BundleSpec, folder: Path, options: ExportOptions, on_progress: Callable[[str, int, int], None]
-) -> ExportSummary:
+    spec: BundleSpec, folder: Path, options: ExportOptions, on_progress: exporter.Progress
+) -> exporter.ExportSummary:
     try:
-        return export_bundle(spec, folder, options, on_progress)
+        return exporter.export_bundle(spec, folder, options, on_progress)
     except KeyboardInterrupt as interrupt:
         notes = getattr(interrupt, "__notes__", ())
         raise Cancelled(" ".join(("the export was interrupted.", *notes))) from interrupt
@@ -154,7 +153,7 @@ def _source_and_target(paths: list[Path], seed: int | None) -> tuple[Path | None
     return paths[0], paths[1]
 
 
-def _print_summary(summary: ExportSummary) -> None:
+def _print_summary(summary: exporter.ExportSummary) -> None:
     table = Table("module", "variant", "nodes", "graph", "difference from PyTorch", "allowed", "cases", box=None)
     for graph in summary.graphs:
         measured = graph.parity

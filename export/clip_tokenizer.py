@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vidrt import _core
 from vidrt.engine.errors import BundleError, InvalidArgument
 from vidrt.export.spec import TokenizerSpec
 from vidrt.export.tokenizer_files import (
@@ -23,6 +22,7 @@ from vidrt.export.tokenizer_files import (
     check_class,
     check_folder,
     content,
+    core_tokenizer,
     json_object,
     list_of,
     object_of,
@@ -236,22 +236,7 @@ def _flag(entry: Mapping[str, Any], where: str) -> bool:
 def _check_with_core(spec: TokenizerSpec, folder: Path) -> None:
     """The core reads the files as it will from the bundle, and says what is wrong with them."""
     with tempfile.TemporaryDirectory() as copy:
-        for path, file in spec.files.items():
-            target = Path(copy) / path
-            target.parent.mkdir(exist_ok=True)
-            target.write_bytes(file)
         try:
-            _core.load_tokenizer(
-                copy,
-                spec.kind,
-                list(spec.files),
-                max_length=spec.max_length,
-                pad_id=spec.pad_id,
-                eos_id=spec.eos_id,
-                unk_id=spec.unk_id,
-                bos_id=spec.bos_id,
-                added_tokens=dict(spec.added_tokens),
-                normalized_added_tokens=dict(spec.normalized_added_tokens),
-            )
+            core_tokenizer(spec, Path(copy))
         except BundleError as error:
             raise InvalidArgument(str(error).replace(f"{copy}/tokenizer", str(folder))) from None

@@ -15,6 +15,7 @@ from vidrt.export.manifest import FILE_NAME, manifest_of
 from vidrt.export.options import ExportOptions, check_options, check_scheduler
 from vidrt.export.part_export import ExportedPart, export_part, steps_of
 from vidrt.export.spec import BundleSpec, Part
+from vidrt.export.tokenizer_files import write_files
 from vidrt.export.writer import staged_folder
 
 
@@ -75,14 +76,17 @@ def export_bundle(
     check_options(spec, options)
     check_scheduler(spec)
     steps = _Steps(sum(steps_of(part) for part in spec.parts) + 1, on_progress)
-    with staged_folder(target, overwrite=options.overwrite, key=export_key(spec, options)) as root:
-        parts = [_finished(part, root, options, steps) for part in spec.parts]
+    key = export_key(spec, options)
+    with staged_folder(target, overwrite=options.overwrite, key=key) as root:
+        if key is None:
+            parts = [export_part(part, root, options, steps.begin) for part in spec.parts]
+        else:
+            parts = [_resumed(part, root, options, steps) for part in spec.parts]
         files = [file for part in parts for file in part.files]
         graphs = [graph for part in parts for graph in part.graphs]
         steps.begin("opening the bundle")
-        for path, content in ({} if spec.tokenizer is None else spec.tokenizer.files).items():
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_bytes(content)
+        if spec.tokenizer is not None:
+            write_files(spec.tokenizer, root)
         manifest = json.dumps(manifest_of(spec, files, graphs), indent=1, ensure_ascii=False)
         (root / FILE_NAME).write_text(manifest + "\n", encoding="utf-8")
         # The reader is the one validator; what it refuses must not reach the target.
@@ -93,8 +97,8 @@ def export_bundle(
     return ExportSummary(target, sum(file.bytes for file in files), summaries, rewrites, tuple(steps.resumed))
 
 
-def _finished(part: Part, root: Path, options: ExportOptions, steps: _Steps) -> ExportedPart:
-    """Export a part, unless a try before this one did."""
+def _resumed(part: Part, root: Path, options: ExportOptions, steps: _Steps) -> ExportedPart:
+    """Export a part, unless a try before this one did; record it for the next."""
     records = FinishedParts(root)
     exported = records.load(part)
     if exported is not None:

@@ -1,4 +1,4 @@
-"""Reading the files of a model's `tokenizer` folder, which come from outside: every fault is one line that names it."""
+"""The files of a model's `tokenizer` folder, which come from outside: every fault is one line that names it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vidrt import _core
 from vidrt.engine.errors import InvalidArgument
+from vidrt.export.spec import TokenizerSpec
 
 VOCABULARY = "tokenizer.json"
 CONFIG = "tokenizer_config.json"
@@ -18,6 +20,36 @@ MAX_TOKENS = 4096
 
 _MAX_BYTES = 64 << 20
 _MAX_ID = 2**31 - 1
+
+
+def write_files(spec: TokenizerSpec, root: Path) -> None:
+    """Write a tokenizer's files to a folder that is there, as a bundle has them. Raises OSError."""
+    for path, file in spec.files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(file)
+
+
+def core_tokenizer(spec: TokenizerSpec, root: Path) -> _core.Tokenizer:
+    """The core's tokenizer of a declaration, whose files are written to a folder for it to read.
+
+    Raises:
+        BundleError: The core refuses the files.
+        OSError: The disk refuses.
+    """
+    write_files(spec, root)
+    return _core.load_tokenizer(
+        root,
+        spec.kind,
+        list(spec.files),
+        max_length=spec.max_length,
+        pad_id=spec.pad_id,
+        eos_id=spec.eos_id,
+        unk_id=spec.unk_id,
+        bos_id=spec.bos_id,
+        added_tokens=dict(spec.added_tokens),
+        normalized_added_tokens=dict(spec.normalized_added_tokens),
+        byte_fallback=spec.byte_fallback,
+    )
 
 
 def check_folder(folder: Path, max_length: int) -> None:

@@ -129,6 +129,18 @@ class VaeTilingPipeline : public ::testing::Test {
     return all;
   }
 
+  static GenerateOptions prompt_options(const VaeTiling& tiling) {
+    GenerateOptions options;
+    options.prompt = "red circle";
+    options.height = 40;
+    options.width = 52;
+    options.num_frames = 13;
+    options.num_inference_steps = 2;
+    options.seed = 3;
+    options.vae_tiling = tiling;
+    return options;
+  }
+
   std::shared_ptr<ReferenceBackend> backend = std::make_shared<ReferenceBackend>();
 
  private:
@@ -271,13 +283,7 @@ TEST_F(VaeTilingPipeline, DecodersAreLoadedForTilesAndNothingElse) {
 
 TEST_F(VaeTilingPipeline, AGenerationIsDecodedInTilesAsItsLatentsAre) {
   Pipeline pipeline = open("causal");
-  GenerateOptions options;
-  options.prompt = "red circle";
-  options.height = 40;
-  options.width = 52;
-  options.num_frames = 13;
-  options.num_inference_steps = 2;
-  options.seed = 3;
+  GenerateOptions options = prompt_options({});
   const std::vector<std::uint8_t> whole = pixels(pipeline.generate(options));
   options.vae_tiling = tiling();
   const Video video = pipeline.generate(options);
@@ -312,18 +318,6 @@ class TightVaeTiling : public VaeTilingPipeline {
   TightVaeTiling() {
     backend->workspace_per_pixel = 1000;
     backend->exact = true;  // as engines, whose workspace is that of the sizes that they are loaded for
-  }
-
-  static GenerateOptions prompt_options(const VaeTiling& tiling) {
-    GenerateOptions options;
-    options.prompt = "red circle";
-    options.height = 40;
-    options.width = 52;
-    options.num_frames = 13;
-    options.num_inference_steps = 2;
-    options.seed = 3;
-    options.vae_tiling = tiling;
-    return options;
   }
 
   static PipelineOptions budget_of(const GenerationPlan& plan) {

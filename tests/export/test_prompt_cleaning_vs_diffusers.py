@@ -16,6 +16,7 @@ from ftfy import fix_text
 from transformers import T5Tokenizer
 
 from vidrt import _core
+from vidrt.export.tokenizer_files import core_tokenizer
 from vidrt.export.wan.tokenizer_folder import tokenizer_spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,21 +112,7 @@ def encoders(
         (folder / "spiece.model").unlink()
     original = T5Tokenizer.from_pretrained(folder)
     spec = tokenizer_spec(folder, 512)
-    bundle = tmp_path_factory.mktemp("bundle")
-    (bundle / "tokenizer").mkdir()
-    for path, content in spec.files.items():
-        (bundle / path).write_bytes(content)
-    core = _core.load_tokenizer(
-        bundle,
-        spec.kind,
-        list(spec.files),
-        max_length=spec.max_length,
-        pad_id=spec.pad_id,
-        eos_id=spec.eos_id,
-        unk_id=spec.unk_id,
-        added_tokens=dict(spec.added_tokens),
-        byte_fallback=spec.byte_fallback,
-    )
+    core = core_tokenizer(spec, tmp_path_factory.mktemp("bundle"))
     return lambda text: list(core.encode(_core.clean_prompt(text, "html")).ids), lambda text: original(text).input_ids
 
 

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from transformers import CLIPTokenizer
 
-from vidrt import _core
 from vidrt.export.clip_tokenizer import clip_tokenizer_spec
-from vidrt.export.spec import TokenizerSpec
+from vidrt.export.tokenizer_files import core_tokenizer
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 COUNT = 12000
@@ -69,24 +68,6 @@ def texts(corpus: list[str]) -> list[str]:
         else:
             made.append("".join(map(chr, rng.choices(anywhere, k=length))) + rng.choice(ODD))
     return made
-
-
-def core_tokenizer(spec: TokenizerSpec, folder: Path) -> Any:
-    folder.mkdir()
-    for path, content in spec.files.items():
-        (folder / Path(path).name).write_bytes(content)
-    return _core.load_tokenizer(
-        folder,
-        spec.kind,
-        [Path(path).name for path in spec.files],
-        max_length=spec.max_length,
-        pad_id=spec.pad_id,
-        eos_id=spec.eos_id,
-        unk_id=spec.unk_id,
-        bos_id=spec.bos_id,
-        added_tokens=dict(spec.added_tokens),
-        normalized_added_tokens=dict(spec.normalized_added_tokens),
-    )
 
 
 def test_ids_are_those_of_hugging_face_on_12000_strings(clip_folders: Any, modelscope: Path, tmp_path: Path) -> None:
