@@ -273,7 +273,7 @@ def test_the_command_turns_the_pass_off(tmp_path: Path, monkeypatch: pytest.Monk
         asked.append(options)
         return ExportSummary(folder, 0, [], {})
 
-    monkeypatch.setattr(cli, "export_bundle", note)
+    monkeypatch.setattr(cli.exporter, "export_bundle", note)
     for flags in ([], ["--no-custom-ops"], ["--no-separable"]):
         cli.main(["pocket", str(tmp_path / "bundle"), "--seed", "0", *flags])
     assert [(options.custom_ops, options.separable) for options in asked] == [

@@ -213,7 +213,7 @@ def test_the_command_reads_its_wishes(tmp_path: Path, monkeypatch: pytest.Monkey
         asked.append(options)
         return ExportSummary(folder, 0, [], {})
 
-    monkeypatch.setattr(cli, "export_bundle", note)
+    monkeypatch.setattr(cli.exporter, "export_bundle", note)
     arguments = ["pocket", str(tmp_path / "bundle"), "--seed", "0"]
     cli.main(arguments)
     cli.main([*arguments, "--precision", "fp16,bf16", "--precision", "denoiser=bf16"])
