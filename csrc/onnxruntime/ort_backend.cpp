@@ -45,6 +45,8 @@ class OrtBackend : public Backend {
     return device == nullptr ? host_device() : *device;
   }
 
+  void release_unused_memory() override { environment_.activations().trim(); }
+
   std::unique_ptr<Session> load(const ModuleRequest& request, const SessionOptions& options) override {
     const OrtApi& api = *library_.api;
     const auto& [bundle, module, variant, sizes] = request;

@@ -51,6 +51,9 @@ void require_generation(const Bundle& bundle);
 class Generation {
  public:
   Generation(PipelineState& state, const Callbacks& callbacks) : state_(state), callbacks_(callbacks) {}
+  ~Generation() { state_.modules.rest(); }
+  Generation(const Generation&) = delete;
+  Generation& operator=(const Generation&) = delete;
 
   Video run(const GenerateOptions& options);
   Video decode_latents(const DecodeOptions& options);

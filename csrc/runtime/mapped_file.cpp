@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -22,6 +23,13 @@ MappedFile::MappedFile(const std::string& path, std::uint64_t bytes) : bytes_(by
   if (file >= 0) close(file);
   if (address == MAP_FAILED) throw BundleError("'" + path + "' cannot be mapped: " + reason + ".");
   data_ = static_cast<const std::uint8_t*>(address);
+}
+
+void MappedFile::drop_pages(std::uint64_t offset, std::uint64_t bytes) const {
+  static const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  const std::uint64_t first = (offset + page - 1) / page * page;  // neighbours' pages stay
+  const std::uint64_t end = std::min(offset + bytes, bytes_) / page * page;
+  if (first < end) madvise(const_cast<std::uint8_t*>(data_) + first, end - first, MADV_DONTNEED);
 }
 
 MappedFile::~MappedFile() { munmap(const_cast<std::uint8_t*>(data_), bytes_); }

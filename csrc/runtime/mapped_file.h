@@ -15,6 +15,8 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   const std::uint8_t* data() const { return data_; }
+  /// Let go of pages that were read and will not be: they count as the process's memory until then. They stay valid.
+  void drop_pages(std::uint64_t offset, std::uint64_t bytes) const;
   std::uint64_t bytes() const { return bytes_; }
 
  private:

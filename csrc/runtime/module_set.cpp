@@ -79,9 +79,16 @@ void ModuleSet::keep_only(const std::vector<std::string>& modules) {
 
 void ModuleSet::run(const std::string& module, const std::vector<NamedTensor>& inputs,
                     const std::vector<NamedTensor>& outputs, const Workspace& workspace) {
+  if (module != last_run_) rest();
+  last_run_ = module;
   const Stopwatch stopwatch;
   loaded_.at(module).session->run(inputs, outputs, workspace);
   session_ms_ += stopwatch.elapsed_ms();
+}
+
+void ModuleSet::rest() {
+  last_run_.clear();
+  backend_->release_unused_memory();
 }
 
 }  // namespace vidrt

@@ -32,9 +32,12 @@ class ModuleSet {
   /// Unload all but `modules`.
   void keep_only(const std::vector<std::string>& modules);
 
-  /// Run a loaded module. The time inside sessions adds up in session_ms().
+  /// Run a loaded module. The time inside sessions adds up in session_ms(). What the backend kept from runs of other
+  /// modules goes first: those of one stage say nothing about what the next one needs.
   void run(const std::string& module, const std::vector<NamedTensor>& inputs, const std::vector<NamedTensor>& outputs,
            const Workspace& workspace);
+  /// After the last run of a call: memory that only waits for another one goes.
+  void rest();
   double session_ms() const { return session_ms_; }
   /// What the loaded modules took of the device's memory when they were loaded; 0 where the device does not say. From
   /// any thread.
@@ -54,6 +57,7 @@ class ModuleSet {
 
   std::map<std::string, Loaded> loaded_;
   std::atomic<std::uint64_t> held_bytes_{0};
+  std::string last_run_;
   double session_ms_ = 0.0;
 };
 

@@ -100,6 +100,8 @@ class Backend {
   virtual bool shares_weights() const { return true; }
   /// Throws BackendError.
   virtual std::unique_ptr<Session> load(const ModuleRequest& request, const SessionOptions& options) = 0;
+  /// Give memory that only waits for further runs back to the system. From any thread.
+  virtual void release_unused_memory() {}
   /// What the libraries behind it warned of since the last call.
   virtual std::vector<std::string> take_warnings() { return {}; }
 

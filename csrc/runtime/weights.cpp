@@ -112,7 +112,11 @@ void fill(const LiftedWeight& lifted, std::shared_ptr<const MappedFile> file, We
     weight->own = transpose(bytes, lifted.stored.dims, weight->view.dtype);
     bytes = weight->own.data();
   }
-  if (weight->own.empty()) weight->file = std::move(file);
+  if (weight->own.empty()) {
+    weight->file = std::move(file);
+  } else {
+    file->drop_pages(lifted.stored.offset, lifted.stored.length);
+  }
   weight->view.data = const_cast<std::uint8_t*>(bytes);  // sessions only read weights
 }
 
