@@ -81,6 +81,7 @@ class OrtBackend : public Backend {
     check_ort(api, api.SetIntraOpNumThreads(raw, threads), what);
     check_ort(api, api.SetSessionExecutionMode(raw, ORT_SEQUENTIAL), what);
     check_ort(api, api.SetSessionGraphOptimizationLevel(raw, ORT_ENABLE_ALL), what);
+    check_ort(api, api.DisableMemPattern(raw), what);
     const std::pair<const char*, const char*> entries[] = {
         // All sessions of the process take their activations from one arena: what one stage used, the next reuses.
         {"session.use_env_allocators", "1"},
