@@ -1,6 +1,9 @@
 #include "onnxruntime/ort_backend.h"
 
+#include <map>
 #include <mutex>
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -14,6 +17,7 @@
 #include "runtime/graph_file.h"
 #include "runtime/lifted_graph.h"
 #include "runtime/processor.h"
+#include "runtime/stored_matrices.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -45,6 +49,17 @@ class OrtBackend : public Backend {
     return device == nullptr ? host_device() : *device;
   }
 
+  // What ONNX Runtime packs of a large matrix comes on top of what it is handed. Where memory is short, it multiplies
+  // by the matrix as it lies in the file: slower where a run has few tokens, as fast where it has thousands.
+  ModuleNeeds needs(const ModuleRequest& request) const override {
+    ModuleNeeds needs = Backend::needs(request);
+    for (const StoredMatrix& matrix : matrices(request)) {
+      needs.weight_bytes += matrix.packed_bytes;
+      needs.streamable_bytes += matrix.saved_bytes();
+    }
+    return needs;
+  }
+
   void release_unused_memory() override { environment_.activations().trim(); }
 
   std::unique_ptr<Session> load(const ModuleRequest& request, const SessionOptions& options) override {
@@ -58,7 +73,8 @@ class OrtBackend : public Backend {
               api.AddSessionConfigEntry(session_options.get(), "session.model_external_initializers_file_folder_path",
                                         bundle.path().c_str()),
               what);
-    const LiftedGraph graph = lift_weights(read_graph_file(bundle, variant), bundle.resolve(variant.file));
+    const std::set<std::string> as_stored = matrices_that_save(matrices(request), options.streamed_bytes);
+    const LiftedGraph graph = lift_weights(read_graph_file(bundle, variant), bundle.resolve(variant.file), as_stored);
     OrtWeights weights(api, bundle, module, graph.weights);
     weights.give_to(session_options.get(), cuda_ ? OrtWeights::Use::kCopy : OrtWeights::Use::kShare);
     ::OrtSession* session = nullptr;
@@ -71,6 +87,17 @@ class OrtBackend : public Backend {
   }
 
  private:
+  // Plans ask often: a graph is read once.
+  std::vector<StoredMatrix> matrices(const ModuleRequest& request) const {
+    if (cuda_) return {};
+    const std::string path = request.bundle.resolve(request.variant.file);
+    const std::lock_guard<std::mutex> lock(matrices_mutex_);
+    const std::string key = path + '\n' + request.variant.sha256;
+    const auto known = matrices_.find(key);
+    if (known != matrices_.end()) return known->second;
+    return matrices_[key] = stored_matrices(read_graph_file(request.bundle, request.variant), path);
+  }
+
   OrtHandle<OrtSessionOptions> make_options(const SessionOptions& options, const OrtPlace& place,
                                             const std::string& what) const {
     const OrtApi& api = *library_.api;
@@ -108,6 +135,8 @@ class OrtBackend : public Backend {
 
   std::string name_;
   std::optional<int> cuda_;
+  mutable std::mutex matrices_mutex_;
+  mutable std::map<std::string, std::vector<StoredMatrix>> matrices_;  // by the graph's path and hash
   mutable std::mutex gpu_mutex_;
   mutable std::shared_ptr<GpuDevice> gpu_;
   const OrtLibrary& library_;

@@ -13,7 +13,7 @@ namespace vidrt {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
-constexpr std::uint64_t kIdle = std::uint64_t{64} << 20U;   // what is worth keeping for whatever comes next
+constexpr std::uint64_t kIdle = std::uint64_t{64} << 20U;  // what is worth keeping for whatever comes next
 constexpr std::size_t kHugePages = std::size_t{4} << 20U;  // from here on their rounding does not matter
 constexpr std::size_t kMaxWaste = std::size_t{1} << 20U;   // of a block that is larger than what was asked for
 

@@ -6,15 +6,15 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/graph_node.h"
 #include "runtime/onnx_tensor.h"
 #include "runtime/protobuf_reader.h"
 
 namespace vidrt {
 namespace {
 
-constexpr std::uint64_t kWeightAlignment = 64;  // of the exporter's files; others are left to the backend
-constexpr std::uint64_t kOnnxFloat = 1;           // TensorProto.DataType.FLOAT
-constexpr std::size_t kMaxAttributeNumbers = 1U << 20U;
+constexpr std::uint64_t kIntAttribute = 2;      // AttributeProto.AttributeType.INT
+constexpr const char* kContribDomain = "com.microsoft";
 
 void append_varint(std::string* out, std::uint64_t value) {
   for (; value >= 0x80; value >>= 7U) out->push_back(static_cast<char>(0x80U | (value & 0x7fU)));
@@ -51,39 +51,90 @@ std::string initializer_proto(const LiftedWeight& weight) {
   return tensor;
 }
 
-// What of a NodeProto decides whether it can be computed on a weight beforehand.
-struct Node {
-  std::vector<std::string> inputs, outputs;
-  std::string op_type;
-  std::uint64_t cast_to = 0;             // attribute `to`
-  std::vector<std::int64_t> permutation;  // attribute `perm`
-  bool standard = true;                  // of ONNX's own domain
-  bool has_subgraph = false;
-};
+// A MatMul as one that takes its second input transposed. Names, attributes and all else stay.
+std::string with_transposed_input(std::string_view node, const std::string& matrix, const std::string& subject) {
+  std::string fused;
+  ProtobufReader reader(node, subject);
+  int inputs = 0;
+  while (reader.next()) {
+    if (reader.field() == 1 && ++inputs == 2) {
+      append_bytes_field(&fused, 1, matrix);
+    } else if (reader.field() != 4 && reader.field() != 7) {
+      fused.append(reader.raw());
+    }
+  }
+  std::string transposed;
+  append_bytes_field(&transposed, 1, "transB");
+  append_varint_field(&transposed, 3, 1);
+  append_varint_field(&transposed, 20, kIntAttribute);
+  append_bytes_field(&fused, 4, "FusedMatMul");
+  append_bytes_field(&fused, 5, transposed);
+  append_bytes_field(&fused, 7, kContribDomain);
+  return fused;
+}
+
+// A graph input of an initialiser's name: the backend then takes it for a default, no constant, and makes no copy of it.
+std::string input_proto(const LiftedWeight& weight) {
+  std::string shape;
+  for (const std::int64_t dim : weight.shape()) {
+    std::string dimension;
+    append_varint_field(&dimension, 1, static_cast<std::uint64_t>(dim));
+    append_bytes_field(&shape, 1, dimension);
+  }
+  std::string tensor_type;
+  append_varint_field(&tensor_type, 1, static_cast<std::uint64_t>(onnx_data_type(weight.dtype())));
+  append_bytes_field(&tensor_type, 2, shape);
+  std::string type;
+  append_bytes_field(&type, 1, tensor_type);
+  std::string input;
+  append_bytes_field(&input, 1, weight.name);
+  append_bytes_field(&input, 2, type);
+  return input;
+}
 
 class Lifter {
  public:
-  explicit Lifter(const std::string& file) : subject_("'" + file + "' is no valid ONNX graph") {}
+  Lifter(const std::string& file, const std::set<std::string>& as_stored)
+      : subject_("'" + file + "' is no valid ONNX graph"), as_stored_(as_stored) {}
 
   LiftedGraph lift(std::string_view message) {
     ProtobufReader model(message, subject_);
+    bool imports_contrib = false;
     while (model.next()) {
       if (model.field() == 7) {
         append_bytes_field(&result_.model, 7, lift_graph(model.bytes()));
       } else {
         result_.model.append(model.raw());
       }
+      if (model.field() == 8) imports_contrib = imports_contrib || is_contrib(model.bytes());
+    }
+    if (!flipped_.empty() && !imports_contrib) {
+      std::string import;
+      append_bytes_field(&import, 1, kContribDomain);
+      append_varint_field(&import, 2, 1);
+      append_bytes_field(&result_.model, 8, import);
     }
     return std::move(result_);
   }
 
  private:
+  bool is_contrib(std::string_view opset) const {
+    ProtobufReader reader(opset, subject_);
+    bool found = false;
+    while (reader.next()) found = found || (reader.field() == 1 && reader.bytes() == kContribDomain);
+    return found;
+  }
+
   std::string lift_graph(std::string_view message) {
     read_values(message);
     std::string lifted;
     ProtobufReader graph(message, subject_);
     while (graph.next()) {
-      if (graph.field() != 1 || !take_node(read_node(graph.bytes()))) lifted.append(graph.raw());
+      if (graph.field() == 1) {
+        lift_node(graph, &lifted);
+      } else {
+        lifted.append(graph.raw());
+      }
     }
     for (const auto& [name, weight] : weights_) {
       // What a subgraph captures is not looked for; where there is one, everything counts as read.
@@ -91,6 +142,7 @@ class Lifter {
       const bool in_graph = !weight.widened && !weight.transposed;
       if (in_graph && weight.stored.offset % kWeightAlignment != 0) continue;
       if (!in_graph) append_bytes_field(&lifted, 5, initializer_proto(weight));
+      if (as_stored_.count(name) != 0) append_bytes_field(&lifted, 11, input_proto(weight));
       result_.weights.push_back(weight);
     }
     return lifted;
@@ -118,8 +170,34 @@ class Lifter {
     return name;
   }
 
-  // Whether the node's result is a weight now, and the node no longer needed. Nodes come in topological order.
-  bool take_node(const Node& node) {
+  // Nodes come in topological order.
+  void lift_node(const ProtobufReader& graph, std::string* lifted) {
+    const GraphNode node = read_graph_node(graph.bytes(), subject_);
+    if (stays_as_stored(node)) {
+      read_.insert(node.inputs.begin(), node.inputs.end());
+      unpacked_.insert(node.outputs[0]);
+      lifted->append(graph.raw());
+    } else if (node.flips_matrix() && is_unpacked(node.inputs[0])) {
+      read_.insert(node.inputs[0]);
+      flipped_[node.outputs[0]] = node.inputs[0];
+    } else if (node.inputs.size() == 2 && flipped_.count(node.inputs[1]) != 0) {
+      append_bytes_field(lifted, 1, with_transposed_input(graph.bytes(), flipped_.at(node.inputs[1]), subject_));
+    } else if (!take_node(node)) {
+      lifted->append(graph.raw());
+    }
+  }
+
+  // The initialiser itself, or what a Cast makes of it in every run.
+  bool is_unpacked(const std::string& value) const {
+    return as_stored_.count(value) != 0 || unpacked_.count(value) != 0;
+  }
+
+  bool stays_as_stored(const GraphNode& node) const {
+    return node.casts_to_float() && as_stored_.count(node.inputs[0]) != 0;
+  }
+
+  // Whether the node's result is a weight now, and the node no longer needed.
+  bool take_node(const GraphNode& node) {
     has_subgraphs_ = has_subgraphs_ || node.has_subgraph;
     if (std::optional<LiftedWeight> weight = computed(node)) {
       weights_[weight->name] = *weight;
@@ -131,18 +209,17 @@ class Lifter {
     return false;
   }
 
-  std::optional<LiftedWeight> computed(const Node& node) const {
-    if (!node.standard || node.inputs.size() != 1 || node.outputs.size() != 1) return std::nullopt;
+  std::optional<LiftedWeight> computed(const GraphNode& node) const {
+    if (node.inputs.size() != 1 || node.outputs.size() != 1) return std::nullopt;
     const auto input = weights_.find(node.inputs[0]);
     if (input == weights_.end() || outputs_.count(node.outputs[0]) != 0) return std::nullopt;
     LiftedWeight weight = input->second;
     weight.name = node.outputs[0];
-    if (node.op_type == "Cast" && is_narrow(weight.dtype()) && node.cast_to == kOnnxFloat) {
+    if (node.casts_to_float() && is_narrow(weight.dtype())) {
       weight.widened = true;
       return weight;
     }
-    const bool flips = node.permutation == std::vector<std::int64_t>{1, 0} || node.permutation.empty();
-    if (node.op_type == "Transpose" && weight.stored.dims.size() == 2 && flips) {
+    if (node.flips_matrix() && weight.stored.dims.size() == 2) {
       weight.transposed = !weight.transposed;
       return weight;
     }
@@ -151,35 +228,10 @@ class Lifter {
 
   static bool is_narrow(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBFloat16; }
 
-  Node read_node(std::string_view message) const {
-    ProtobufReader reader(message, subject_);
-    Node node;
-    while (reader.next()) {
-      if (reader.field() == 1) node.inputs.push_back(short_text(reader));
-      if (reader.field() == 2) node.outputs.push_back(short_text(reader));
-      if (reader.field() == 4) node.op_type = short_text(reader);
-      if (reader.field() == 5) read_attribute(reader.bytes(), &node);
-      if (reader.field() == 7) node.standard = reader.bytes().empty() || reader.bytes() == "ai.onnx";
-    }
-    return node;
-  }
-
-  void read_attribute(std::string_view message, Node* node) const {
-    ProtobufReader attribute(message, subject_);
-    std::string name;
-    std::uint64_t number = 0;
-    std::vector<std::int64_t> numbers;
-    while (attribute.next()) {
-      if (attribute.field() == 1) name = short_text(attribute);
-      if (attribute.field() == 3) number = attribute.varint();
-      if (attribute.field() == 8) attribute.append_varints(&numbers, kMaxAttributeNumbers);
-      if (attribute.field() == 6 || attribute.field() == 11) node->has_subgraph = true;
-    }
-    if (name == "to") node->cast_to = number;
-    if (name == "perm") node->permutation = std::move(numbers);
-  }
-
   std::string subject_;
+  const std::set<std::string>& as_stored_;
+  std::set<std::string> unpacked_;               // results of casts of those
+  std::map<std::string, std::string> flipped_;   // by the name of what was a transposition's result
   std::map<std::string, LiftedWeight> weights_;  // by the name of their value in the graph
   std::set<std::string> read_;                   // those that a node which stays reads
   std::set<std::string> outputs_;
@@ -197,6 +249,8 @@ Shape LiftedWeight::shape() const {
   return transposed ? Shape(stored.dims.rbegin(), stored.dims.rend()) : stored.dims;
 }
 
-LiftedGraph lift_weights(std::string_view model, const std::string& file) { return Lifter(file).lift(model); }
+LiftedGraph lift_weights(std::string_view model, const std::string& file, const std::set<std::string>& as_stored) {
+  return Lifter(file, as_stored).lift(model);
+}
 
 }  // namespace vidrt

@@ -1,6 +1,7 @@
 // An ONNX graph whose weights are handed to the backend, so that sessions can share them.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,8 @@
 #include "vidrt/tensor.h"
 
 namespace vidrt {
+
+constexpr std::uint64_t kWeightAlignment = 64;  // of the exporter's files; others are left to the backend
 
 /// A weight that the graph's owner has to provide.
 struct LiftedWeight {
@@ -30,8 +33,9 @@ struct LiftedGraph {
 /// Take a graph's external weights out of a serialized ModelProto. Where a weight only goes through a Cast from a narrow
 /// type to float32 ("fp16 stored, cast at load") or a Transpose of a matrix (how a linear layer is exported), those nodes
 /// are dropped and their result becomes the initialiser: else every session would fold a copy of its own. External
-/// tensors elsewhere (subgraphs, attributes) stay as they are. `file` is the graph's path, for messages. Throws
-/// BundleError for a malformed graph.
-LiftedGraph lift_weights(std::string_view model, const std::string& file);
+/// tensors elsewhere (subgraphs, attributes) stay as they are. `file` is the graph's path, for messages. Matrices named
+/// in `as_stored` (stored_matrices.h) are not made ready: they are multiplied by as they lie in the file, by
+/// com.microsoft's FusedMatMul where they were transposed, and a Cast stays. Throws BundleError for a malformed graph.
+LiftedGraph lift_weights(std::string_view model, const std::string& file, const std::set<std::string>& as_stored = {});
 
 }  // namespace vidrt

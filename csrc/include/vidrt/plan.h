@@ -22,7 +22,7 @@ struct PlannedTensor {
 struct PlannedModule {
   std::string name;
   std::uint64_t weight_bytes = 0;    // in the compute dtype
-  std::uint64_t streamed_bytes = 0;  // of these, kept on the host and streamed to the device in every run
+  std::uint64_t streamed_bytes = 0;  // of these, streamed in every run (a GPU) or left in the file (the processor)
 };
 
 /// The tiles in which the decoder makes a frame; in pixels. One tile is the whole frame.

@@ -1,0 +1,30 @@
+// What of a NodeProto decides whether its work can be done on a weight beforehand.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vidrt {
+
+struct GraphNode {
+  std::vector<std::string> inputs, outputs;
+  std::string op_type;
+  bool standard = true;  // of ONNX's own domain
+  bool has_subgraph = false;
+  std::uint64_t cast_to = 0;              // attribute `to`
+  std::vector<std::int64_t> permutation;  // attribute `perm`
+
+  /// Whether this is an operator of ONNX's own with one input and one output.
+  bool maps_one_value(const char* op) const;
+  /// Whether it casts to float32.
+  bool casts_to_float() const;
+  /// Whether it swaps the two axes of what has two.
+  bool flips_matrix() const;
+};
+
+/// Read a serialized NodeProto. `subject` begins the messages. Throws BundleError.
+GraphNode read_graph_node(std::string_view message, const std::string& subject);
+
+}  // namespace vidrt

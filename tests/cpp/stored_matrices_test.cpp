@@ -1,0 +1,195 @@
+// Matrices that are multiplied by as they lie in the file: which they are, what becomes of the graph, and its results.
+#include "runtime/stored_matrices.h"
+
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include "runtime/backends.h"
+#include "runtime/lifted_graph.h"
+#include "runtime/sha256.h"
+#include "support/onnx_writer.h"
+#include "support/ort_test.h"
+#include "support/toy_bundle.h"
+
+namespace vidrt::testing {
+namespace {
+
+constexpr int kFloat = 1, kHalf = 10, kBrain = 16;
+constexpr std::int64_t kSide = 768;
+
+ProtoWriter matrix(const std::string& name, int data_type, std::int64_t side = kSide, int offset = 64) {
+  const std::int64_t bytes = side * side * (data_type == kFloat ? 4 : 2);
+  return tensor_proto(name, {side, side}, data_type,
+                      {{"location", "w"}, {"offset", std::to_string(offset)}, {"length", std::to_string(bytes)}});
+}
+
+ProtoWriter node(const std::string& op_type, const std::vector<std::string>& inputs, const std::string& output) {
+  ProtoWriter writer;
+  for (const std::string& input : inputs) writer.bytes(1, input);
+  return writer.bytes(2, output).bytes(4, op_type);
+}
+
+ProtoWriter cast(const std::string& input, const std::string& output) {
+  return node("Cast", {input}, output).message(5, ProtoWriter().bytes(1, "to").varint(3, kFloat).varint(20, 2));
+}
+
+ProtoWriter transpose(const std::string& input, const std::string& output) {
+  return node("Transpose", {input}, output)
+      .message(5, ProtoWriter().bytes(1, "perm").varint(8, 1).varint(8, 0).varint(20, 7));
+}
+
+struct Graph {
+  ProtoWriter writer;
+  Graph& weight(const ProtoWriter& tensor) { return add(5, tensor); }
+  Graph& node(const ProtoWriter& proto) { return add(1, proto); }
+  Graph& output(const std::string& name) { return add(12, ProtoWriter().bytes(1, name)); }
+  Graph& input(const std::string& name) { return add(11, ProtoWriter().bytes(1, name)); }
+  std::string model() const { return model_proto(writer, 20).data(); }
+
+ private:
+  Graph& add(std::uint32_t field, const ProtoWriter& value) {
+    writer.message(field, value);
+    return *this;
+  }
+};
+
+// y = x W^T, with W stored in bfloat16.
+Graph linear() {
+  Graph graph;
+  graph.weight(matrix("w", kBrain)).node(cast("w", "w.f")).node(transpose("w.f", "w.t"));
+  graph.node(node("MatMul", {"x", "w.t"}, "y")).output("y");
+  return graph;
+}
+
+std::vector<std::string> found(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const StoredMatrix& one : stored_matrices(graph.model(), "g.onnx")) names.push_back(one.name);
+  return names;
+}
+
+TEST(StoredMatrices, OfALinearLayerAreFoundWithWhatTheySave) {
+  const std::vector<StoredMatrix> found = stored_matrices(linear().model(), "g.onnx");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].name, "w");
+  EXPECT_EQ(found[0].stored_bytes, 2U * kSide * kSide);
+  EXPECT_EQ(found[0].held_bytes, 4U * kSide * kSide);
+  EXPECT_EQ(found[0].packed_bytes, 4U * kSide * kSide);
+  EXPECT_EQ(found[0].saved_bytes(), 6U * kSide * kSide);
+}
+
+TEST(StoredMatrices, MayBeFloatAndUntransposedAndReadTwice) {
+  Graph graph;
+  graph.weight(matrix("a", kFloat)).node(node("MatMul", {"x", "a"}, "y")).node(node("MatMul", {"y", "a"}, "z"));
+  EXPECT_EQ(found(graph), (std::vector<std::string>{"a"}));
+}
+
+TEST(StoredMatrices, WhatIsUsedOtherwiseIsNone) {
+  EXPECT_TRUE(found(Graph().weight(matrix("w", kFloat, 256)).node(node("MatMul", {"x", "w"}, "y"))).empty());  // small
+  EXPECT_TRUE(found(Graph().weight(matrix("w", kFloat, kSide, 4)).node(node("MatMul", {"x", "w"}, "y"))).empty());
+  EXPECT_TRUE(
+      found(Graph().weight(matrix("w", kFloat)).node(node("MatMul", {"w", "x"}, "y"))).empty());  // from the left
+  EXPECT_TRUE(found(Graph().weight(matrix("w", kFloat)).node(node("MatMul", {"w", "w"}, "y"))).empty());
+  EXPECT_TRUE(found(Graph().weight(matrix("w", kHalf)).node(node("MatMul", {"x", "w"}, "y"))).empty());  // in half
+  EXPECT_TRUE(found(linear().node(node("Gather", {"w.f", "i"}, "z"))).empty());
+  EXPECT_TRUE(found(linear().output("w.t")).empty());
+  EXPECT_TRUE(found(linear().input("w")).empty());
+  Graph twice;
+  twice.weight(matrix("w", kFloat)).node(transpose("w", "t")).node(transpose("t", "u"));
+  EXPECT_TRUE(found(twice.node(node("MatMul", {"x", "u"}, "y"))).empty());
+  const ProtoWriter branch = ProtoWriter().bytes(1, "then_branch").message(6, ProtoWriter()).varint(20, 5);
+  EXPECT_TRUE(found(linear().node(node("If", {"c"}, "z").message(5, branch))).empty());
+}
+
+TEST(StoredMatrices, TheFirstThatSaveEnoughAreTaken) {
+  const std::vector<StoredMatrix> matrices = {{"a", 1, 4, 4}, {"b", 1, 4, 4}, {"c", 1, 4, 4}};
+  EXPECT_EQ(matrices_that_save(matrices, 0), (std::set<std::string>{}));
+  EXPECT_EQ(matrices_that_save(matrices, 7), (std::set<std::string>{"a"}));
+  EXPECT_EQ(matrices_that_save(matrices, 8), (std::set<std::string>{"a", "b"}));
+  EXPECT_EQ(matrices_that_save(matrices, 1000), (std::set<std::string>{"a", "b", "c"}));
+}
+
+TEST(StoredMatrices, StayInTheGraphAsStored) {
+  const LiftedGraph lifted = lift_weights(linear().model(), "g.onnx", {"w"});
+  ASSERT_EQ(lifted.weights.size(), 1U);
+  EXPECT_EQ(lifted.weights[0].name, "w");
+  EXPECT_EQ(lifted.weights[0].dtype(), DType::kBFloat16);
+  const OnnxGraph graph = read_onnx_graph(lifted.model, "g.onnx");
+  EXPECT_EQ(graph.op_counts, (std::map<std::string, std::int64_t>{{"Cast", 1}, {"com.microsoft::FusedMatMul", 1}}));
+  EXPECT_EQ(graph.opsets.at("com.microsoft"), 1);
+}
+
+class MatricesInOnnxRuntime : public OrtTest {
+ protected:
+  MatricesInOnnxRuntime() : values(kSide * kSide) {
+    std::mt19937 random(3);
+    std::string bytes(2 * values.size(), '\0');
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] = static_cast<float>(static_cast<int>(random() % 255) - 127) / 128.0f;  // exact in bfloat16
+      std::uint32_t bits = 0;
+      std::memcpy(&bits, &values[i], sizeof(bits));
+      const auto brain = static_cast<std::uint16_t>(bits >> 16U);
+      std::memcpy(&bytes[2 * i], &brain, sizeof(brain));
+    }
+    toy.write("weights/matrix.bin", bytes);
+    toy.edit([&](nlohmann::json& manifest) {
+      manifest["data_files"]["weights/matrix.bin"] = {{"bytes", bytes.size()}, {"sha256", sha256_of(bytes)}};
+      nlohmann::json& variant = manifest["modules"]["denoiser"]["variants"][0];
+      variant["data_files"].push_back("weights/matrix.bin");
+      variant["storage"] = "bf16";
+    });
+    const Variant variant = Bundle::open(toy.path()).module("denoiser").variants[0];
+    ProtoWriter graph;
+    graph.message(
+        5,
+        tensor_proto("w", {kSide, kSide}, kBrain,
+                     {{"location", "weights/matrix.bin"}, {"offset", "0"}, {"length", std::to_string(bytes.size())}}));
+    graph.message(1, cast("w", "w.f")).message(1, transpose("w.f", "w.t"));
+    graph.message(1, node("MatMul", {"latents", "w.t"}, "prediction")).bytes(2, "linear");
+    for (const TensorSpec& spec : variant.inputs) graph.message(11, value_info_proto(spec));
+    for (const TensorSpec& spec : variant.outputs) graph.message(12, value_info_proto(spec));
+    toy.replace_graph("denoiser", model_proto(graph, variant.opset).data());
+  }
+
+  std::vector<float> run(Backend& backend, const Bundle& bundle, std::uint64_t streamed_bytes) const {
+    SessionOptions options;
+    options.threads = 1;
+    options.streamed_bytes = streamed_bytes;
+    const auto session = backend.load({bundle, "denoiser", bundle.module("denoiser").variants[0], {}}, options);
+    std::vector<float> latents(4 * kSide), prediction(4 * kSide), timestep(1), text(16 * 6);
+    std::vector<std::int64_t> mask(16);
+    for (std::size_t i = 0; i < latents.size(); ++i) latents[i] = std::sin(static_cast<float>(i));
+    session->run({{"latents", {latents.data(), DType::kFloat32, {1, 4, 1, 1, kSide}}},
+                  {"timestep", {timestep.data(), DType::kFloat32, {1, 1}}},
+                  {"text_embeds", {text.data(), DType::kFloat32, {1, 16, 6}}},
+                  {"text_mask", {mask.data(), DType::kInt64, {1, 16}}}},
+                 {{"prediction", {prediction.data(), DType::kFloat32, {1, 4, 1, 1, kSide}}}}, {});
+    return prediction;
+  }
+
+  ToyBundle toy;
+  std::vector<float> values;
+};
+
+TEST_F(MatricesInOnnxRuntime, GiveTheSameResultsInAThirdOfTheMemory) {
+  const Bundle bundle = Bundle::open(toy.path());
+  const auto backend = make_backend("onnxruntime", "cpu");
+  const ModuleNeeds needs = backend->needs({bundle, "denoiser", bundle.module("denoiser").variants[0], {}});
+  EXPECT_EQ(needs.streamable_bytes, 6U * kSide * kSide);
+  EXPECT_GE(needs.weight_bytes - needs.streamable_bytes, 2U * kSide * kSide);
+  const std::vector<float> ready = run(*backend, bundle, 0);
+  const std::vector<float> stored = run(*backend, bundle, needs.streamable_bytes);
+  for (std::size_t row = 0; row < 4; ++row) {
+    for (std::size_t column = 0; column < kSide; ++column) {
+      double expected = 0.0;
+      for (std::size_t k = 0; k < kSide; ++k) {
+        expected += static_cast<double>(std::sin(static_cast<float>(row * kSide + k))) * values[column * kSide + k];
+      }
+      ASSERT_NEAR(ready[row * kSide + column], expected, 1e-4);
+      ASSERT_NEAR(stored[row * kSide + column], expected, 1e-4);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace vidrt::testing
