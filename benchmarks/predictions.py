@@ -22,7 +22,8 @@ RUNS = 5
 HEADER = """# Predictions beside measurements
 
 Made by `python benchmarks/predictions.py --write`; do not edit. What `vidrt predict` says and how: docs/predictions.md.
-The shares of a device's peaks that it assumes are the same for every device and model; nothing was fitted to a row.
+The shares of a device's peaks that it assumes are the same for every device and model. They were chosen when these
+measurements were known, so that a measurement lies inside its range says little; how far apart they lie says more.
 """
 PUBLISHED_HEADER = """
 ## Published measurements on GPUs

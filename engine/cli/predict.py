@@ -17,10 +17,12 @@ from vidrt.engine.predict.memory import PredictedMemory
 from vidrt.engine.text import human_bytes, human_ms
 from vidrt.engine.vae_tiling import VaeTiling
 
+_WIDTH = 100
+"""Of the table at least: narrower ones would cut figures off."""
 _FITS = {
-    "all": "fits with all modules loaded",
-    "stage_by_stage": "fits with the modules of one stage loaded at a time",
-    "no": "does not fit",
+    "all": "fits into {device} with all modules loaded, if nothing else is in it",
+    "stage_by_stage": "fits into {device} with the modules of one stage at a time ({stage}), if nothing else is in it",
+    "no": "does not fit into {device}, not with the modules of one stage at a time either ({stage})",
 }
 PredictedDevice = Annotated[
     str,
@@ -73,23 +75,19 @@ def _print(result: Prediction) -> None:
     )
     if plan.tiles.count > 1:
         print(described_tiles(plan.tiles))
-    headings = ("module", "graph", "runs", "kernels", "GFLOP", "moved", "predicted", "goes for")
-    table = Table(*headings, box=None, pad_edge=False)
-    for column in table.columns:
-        column.no_wrap = True
+    table = Table("module", "graph", "runs", "GFLOP", "moved", "predicted", "goes for", box=None, pad_edge=False)
     for stage in result.stages:
         limits = dict.fromkeys((stage.best.limit, stage.worst.limit))
         table.add_row(
             stage.module,
             stage.variant,
             str(stage.runs),
-            str(stage.kernels * stage.runs),
             f"{stage.flops / 1e9:,.1f}",
             human_bytes(stage.bytes),
             _range(stage.best.total, stage.worst.total),
             " or ".join(limits),
         )
-    Console(highlight=False, markup=False).print(table)
+    Console(highlight=False, markup=False, width=max(_WIDTH, Console().width)).print(table)
     print(f"predicted in all: {_range(result.best, result.worst)}")
     print(_memory(result.memory))
     print("assumed:")
@@ -98,10 +96,10 @@ def _print(result: Prediction) -> None:
 
 
 def _memory(memory: PredictedMemory) -> str:
+    fits = _FITS[memory.fits].format(device=human_bytes(memory.device_bytes), stage=human_bytes(memory.stage_bytes))
     return (
         f"predicted memory {human_bytes(memory.total_bytes)}: weights {human_bytes(memory.weight_bytes)}, planned "
-        f"tensors {human_bytes(memory.arena_bytes)}, inside modules {human_bytes(memory.working_bytes)}; of "
-        f"{human_bytes(memory.device_bytes)} it {_FITS[memory.fits]}, if nothing else is in it"
+        f"tensors {human_bytes(memory.arena_bytes)}, inside modules {human_bytes(memory.working_bytes)}; {fits}"
     )
 
 

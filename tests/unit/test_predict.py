@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 
 import vidrt
+from vidrt.engine.builder.source import weight_bytes
+from vidrt.engine.cli.predict import _memory as described_memory
 from vidrt.engine.errors import BackendError, InvalidArgument
 from vidrt.engine.options import GenerateOptions
 from vidrt.engine.predict import device_spec, known_devices, predict
@@ -179,6 +182,12 @@ def test_a_precision_chooses_the_graphs(pocket_bundle):
         predict(pipe, ORIN, GenerateOptions(), "half")
 
 
+def test_weights_are_those_of_the_precision_that_is_computed_in():
+    for precision, storage, expected in (("fp32", "fp16", 20), ("fp16", "fp32", 5), ("bf16", "bf16", 10)):
+        assert weight_bytes(SimpleNamespace(weight_bytes=10, precision=precision, storage=storage)) == expected
+    assert weight_bytes(SimpleNamespace(weight_bytes=10, precision="fp32", storage="int8")) == 10  # stay as they are
+
+
 def test_memory_fits_whole_by_stages_or_not(pocket_bundle):
     _, plan = plan_of(pocket_bundle)
     weights = {"text_encoder": 100, "denoiser": 300, "vae_decoder_first": 50, "vae_decoder_next": 60}
@@ -189,6 +198,8 @@ def test_memory_fits_whole_by_stages_or_not(pocket_bundle):
         assert (memory.weight_bytes, memory.stage_weight_bytes, memory.working_bytes) == (460, 300, 40)
         assert memory.fits == fits
         assert memory.to_dict()["fits"] == fits
+        said = {"all": "all modules loaded", "stage_by_stage": "one stage at a time (", "no": "does not fit into"}
+        assert said[fits] in described_memory(memory)
 
 
 def test_the_command_says_that_it_predicts_and_what_it_assumes(run_vidrt):
@@ -196,8 +207,8 @@ def test_the_command_says_that_it_predicts_and_what_it_assumes(run_vidrt):
     assert result.returncode == 0, result.stderr
     first, *_ = result.stdout.splitlines()
     assert first == "prediction for Jetson Orin Nano 8GB: nothing of it was measured there"
-    for part in ("33 frames of 64x64, 4 steps", "denoiser", "predicted in all: ", "predicted memory ",
-                 "fits with all modules", "assumed:", "Data Sheet, 2023", "30% to 80% of the peak in"):  # fmt: skip
+    for part in ("33 frames of 64x64, 4 steps", "denoiser", "predicted in all: ", "predicted memory ", "assumed:",
+                 "fits into 8.0 GiB with all modules", "Data Sheet, 2023", "30% to 80% of the peak in"):  # fmt: skip
         assert part in result.stdout
     shown = json.loads(run_vidrt("predict", "--device", "rtx-4060", "--json").stdout)
     assert shown["kind"] == "prediction"

@@ -203,6 +203,22 @@ def test_views_and_what_depends_on_weights_and_sizes_alone_cost_nothing(made):
     assert kernel.bytes == 4 * (8 * 16 + 16 * 32 + 8 * 32 + 8 * 32)
 
 
+def test_few_numbers_that_many_need_are_made_first(made):
+    nodes = [node("MatMul", ["x", "w"], "gate"), node("Mul", ["residual", "gate"])]
+    shapes = {"x": (8, 16), "residual": (8, 32)}
+    found = cost(made(nodes, shapes, {"w": (16, 1)}), shapes)
+    assert [kernel.op for kernel in found.kernels] == ["MatMul", "Mul"]
+    assert found.kernels[1].bytes == 4 * (8 * 32 + 8 + 8 * 32)
+
+
+def test_what_the_graph_gives_is_written_though_one_node_reads_it(made):
+    nodes = [node("MatMul", ["x", "w"], "product"), node("Relu", ["product"])]
+    path = made(nodes, {"x": (8, 16)}, {"w": (16, 32)}, outputs=("y", "product"))
+    found = cost(path, {"x": (8, 16)})
+    assert [kernel.bytes // 4 for kernel in found.kernels] == [8 * 16 + 16 * 32 + 8 * 32, 2 * 8 * 32]
+    assert found.working_bytes == 0  # outputs are planned tensors
+
+
 def test_a_cast_that_widens_is_its_readers_and_one_that_narrows_its_makers(made):
     nodes = [
         node("MatMul", ["x", "w"], "product"),
