@@ -39,6 +39,9 @@ _MOVERS = {
 _SPARSE_READERS = {"Gather", "GatherND", "GatherElements", "Slice", "Split"}
 """They read of their first input what they give, not all of it."""
 
+_WIDEST_HEAD = 256
+"""Of attention that TensorRT makes one kernel of: 64, 128 and 256 it did, 384 not."""
+
 _PRECISIONS = {"float32": "fp32", "float64": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 
 
@@ -188,12 +191,15 @@ class _Grouping:
             self._union(max(makers), place)
 
     def _join_attention(self, softmax: int) -> None:
-        """Join a softmax with the products around it and what is between them, where both are in half precision."""
+        """Join a softmax with the products around it and what is between them, where an engine has a kernel for it."""
         before, after = self._product_before(softmax), self._product_after(softmax)
         kinds = {self._work.tensors[self._work.nodes[path[-1]].outputs[0]].dtype for path in (before, after) if path}
-        if before and after and kinds <= {"float16", "bfloat16"}:
+        if before and after and kinds <= {"float16", "bfloat16"} and self._head(before[-1]) <= _WIDEST_HEAD:
             for place in (*before, *after):
                 self._union(softmax, place)
+
+    def _head(self, product: int) -> int:
+        return self._work.tensors[self._work.nodes[product].inputs[0]].shape[-1]
 
     def _product_before(self, place: int) -> list[int]:
         """The way back from a softmax to the product that makes its scores, which masks are added to; [] for none."""

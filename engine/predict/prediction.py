@@ -182,7 +182,7 @@ def _working_bytes(costs: Mapping[Runs, GraphCost]) -> dict[str, int]:
 
 def _assumptions(device: DeviceSpec, costs: Iterable[GraphCost]) -> list[str]:
     engine = device.backend == "tensorrt"
-    attention = "attention in half precision is one kernel that holds no scores, in fp32 it is not; "
+    attention = "attention in half precision is one kernel that holds no scores, up to heads of 256; "
     said = [
         f"{device.title}: {'; '.join(device.sources)}; {device.note}",
         f"{WORST.matrix:.0%} to {BEST.matrix:.0%} of the peak in products and convolutions, {WORST.vector:.0%} to "

@@ -164,6 +164,13 @@ def test_attention_in_plain_operators_is_one_kernel_in_half_precision_only(made,
     assert len(unfused.kernels) == 4
 
 
+@pytest.mark.parametrize(("head", "kernels"), [(256, 2), (384, 4)])
+def test_attention_of_wide_heads_is_not_one_kernel(made, head, kernels):
+    shapes = {name: (*shape[:3], head if name != "mask" else 64) for name, shape in ATTENTION.items()}
+    path = made(attention_nodes(), shapes, constants={"scale": np.array(0.25, np.float16)}, kind=HALF)
+    assert len(cost(path, shapes).kernels) == kernels
+
+
 def test_pointwise_operators_join_what_is_made_for_them_alone(made):
     nodes = [
         node("MatMul", ["x", "w"], "product"),
