@@ -11,8 +11,8 @@ import dataclasses
 import statistics
 from pathlib import Path
 
-from measuring import PROMPT
 from predicted_wan import Part, predicted_wan
+from step_cache import PROMPTS
 
 import vidrt
 from vidrt.engine.predict import DeviceSpec, Prediction, device_spec, known_devices, predict
@@ -112,10 +112,14 @@ def placed(measured: float, best: float, worst: float) -> str:
 
 def measured_stages(pipe: vidrt.TextToVideoPipeline) -> dict[str, float]:
     """Medians of the milliseconds of the stages of a generation, after one that does not count."""
-    options = vidrt.GenerateOptions(PROMPT, seed=0)
     callbacks = vidrt.Callbacks(on_warning=lambda message: None)
-    runs = [pipe.generate(options, callbacks).timings for _ in range(RUNS + 1)][1:]
-    return {name: statistics.median(getattr(run, name) for run in runs) for name in ("encode", "denoise", "decode")}
+    runs = []
+    for index in range(RUNS + 1):
+        # Other prompts every time: a pipeline remembers what it has encoded.
+        prompt, negative = (f"{PROMPTS[place % len(PROMPTS)]} {index}" for place in (index, index + 1))
+        options = vidrt.GenerateOptions(prompt, negative, seed=0)
+        runs.append(pipe.generate(options, callbacks).timings)
+    return {name: statistics.median(getattr(run, name) for run in runs[1:]) for name in ("encode", "denoise", "decode")}
 
 
 def cpu_section(prediction: Prediction, measured: dict[str, float]) -> str:
