@@ -55,9 +55,10 @@ def bundle_of(size: str, layers: int, folder: Path) -> Path:
     bundle = folder / f"{size}-{layers}"
     if not (bundle / "manifest.json").is_file():
         source = folder / f"{size}-{layers}.source"
-        shutil.rmtree(source, ignore_errors=True)
-        full = ("transformer", "vae") if layers == min(LAYERS) else ("transformer",)
-        write_folder(size, source, dtype=torch.bfloat16, full=full, layers=layers)
+        if not (source / "model_index.json").is_file():  # written last; an export of what is whole goes on
+            shutil.rmtree(source, ignore_errors=True)
+            full = ("transformer", "vae") if layers == min(LAYERS) else ("transformer",)
+            write_folder(size, source, dtype=torch.bfloat16, full=full, layers=layers)
         export_bundle(load(ModelSource(source)), bundle, ExportOptions({EVERY_MODULE: ("bf16",)}, "bf16"))
         shutil.rmtree(source)
     return bundle
