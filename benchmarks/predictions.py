@@ -29,7 +29,9 @@ PUBLISHED_HEADER = """
 ## Published measurements on GPUs
 
 Predicted is what vidrt's graphs would take in bf16; measured were other programs that compute the same networks. The
-last column is what of the device's dense peak the measured time means, by the operations that are counted here.
+last column is what of the device's dense peak the measured time means, by the operations that are counted here; of a
+time that is "under" something it is the least. Where a source does not say sizes and steps, they are the model's own
+defaults. FlashAttention 2 does not use what the H200 has beyond earlier GPUs.
 
 | model | what | GPU | measured | predicted | measured is | of the peak |
 |---|---|---|---|---|---|---|
