@@ -85,8 +85,14 @@ def source_of(bundle: Bundle, module: _core.Module, variant: _core.Variant) -> S
         precision=variant.precision,
         graph_sha256=variant.sha256,
         data_files={name: files[name].sha256 for name in variant.data_files},
-        initializer_bytes=variant.weight_bytes * _BYTES[variant.precision] // _BYTES[variant.storage],
+        initializer_bytes=weight_bytes(variant),
     )
+
+
+def weight_bytes(variant: _core.Variant) -> int:
+    """A variant's weights in the precision that it computes in; those of eight bits stay what they are."""
+    kept = variant.storage == "int8"
+    return variant.weight_bytes if kept else variant.weight_bytes * _BYTES[variant.precision] // _BYTES[variant.storage]
 
 
 def graph_path(bundle: Bundle, variant: _core.Variant) -> Path:

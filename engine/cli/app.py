@@ -16,6 +16,7 @@ from vidrt.engine.cli.encode import encode
 from vidrt.engine.cli.generate import generate
 from vidrt.engine.cli.inspect import inspect
 from vidrt.engine.cli.plan import plan
+from vidrt.engine.cli.predict import predict
 from vidrt.engine.cli.torch_commands import evaluate, export
 from vidrt.engine.errors import Error
 
@@ -61,6 +62,7 @@ app.command()(generate)
 app.command()(encode)
 app.command()(decode)
 app.command()(plan)
+app.command()(predict)
 app.command()(inspect)
 app.command()(build)
 app.add_typer(engines.app, name="engines")

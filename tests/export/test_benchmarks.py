@@ -14,17 +14,20 @@ import pytest
 import torch
 
 import vidrt
+from vidrt.engine.predict import known_devices
 from vidrt.export.models.wan import load
 from vidrt.export.registry import ModelSource
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
+import predictions  # noqa: E402
 import turbo_vaed_operators  # noqa: E402
 import wan_folder  # noqa: E402
 from depthwise import KERNELS  # noqa: E402
 from depthwise_graphs import FORMS, graphs  # noqa: E402
 from depthwise_report import Row, report  # noqa: E402
+from predicted_wan import Part  # noqa: E402
 from run import together  # noqa: E402
 from scenario import load_scenario, scenario_names  # noqa: E402
 
@@ -111,3 +114,22 @@ def test_a_wan_folder_of_random_weights_is_one_that_exports(name: str, tmp_path:
     assert spec.vae.latent_channels == wan_folder.SIZES[name].full["vae"]["z_dim"]
     with pytest.raises(FileExistsError):
         wan_folder.write_folder(name, tmp_path / "wan", dtype=torch.bfloat16, full=())
+
+
+def test_a_denoisers_time_grows_alike_with_each_layer() -> None:
+    two, four = Part(3.0, 10.0, 200), Part(5.0, 18.0, 300)
+    assert two.further(four, (30 - 2) / (4 - 2)) == Part(3 + 14 * 2.0, 10 + 14 * 8.0, 200 + 14 * 100)
+
+
+def test_a_published_measurement_stands_beside_its_prediction() -> None:
+    device = known_devices()["rtx-5090"]
+    measured = predictions.Published("wan2.1-t2v-1.3b", "rtx-5090", ("denoiser", "decoder"), 100.0, "about", "a paper")
+    parts = {"denoiser": Part(30.0, 80.0, 20.95e14), "decoder": Part(5.0, 10.0, 20.95e14)}
+    row = predictions.published_row(measured, parts, device)
+    assert "| about 100 s | 35-90 s | 11% slower than the worst | 20% |" in row
+    assert "81 frames of 832x480, 50 steps; a paper" in row
+    assert [predictions.placed(seconds, 35.0, 90.0) for seconds in (28.0, 35.0, 90.0)] == [
+        "25% faster than the best",
+        "inside",
+        "inside",
+    ]
