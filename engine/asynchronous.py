@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from vidrt.engine.errors import Cancelled
 from vidrt.engine.events import Callbacks, CancelToken
-from vidrt.engine.frame_stream import Frame, FrameStream
+from vidrt.engine.frame_stream import FrameStream
 from vidrt.engine.video import Video
+from vidrt.engine.writers import Frames
 
 
 async def run_async(generate: Callable[[Callbacks], Video], callbacks: Callbacks) -> Video:
@@ -27,7 +28,7 @@ async def run_async(generate: Callable[[Callbacks], Video], callbacks: Callbacks
         raise
 
 
-async def frames_async(stream: FrameStream) -> AsyncIterator[Frame]:
+async def frames_async(stream: FrameStream) -> AsyncIterator[Frames]:
     """Iterate over a stream without blocking the loop, and close it whatever happens."""
     try:
         while (frame := await asyncio.to_thread(next, stream, None)) is not None:

@@ -6,11 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, cast
 
-import numpy as np
-import numpy.typing as npt
-
 from vidrt import _core
 from vidrt._core import CancelToken
+from vidrt.engine.writers import Frames
 
 __all__ = ["Callbacks", "CancelToken", "FramesEvent", "Stage", "StageEvent", "StepEvent"]
 
@@ -53,11 +51,11 @@ class FramesEvent:
 
     Attributes:
         first_frame: Index of the first of these frames in the clip.
-        frames: (n, H, W, 3) uint8 RGB, the receiver's to keep.
+        frames: (n, H, W, 3) RGB of the output type, the receiver's to keep.
     """
 
     first_frame: int
-    frames: npt.NDArray[np.uint8]
+    frames: Frames
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,17 @@ from dataclasses import replace
 from types import TracebackType
 
 import numpy as np
-import numpy.typing as npt
 
 from vidrt.engine.errors import Cancelled, InvalidArgument
 from vidrt.engine.events import Callbacks, CancelToken, FramesEvent
 from vidrt.engine.video import Video
-
-Frame = npt.NDArray[np.uint8]
+from vidrt.engine.writers import Frames
 
 _MAX_CHUNKS = 2  # one being looked at, one ready: enough to overlap, and flat in memory
 
 
-class FrameStream(Iterator[Frame]):
-    """Iterate over frames, each (H, W, 3) uint8, while the rest is generated. Made by TextToVideoPipeline.stream().
+class FrameStream(Iterator[Frames]):
+    """Iterate over frames, each (H, W, 3), while the rest is generated. Made by TextToVideoPipeline.stream().
 
     Use it as a context manager, or close() it when leaving early: that cancels the generation and waits for the step in
     progress. Errors of the generation are raised by the iteration.
@@ -30,7 +28,7 @@ class FrameStream(Iterator[Frame]):
 
     def __init__(self, generate: Callable[[Callbacks], Video], callbacks: Callbacks) -> None:
         self._mailbox = _Mailbox()
-        self._pending: deque[Frame] = deque()
+        self._pending: deque[Frames] = deque()
         cancel = CancelToken()
         inner = replace(callbacks, cancel=cancel, on_frames=_forward(self._mailbox, callbacks.on_frames))
         # The worker refers to the mailbox but not to this object, so that a forgotten stream is collected and stopped.
@@ -39,7 +37,7 @@ class FrameStream(Iterator[Frame]):
         self._finalizer = weakref.finalize(self, _stop, self._mailbox, cancel, thread)
         thread.start()
 
-    def __next__(self) -> Frame:
+    def __next__(self) -> Frames:
         if not self._pending:
             self._pending.extend(self._mailbox.take())
         if not self._pending:
@@ -72,13 +70,13 @@ class _Mailbox:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._chunks: deque[Frame] = deque()
+        self._chunks: deque[Frames] = deque()
         self._closed = False
         self._finished = False
         self._error: BaseException | None = None
         self.video: Video | None = None
 
-    def put(self, frames: Frame) -> None:
+    def put(self, frames: Frames) -> None:
         """Wait for room. Raises Cancelled when the consumer has gone."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or len(self._chunks) < _MAX_CHUNKS)
@@ -87,7 +85,7 @@ class _Mailbox:
             self._chunks.append(frames)
             self._changed.notify_all()
 
-    def take(self) -> Frame:
+    def take(self) -> Frames:
         """Wait for the next chunk, (n, H, W, 3); empty at the end. Raises the generation's error."""
         with self._changed:
             self._changed.wait_for(lambda: self._chunks or self._finished or self._closed)

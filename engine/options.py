@@ -92,6 +92,7 @@ class GenerateOptions:
         truncate: Cut an overlong prompt instead of refusing it.
         decode_chunk: Latent frames a call of the decoder takes; None lets the plan choose.
         vae_tiling: Frames decoded in tiles: "on", "off", "auto" or a VaeTiling, which has their sizes; None is "auto".
+        output_type: "uint8", or "float32" for the same frames, not rounded, in [0,1] (docs/frames.md).
         keep_frames: False gives the frames to on_frames only, so that memory does not grow with the clip.
         latents: Initial noise instead of the seed's, (C,T,h,w) or (1,C,T,h,w) float32 at sigma 1.
         image: What the clip begins with, where the bundle takes one: a file, an image of Pillow's, or (H,W,3) uint8
@@ -114,6 +115,7 @@ class GenerateOptions:
     truncate: bool = False
     decode_chunk: int | None = None
     vae_tiling: VaeTiling | str | None = None
+    output_type: str = "uint8"
     keep_frames: bool = True
     latents: npt.NDArray[np.float32] | None = None
     image: ImageInput | None = None
@@ -152,6 +154,7 @@ class GenerateOptions:
         if self.decode_chunk is not None:
             core.decode_chunk = integer("decode_chunk", self.decode_chunk, 1, INT32_MAX)
         core.vae_tiling = tiling_to_core(self.vae_tiling)
+        core.output_type = text("output_type", self.output_type)
         core.keep_frames = bool(self.keep_frames)
         return core
 
@@ -165,6 +168,7 @@ class DecodeOptions:
         fps: Frames per second, written to the file only; None takes the bundle's.
         decode_chunk: Latent frames a call of the decoder takes; None lets the plan choose.
         vae_tiling: Frames decoded in tiles: "on", "off", "auto" or a VaeTiling, which has their sizes; None is "auto".
+        output_type: "uint8", or "float32" for the same frames, not rounded, in [0,1] (docs/frames.md).
         keep_frames: False gives the frames to on_frames only, so that memory does not grow with the clip.
     """
 
@@ -172,6 +176,7 @@ class DecodeOptions:
     fps: float | None = None
     decode_chunk: int | None = None
     vae_tiling: VaeTiling | str | None = None
+    output_type: str = "uint8"
     keep_frames: bool = True
 
     def __post_init__(self) -> None:
@@ -185,6 +190,7 @@ class DecodeOptions:
         if self.decode_chunk is not None:
             core.decode_chunk = integer("decode_chunk", self.decode_chunk, 1, INT32_MAX)
         core.vae_tiling = tiling_to_core(self.vae_tiling)
+        core.output_type = text("output_type", self.output_type)
         core.keep_frames = bool(self.keep_frames)
         return core
 
@@ -205,6 +211,7 @@ class GenerateSettings(TypedDict, total=False):
     truncate: bool
     decode_chunk: int | None
     vae_tiling: VaeTiling | str | None
+    output_type: str
     keep_frames: bool
     latents: npt.NDArray[np.float32] | None
     image: ImageInput | None

@@ -21,6 +21,7 @@ from vidrt.engine.prompt_embeds import PromptEmbeds
 from vidrt.engine.prompt_fixing import fixed_by, fixed_prompts
 from vidrt.engine.tensorrt_location import announce_tensorrt
 from vidrt.engine.video import Video
+from vidrt.engine.writers import Frames
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -126,7 +127,7 @@ class TextToVideoPipeline:
             cancel: Ends the generation from any thread.
             **settings: The attributes of GenerateOptions: negative_prompt, height, width, num_frames,
                 num_inference_steps, guidance_scale, seed, fps, scheduler, step_cache, truncate, decode_chunk,
-                vae_tiling, keep_frames, latents, image, prompt_embeds, negative_prompt_embeds.
+                vae_tiling, output_type, keep_frames, latents, image, prompt_embeds, negative_prompt_embeds.
 
         Raises:
             InvalidArgument: If an option cannot be used; raised for every prompt before anything is generated.
@@ -163,7 +164,7 @@ class TextToVideoPipeline:
     def stream(
         self, prompt: str = "", *, callbacks: Callbacks = _NO_CALLBACKS, **settings: Unpack[GenerateSettings]
     ) -> FrameStream:
-        """Generate in a thread of its own and iterate over the frames, each (H, W, 3) uint8, as they are decoded.
+        """Generate in a thread of its own and iterate over the frames, each (H, W, 3), as they are decoded.
 
         A consumer that falls behind makes the decoder wait, so memory stays flat. Closing the iterator cancels.
 
@@ -195,7 +196,7 @@ class TextToVideoPipeline:
 
     async def astream(
         self, prompt: str = "", *, callbacks: Callbacks = _NO_CALLBACKS, **settings: Unpack[GenerateSettings]
-    ) -> AsyncIterator[npt.NDArray[np.uint8]]:
+    ) -> AsyncIterator[Frames]:
         """Iterate over the frames with `async for`, as stream() does with `for`."""
         async for frame in frames_async(self.stream(prompt, callbacks=callbacks, **settings)):
             yield frame

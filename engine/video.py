@@ -9,7 +9,7 @@ import os
 import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from vidrt import _core
 from vidrt.engine.errors import BackendError, InvalidArgument
 from vidrt.engine.plan import PlannedTiles
-from vidrt.engine.writers import open_writer
+from vidrt.engine.writers import ClipFormat, Frames, open_writer
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -97,7 +97,7 @@ class Video:
     """A clip.
 
     Args:
-        frames: (F, H, W, 3) uint8 RGB; None where they were not kept.
+        frames: (F, H, W, 3) RGB, uint8 or float32 in [0,1] (docs/frames.md); None where they were not kept.
         fps: Frames per second.
         metadata: How it was made.
         timings: How long that took.
@@ -108,15 +108,15 @@ class Video:
 
     def __init__(
         self,
-        frames: npt.NDArray[np.uint8] | None,
+        frames: Frames | None,
         fps: float,
         metadata: VideoMetadata | None = None,
         timings: Timings | None = None,
     ) -> None:
         if frames is not None and (
-            frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or not frames.size
+            frames.dtype not in (np.uint8, np.float32) or frames.ndim != 4 or frames.shape[3] != 3 or not frames.size
         ):
-            raise InvalidArgument(f"frames must be (F, H, W, 3) uint8, got {frames.shape} {frames.dtype}.")
+            raise InvalidArgument(f"frames must be (F, H, W, 3) uint8 or float32, got {frames.shape} {frames.dtype}.")
         if not (math.isfinite(fps) and fps > 0):
             raise InvalidArgument(f"fps must be a positive number, got {fps}.")
         self._frames = frames
@@ -135,27 +135,38 @@ class Video:
         return cls(video.frames, video.fps, metadata, timings)
 
     @property
-    def frames(self) -> npt.NDArray[np.uint8]:
-        """(F, H, W, 3) uint8 RGB. Raises InvalidArgument where the generation did not keep them."""
+    def frames(self) -> Frames:
+        """(F, H, W, 3) RGB of the output type. Raises InvalidArgument where the generation did not keep them."""
         if self._frames is None:
             raise InvalidArgument("the frames of this video were not kept (keep_frames=False); take them in on_frames.")
         return self._frames
 
+    def to_uint8(self) -> Video:
+        """The clip with uint8 frames, which formats of 8 bits hold: 255 times the floats, rounded with ties to even.
+
+        Raises:
+            InvalidArgument: If the frames were not kept, or floats do not lie in [0,1].
+        """
+        return Video(_bytes_of(self.frames), self.fps, self.metadata, self.timings)
+
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the clip: .mp4 (H.264), .webm (VP9), .gif, .y4m, or a folder of PNG files for a path without suffix.
+        """Write the clip: .mp4 (H.264), .webm (VP9), .gif, .y4m, .npy, or PNG files in a folder (no suffix).
+
+        float32 frames are written to .npy alone; to_uint8() is the clip that the others take.
 
         The file appears under its name only when it is whole; an existing file is replaced, an existing folder only if
         it is empty. MP4 and WebM need PyAV (the extra `video`), whose wheels contain GPL encoders.
 
         Raises:
-            InvalidArgument: If the suffix is unknown or the format cannot hold this size or frame rate.
+            InvalidArgument: If the suffix is unknown or the format cannot hold these frames, their size or frame rate.
             BackendError: If the format needs a package that is not installed.
             IoError: If the file cannot be written.
         """
         frames = self.frames
         # A clip of the user's own making has nothing to say about itself.
-        metadata = None if self.metadata == VideoMetadata() else self.metadata.to_dict()
-        with open_writer(path, frames.shape[1], frames.shape[2], self.fps, metadata) as writer:
+        metadata = {} if self.metadata == VideoMetadata() else self.metadata.to_dict()
+        clip = ClipFormat(frames.shape[1], frames.shape[2], self.fps, metadata, str(frames.dtype))
+        with open_writer(path, clip) as writer:
             writer.write(frames)
         return Path(path)
 
@@ -163,7 +174,7 @@ class Video:
         """Draw all frames in reading order on one image; None makes the grid about as wide as it is high."""
         from PIL import Image
 
-        frames = self.frames
+        frames = _bytes_of(self.frames)
         count, height, width, _ = frames.shape
         columns = math.ceil(math.sqrt(count * height / width)) if columns is None else columns
         if not columns >= 1:
@@ -188,8 +199,20 @@ class Video:
 
     def _encoded(self, suffix: str) -> str:
         with tempfile.TemporaryDirectory() as folder:
-            return base64.b64encode(self.save(Path(folder) / f"clip{suffix}").read_bytes()).decode()
+            return base64.b64encode(self.to_uint8().save(Path(folder) / f"clip{suffix}").read_bytes()).decode()
 
     def __repr__(self) -> str:
         size = "frames not kept" if self._frames is None else "{}x{}x{}".format(*self._frames.shape[:3])
         return f"Video({size}, fps={self.fps:g}, seed={self.metadata.seed}, prompt={self.metadata.prompt!r})"
+
+
+def _bytes_of(frames: Frames) -> npt.NDArray[np.uint8]:
+    if frames.dtype == np.uint8:
+        return cast("npt.NDArray[np.uint8]", frames)
+    if not (frames.min() >= 0 and frames.max() <= 1):  # NaN is neither
+        raise InvalidArgument(
+            f"float32 frames must lie in [0,1], got values from {frames.min():g} to {frames.max():g}; "
+            "clip them with numpy.clip(frames, 0, 1)."
+        )
+    levels: npt.NDArray[np.uint8] = np.rint(frames * np.float32(255)).astype(np.uint8)
+    return levels

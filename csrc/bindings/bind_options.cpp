@@ -41,12 +41,14 @@ void bind_options(py::module_& m) {
       .def_readwrite("truncate", &GenerateOptions::truncate)
       .def_readwrite("decode_chunk", &GenerateOptions::decode_chunk)
       .def_readwrite("vae_tiling", &GenerateOptions::vae_tiling)
+      .def_readwrite("output_type", &GenerateOptions::output_type)
       .def_readwrite("keep_frames", &GenerateOptions::keep_frames);
   py::class_<DecodeOptions>(m, "DecodeOptions")
       .def(py::init<>())
       .def_readwrite("fps", &DecodeOptions::fps)
       .def_readwrite("decode_chunk", &DecodeOptions::decode_chunk)
       .def_readwrite("vae_tiling", &DecodeOptions::vae_tiling)
+      .def_readwrite("output_type", &DecodeOptions::output_type)
       .def_readwrite("keep_frames", &DecodeOptions::keep_frames);
 }
 

@@ -12,15 +12,20 @@ namespace py = pybind11;
 namespace vidrt::bindings {
 namespace {
 
-using Pixels = std::shared_ptr<const std::vector<std::uint8_t>>;
-
 // The array shares the pixels: they outlive the Video for as long as an array refers to them.
-py::object frames_of(const Video& video) {
-  if (!video.rgb) return py::none();
-  auto shared = std::make_unique<Pixels>(video.rgb);
+template <typename Pixel>
+py::object array_of(const Video& video, const std::shared_ptr<const std::vector<Pixel>>& pixels) {
+  using Pixels = std::shared_ptr<const std::vector<Pixel>>;
+  auto shared = std::make_unique<Pixels>(pixels);
   const py::capsule owner(shared.get(), [](void* pointer) { delete static_cast<Pixels*>(pointer); });
   shared.release();  // NOLINT(bugprone-unused-return-value): the capsule owns it now
-  return readonly_view<std::uint8_t>({video.num_frames, video.height, video.width, 3}, video.rgb->data(), owner);
+  return readonly_view<Pixel>({video.num_frames, video.height, video.width, 3}, pixels->data(), owner);
+}
+
+py::object frames_of(const Video& video) {
+  if (video.rgb) return array_of(video, video.rgb);
+  if (video.rgb_float) return array_of(video, video.rgb_float);
+  return py::none();
 }
 
 }  // namespace

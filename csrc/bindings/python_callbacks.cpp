@@ -31,7 +31,11 @@ Callbacks PythonCallbacks::callbacks(const CancelToken* cancel) const {
     if (on_frames.is_none()) return;
     // Without a base object NumPy copies: the core's pixels are valid during this call only.
     const std::vector<py::ssize_t> shape{event.num_frames, event.height, event.width, 3};
-    on_frames(event.first_frame, py::array_t<std::uint8_t>(shape, event.rgb));
+    if (event.rgb_float != nullptr) {
+      on_frames(event.first_frame, py::array_t<float>(shape, event.rgb_float));
+    } else {
+      on_frames(event.first_frame, py::array_t<std::uint8_t>(shape, event.rgb));
+    }
   };
   callbacks.on_warning = [this](const std::string& message) {
     const py::gil_scoped_acquire gil;

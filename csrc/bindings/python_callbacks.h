@@ -11,7 +11,7 @@ namespace vidrt::bindings {
 struct PythonCallbacks {
   pybind11::object on_stage;    // (stage: str, done: int, total: int)
   pybind11::object on_step;     // (step: int, num_inference_steps: int, timestep: float)
-  pybind11::object on_frames;   // (first_frame: int, frames: (n,H,W,3) uint8, a copy that is the callee's to keep)
+  pybind11::object on_frames;   // (first_frame: int, frames: (n,H,W,3), a copy that is the callee's to keep)
   pybind11::object on_warning;  // (message: str)
 
   /// Callbacks that take the GIL, run pending signal handlers (so that Ctrl-C ends a generation between steps and

@@ -205,9 +205,10 @@ void CudaDevice::blend_tile(const TileBlend& blend) {
   check_launch(kernels::loop_blend_cuda(loop, stream_.get()), "blending a tile");
 }
 
-std::unique_ptr<FrameReader> CudaDevice::frame_reader(int max_frames, std::int64_t height, std::int64_t width) {
+std::unique_ptr<FrameReader> CudaDevice::frame_reader(int max_frames, std::int64_t height, std::int64_t width,
+                                                      DType output) {
   use();
-  return std::make_unique<CudaFrameReader>(*this, max_frames, height * width);
+  return std::make_unique<CudaFrameReader>(*this, max_frames, height * width, output);
 }
 
 std::string CudaDevice::compute_capability() const { return capability(properties_); }

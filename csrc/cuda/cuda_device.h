@@ -40,7 +40,8 @@ class CudaDevice : public GpuDevice {
   double mean_magnitude(const TensorView& a) override { return mean(a, nullptr); }
 
   void blend_tile(const TileBlend& blend) override;
-  std::unique_ptr<FrameReader> frame_reader(int max_frames, std::int64_t height, std::int64_t width) override;
+  std::unique_ptr<FrameReader> frame_reader(int max_frames, std::int64_t height, std::int64_t width,
+                                            DType output) override;
   bool queues_work() const override { return true; }
 
   int index() const override { return index_; }

@@ -15,12 +15,13 @@ class CudaDevice;
 /// the host takes and one for those that come next.
 class CudaFrameReader : public FrameReader {
  public:
-  /// For at most `max_frames` of `pixels` at a time, of a device that outlives the reader. Throws OutOfMemory.
-  CudaFrameReader(CudaDevice& device, int max_frames, std::int64_t pixels);
+  /// For at most `max_frames` of `pixels` at a time, given out as `output`, of a device that outlives the reader.
+  /// Throws OutOfMemory.
+  CudaFrameReader(CudaDevice& device, int max_frames, std::int64_t pixels, DType output);
   ~CudaFrameReader() override;
 
   void begin(const TensorView& frames, int first, int count) override;
-  void end(std::uint8_t* rgb) override;
+  void end(void* rgb) override;
 
  private:
   struct Slot {
@@ -31,6 +32,7 @@ class CudaFrameReader : public FrameReader {
   };
 
   CudaDevice& device_;
+  DType output_;
   std::size_t max_bytes_;
   DeviceBuffer rgb_;  // one is enough: the queue copies it before it converts the next frames
   std::array<Slot, 2> slots_;

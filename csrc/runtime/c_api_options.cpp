@@ -79,6 +79,7 @@ GenerateOptions generate_options(const vidrt_generate_options* given) {
   options.vae_tiling = vae_tiling(read.vae_tiling);
   options.step_cache = read.step_cache;
   options.keep_frames = !flag("options->discard_frames", read.discard_frames);
+  options.output_type = text_or(read.output_type, "uint8");
   options.scheduler = text_or(read.scheduler, "");
   if (read.prompt_embeds != nullptr) options.prompt_embeds = &read.prompt_embeds->embeds;
   if (read.negative_prompt_embeds != nullptr) options.negative_prompt_embeds = &read.negative_prompt_embeds->embeds;
@@ -96,6 +97,7 @@ DecodeOptions decode_options(const vidrt_decode_options* given) {
   options.decode_chunk = read.decode_chunk;
   options.vae_tiling = vae_tiling(read.vae_tiling);
   options.keep_frames = !flag("options->discard_frames", read.discard_frames);
+  options.output_type = text_or(read.output_type, "uint8");
   return options;
 }
 
@@ -119,8 +121,8 @@ Callbacks callbacks(const vidrt_callbacks* given) {
   }
   if (read.on_frames != nullptr) {
     result.on_frames = [call = read.on_frames, user_data](const FramesEvent& event) {
-      const vidrt_frames_event c_event = {sizeof c_event,   event.rgb,    event.first_frame,
-                                          event.num_frames, event.height, event.width};
+      const vidrt_frames_event c_event = {sizeof c_event, event.rgb,   event.first_frame, event.num_frames,
+                                          event.height,   event.width, event.rgb_float};
       stop_if_asked(call(user_data, &c_event), "on_frames");
     };
   }

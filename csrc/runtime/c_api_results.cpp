@@ -1,5 +1,7 @@
 // The C interface of what a pipeline gives out: prompt embeddings and videos.
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "runtime/c_api_internal.h"
 
@@ -15,6 +17,7 @@ vidrt_video_info describe(const vidrt::Video& video) {
     info.rgb = video.rgb->data();
     info.rgb_bytes = video.rgb->size();
   }
+  if (video.rgb_float != nullptr) info.rgb_float = video.rgb_float->data();
   info.num_frames = video.num_frames;
   info.height = video.height;
   info.width = video.width;
@@ -46,6 +49,31 @@ vidrt_video_info describe(const vidrt::Video& video) {
   info.session_ms = timings.session;
   fill_tiles(metadata.tiles, &info);
   return info;
+}
+
+const char* output_type(const std::uint8_t*) { return "uint8"; }
+const char* output_type(const float*) { return "float32"; }
+
+/// Frame `index` of `kept`, which are the video's frames if they are of type Pixel; `other` has those of the other
+/// type. Throws InvalidArgument where there is none.
+template <typename Pixel, typename Other>
+const Pixel* frame_of(const vidrt::Video& video, const std::vector<Pixel>* kept, const std::vector<Other>* other,
+                      std::int32_t index) {
+  if (kept == nullptr) {
+    if (other == nullptr) {
+      throw vidrt::InvalidArgument("the frames of this video were not kept; take them in on_frames.");
+    }
+    const std::string has = output_type(other->data());
+    throw vidrt::InvalidArgument("the frames of this video are " + has + ", asked for as " +
+                                 output_type(static_cast<const Pixel*>(nullptr)) + "; call vidrt_video_frame" +
+                                 (has == "float32" ? "_float" : "") + " or set the options' output_type.");
+  }
+  if (index < 0 || index >= video.num_frames) {
+    throw vidrt::InvalidArgument("index is " + std::to_string(index) + "; expected 0 to " +
+                                 std::to_string(video.num_frames - 1) + ".");
+  }
+  const std::size_t size = static_cast<std::size_t>(video.height) * static_cast<std::size_t>(video.width) * 3;
+  return kept->data() + static_cast<std::size_t>(index) * size;
 }
 
 }  // namespace
@@ -87,10 +115,21 @@ vidrt_status vidrt_video_get_info(const vidrt_video* video, vidrt_video_info* in
 }
 
 const uint8_t* vidrt_video_frame(const vidrt_video* video, int32_t index) noexcept {
-  if (video == nullptr || video->video.rgb == nullptr || index < 0 || index >= video->video.num_frames) return nullptr;
-  const std::size_t frame_bytes =
-      static_cast<std::size_t>(video->video.height) * static_cast<std::size_t>(video->video.width) * 3;
-  return video->video.rgb->data() + static_cast<std::size_t>(index) * frame_bytes;
+  const std::uint8_t* frame = nullptr;
+  guarded([&] {
+    const vidrt::Video& given = required(video, "video").video;
+    frame = frame_of(given, given.rgb.get(), given.rgb_float.get(), index);
+  });
+  return frame;
+}
+
+const float* vidrt_video_frame_float(const vidrt_video* video, int32_t index) noexcept {
+  const float* frame = nullptr;
+  guarded([&] {
+    const vidrt::Video& given = required(video, "video").video;
+    frame = frame_of(given, given.rgb_float.get(), given.rgb.get(), index);
+  });
+  return frame;
 }
 
 const char* vidrt_video_warning(const vidrt_video* video, int32_t index) noexcept {

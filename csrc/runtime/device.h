@@ -13,17 +13,18 @@
 
 namespace vidrt {
 
-/// Hands finished frames to the host. Frames are begun and ended in the same order, and at most two are begun and not
-/// yet ended; what was never ended is dropped with the reader.
+/// Hands finished frames to the host, as uint8 or as float32. Frames are begun and ended in the same order, and at most
+/// two are begun and not yet ended; what was never ended is dropped with the reader.
 class FrameReader {
  public:
   virtual ~FrameReader() = default;
   /// Frames `first` to `first + count` of (1,3,F,H,W) float32 in [-1,1] are finished as far as the device's queue goes.
   /// What they lie in may be written anew by work that is queued later.
   virtual void begin(const TensorView& frames, int first, int count) = 0;
-  /// Write the oldest that were begun as (count,H,W,3) uint8 RGB: round(255 * clamp(x / 2 + 1/2)), ties to even, as
-  /// diffusers' VideoProcessor does. Waits until they are there.
-  virtual void end(std::uint8_t* rgb) = 0;
+  /// Write the oldest that were begun as (count,H,W,3) RGB: clamp(x / 2 + 1/2) to [0,1] as float32, with NaN as 0, and
+  /// 255 times that, rounded with ties to even, as uint8. Both are those of diffusers' VaeImageProcessor (denormalize,
+  /// numpy_to_pil). Waits until they are there.
+  virtual void end(void* rgb) = 0;
 };
 
 /// Element i belongs to lane i % kDifferenceLanes. Enough for a GPU's threads, few enough for a processor's cache.
@@ -73,8 +74,10 @@ class Device {
 
   /// See blend_tile() in runtime/tile_blend.h.
   virtual void blend_tile(const TileBlend& blend) = 0;
-  /// A reader for at most `max_frames` of (height, width) at a time. Throws OutOfMemory.
-  virtual std::unique_ptr<FrameReader> frame_reader(int max_frames, std::int64_t height, std::int64_t width) = 0;
+  /// A reader for at most `max_frames` of (height, width) at a time, given out as `output`: kUInt8 or kFloat32. Throws
+  /// OutOfMemory.
+  virtual std::unique_ptr<FrameReader> frame_reader(int max_frames, std::int64_t height, std::int64_t width,
+                                                    DType output) = 0;
   /// Whether work is queued and goes on while the host does something else.
   virtual bool queues_work() const = 0;
 };

@@ -9,7 +9,7 @@
 namespace vidrt {
 
 FrameStream::FrameStream(ModuleSet& modules, const ArenaTensors& tensors, const TensorView& latents,
-                         const GenerationPlan& plan, const VaeConfig& vae)
+                         const GenerationPlan& plan, const VaeConfig& vae, DType output)
     : modules_(modules),
       device_(modules.backend().device()),
       tensors_(tensors),
@@ -23,7 +23,7 @@ FrameStream::FrameStream(ModuleSet& modules, const ArenaTensors& tensors, const 
   if (grid_.count() > 1) copy_weights();
   const auto fewer = [](const DecodeCall& a, const DecodeCall& b) { return a.wanted < b.wanted; };
   const int most = std::max_element(calls_.begin(), calls_.end(), fewer)->wanted;
-  reader_ = device_.frame_reader(most, plan.height, plan.width);
+  reader_ = device_.frame_reader(most, plan.height, plan.width, output);
 }
 
 void FrameStream::copy_weights() const {
@@ -119,7 +119,7 @@ void FrameStream::start_next() {
   ++started_;
 }
 
-void FrameStream::decode_next(std::uint8_t* rgb) {
+void FrameStream::decode_next(void* rgb) {
   if (started_ == next_call_) start_next();
   if (device_.queues_work() && started_ < calls_.size()) start_next();
   reader_->end(rgb);

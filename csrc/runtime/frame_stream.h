@@ -17,16 +17,17 @@ namespace vidrt {
 
 class FrameStream {
  public:
-  /// `latents` are the finished ones, (1,C,T,h,w) float32; `tensors` hold what add_decoder() asked for.
+  /// `latents` are the finished ones, (1,C,T,h,w) float32; `tensors` hold what add_decoder() asked for; frames come as
+  /// `output`, kUInt8 or kFloat32.
   FrameStream(ModuleSet& modules, const ArenaTensors& tensors, const TensorView& latents, const GenerationPlan& plan,
-              const VaeConfig& vae);
+              const VaeConfig& vae, DType output);
 
   bool finished() const { return next_call_ == calls_.size(); }
   /// Frames the next call of decode_next() gives.
   int next_frames() const { return calls_[next_call_].wanted; }
-  /// Decode one chunk and write it as (next_frames(), H, W, 3) uint8 RGB. Where the device queues work, the chunk after
-  /// it is decoded while the host takes this one.
-  void decode_next(std::uint8_t* rgb);
+  /// Decode one chunk and write it as (next_frames(), H, W, 3) RGB. Where the device queues work, the chunk after it is
+  /// decoded while the host takes this one.
+  void decode_next(void* rgb);
 
  private:
   void start_next();

@@ -115,7 +115,7 @@ Video Generation::run(const GenerateOptions& options) {
 
   // 6. Decode, frame by frame.
   if (stage_by_stage) load(decoders, layout, true);
-  decode(tensors, row(tensors["latents"], 0), options.keep_frames);
+  decode(tensors, row(tensors["latents"], 0), resolved.output, options.keep_frames);
 
   video_.timings.total = since_start_.elapsed_ms();
   video_.timings.session = state_.modules.session_ms() - session_ms_before;

@@ -20,6 +20,7 @@
 namespace vidrt {
 
 class ArenaTensors;
+class FrameStream;
 
 /// What outlives a call: the bundle, the loaded modules, the arena.
 struct PipelineState {
@@ -75,7 +76,10 @@ class Generation {
   void fill_text(const ArenaTensors& tensors, const std::vector<SharedEmbeds>& embeds) const;
   void fill_latents(const ArenaTensors& tensors, const GenerateOptions& options, const SchedulerTable& table);
   void denoise(const ArenaTensors& tensors, const SchedulerTable& table, const ResolvedOptions& resolved);
-  void decode(const ArenaTensors& tensors, const TensorView& latents, bool keep_frames);
+  void decode(const ArenaTensors& tensors, const TensorView& latents, DType output, bool keep_frames);
+  /// All frames of a stream, of which Pixel is the type; null where they are not kept.
+  template <typename Pixel>
+  std::shared_ptr<const std::vector<Pixel>> take_frames(FrameStream* stream, bool keep_frames);
   void describe_frames(const ResolvedOptions& resolved, const std::vector<std::string>& modules);
   void describe(const GenerateOptions& options, const ResolvedOptions& resolved, const SchedulerTable& table,
                 const Prompts& prompts);

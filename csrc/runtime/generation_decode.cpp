@@ -13,6 +13,12 @@
 #include "vidrt/version.h"
 
 namespace vidrt {
+namespace {
+
+void set_pixels(const std::uint8_t* rgb, FramesEvent* event) { event->rgb = rgb; }
+void set_pixels(const float* rgb, FramesEvent* event) { event->rgb_float = rgb; }
+
+}  // namespace
 
 GenerationPlan plan_decode_only(const PipelineState& state, const DecodeOptions& options) {
   const Manifest& manifest = state.bundle.manifest();
@@ -40,29 +46,39 @@ Video Generation::decode_latents(const DecodeOptions& options) {
   const ArenaTensors tensors(state_.arena, layout);
   const TensorView& latents = tensors["latents"];
   device().copy_from_host(latents.data, options.latents.data, latents.bytes());
-  decode(tensors, latents, options.keep_frames);
+  decode(tensors, latents, resolved.output, options.keep_frames);
 
   video_.timings.total = since_start_.elapsed_ms();
   video_.timings.session = state_.modules.session_ms() - session_ms_before;
   return std::move(video_);
 }
 
-void Generation::decode(const ArenaTensors& tensors, const TensorView& latents, bool keep_frames) {
+void Generation::decode(const ArenaTensors& tensors, const TensorView& latents, DType output, bool keep_frames) {
   const Stopwatch stopwatch;
-  FrameStream stream(state_.modules, tensors, latents, plan_, state_.bundle.manifest().vae);
-  const std::size_t frame_bytes = static_cast<std::size_t>(plan_.height) * static_cast<std::size_t>(plan_.width) * 3;
+  FrameStream stream(state_.modules, tensors, latents, plan_, state_.bundle.manifest().vae, output);
+  if (output == DType::kFloat32) {
+    video_.rgb_float = take_frames<float>(&stream, keep_frames);
+  } else {
+    video_.rgb = take_frames<std::uint8_t>(&stream, keep_frames);
+  }
+  video_.timings.decode = stopwatch.elapsed_ms();
+}
+
+template <typename Pixel>
+std::shared_ptr<const std::vector<Pixel>> Generation::take_frames(FrameStream* stream, bool keep_frames) {
+  const std::size_t frame_size = static_cast<std::size_t>(plan_.height) * static_cast<std::size_t>(plan_.width) * 3;
   // Kept frames lie one after another; else one chunk's room is used again and again.
-  std::vector<std::uint8_t> rgb;
-  if (keep_frames) rgb.reserve(frame_bytes * static_cast<std::size_t>(plan_.num_frames));
+  std::vector<Pixel> rgb;
+  if (keep_frames) rgb.reserve(frame_size * static_cast<std::size_t>(plan_.num_frames));
   announce(Stage::kDecode, 0, plan_.num_frames);
   int done = 0;
-  while (!stream.finished()) {
-    const int count = stream.next_frames();
+  while (!stream->finished()) {
+    const int count = stream->next_frames();
     if (!keep_frames) rgb.clear();
     const std::size_t offset = rgb.size();
-    rgb.resize(offset + frame_bytes * static_cast<std::size_t>(count));
+    rgb.resize(offset + frame_size * static_cast<std::size_t>(count));
     try {
-      stream.decode_next(rgb.data() + offset);
+      stream->decode_next(rgb.data() + offset);
     } catch (const OutOfMemory& error) {
       const bool has_tiles = plan_.tiles.rows * plan_.tiles.columns > 1;
       throw OutOfMemory(std::string(error.what()) + " Decode frames in " + (has_tiles ? "smaller " : "") +
@@ -75,16 +91,17 @@ void Generation::decode(const ArenaTensors& tensors, const TensorView& latents, 
       video_.timings.last_step_to_first_frame = since_last_step_.elapsed_ms();
     }
     if (callbacks_.on_frames) {
-      callbacks_.on_frames({done, count, plan_.height, plan_.width, rgb.data() + offset});
+      FramesEvent event{done, count, plan_.height, plan_.width, nullptr, nullptr};
+      set_pixels(rgb.data() + offset, &event);
+      callbacks_.on_frames(event);
     }
     done += count;
     announce(Stage::kDecode, done, plan_.num_frames);
-    if (!stream.finished()) {
+    if (!stream->finished()) {
       check_cancelled("after frame " + std::to_string(done) + " of " + std::to_string(plan_.num_frames));
     }
   }
-  if (keep_frames) video_.rgb = std::make_shared<const std::vector<std::uint8_t>>(std::move(rgb));
-  video_.timings.decode = stopwatch.elapsed_ms();
+  return keep_frames ? std::make_shared<const std::vector<Pixel>>(std::move(rgb)) : nullptr;
 }
 
 void Generation::warn_of_plan(const ResolvedOptions& resolved) {

@@ -12,35 +12,40 @@
 namespace vidrt {
 namespace {
 
+// In this order NaN becomes 0.
+float level_of(float value) { return std::min(std::max(0.0f, value * 0.5f + 0.5f), 1.0f); }
+
+void write_level(float level, float* to) { *to = level; }
+void write_level(float level, std::uint8_t* to) { *to = static_cast<std::uint8_t>(std::nearbyintf(level * 255.0f)); }
+
+struct BegunFrames {
+  TensorView view;
+  int first;
+  int count;
+};
+
+/// Pixel: std::uint8_t or float.
+template <typename Pixel>
 class HostFrameReader : public FrameReader {
  public:
   void begin(const TensorView& frames, int first, int count) override { begun_.push_back({frames, first, count}); }
 
-  void end(std::uint8_t* rgb) override {
-    const Begun frames = begun_.front();
+  void end(void* rgb) override {
+    const BegunFrames frames = begun_.front();
     begun_.pop_front();
     const std::int64_t num_frames = frames.view.shape[2];
     const std::int64_t pixels = frames.view.shape[3] * frames.view.shape[4];
     for (std::int64_t f = 0; f < frames.count; ++f) {
       for (std::int64_t channel = 0; channel < 3; ++channel) {
         const float* source = frames.view.as<float>() + (channel * num_frames + frames.first + f) * pixels;
-        std::uint8_t* target = rgb + f * pixels * 3 + channel;
-        for (std::int64_t i = 0; i < pixels; ++i) {
-          // In this order NaN becomes 0.
-          const float level = std::min(std::max(0.0f, source[i] * 0.5f + 0.5f), 1.0f);
-          target[i * 3] = static_cast<std::uint8_t>(std::nearbyintf(level * 255.0f));
-        }
+        Pixel* target = static_cast<Pixel*>(rgb) + f * pixels * 3 + channel;
+        for (std::int64_t i = 0; i < pixels; ++i) write_level(level_of(source[i]), target + i * 3);
       }
     }
   }
 
  private:
-  struct Begun {
-    TensorView view;
-    int first;
-    int count;
-  };
-  std::deque<Begun> begun_;
+  std::deque<BegunFrames> begun_;
 };
 
 // `other` gives what is subtracted from element i.
@@ -96,8 +101,9 @@ class HostDevice : public Device {
   }
 
   void blend_tile(const TileBlend& blend) override { vidrt::blend_tile(blend); }
-  std::unique_ptr<FrameReader> frame_reader(int, std::int64_t, std::int64_t) override {
-    return std::make_unique<HostFrameReader>();
+  std::unique_ptr<FrameReader> frame_reader(int, std::int64_t, std::int64_t, DType output) override {
+    if (output == DType::kFloat32) return std::make_unique<HostFrameReader<float>>();
+    return std::make_unique<HostFrameReader<std::uint8_t>>();
   }
   bool queues_work() const override { return false; }
 };

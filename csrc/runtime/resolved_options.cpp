@@ -45,6 +45,12 @@ void check_decode_chunk(int chunk) {
                         std::to_string(chunk) + ".");
 }
 
+DType output_dtype(const std::string& output_type) {
+  if (output_type == "uint8") return DType::kUInt8;
+  if (output_type == "float32") return DType::kFloat32;
+  throw InvalidArgument("output_type must be uint8 or float32, got '" + output_type + "'.");
+}
+
 void check_finite(const TensorView& latents, const std::string& expected) {
   const float* values = latents.as<float>();
   if (std::all_of(values, values + latents.elements(), [](float value) { return std::isfinite(value); })) return;
@@ -122,6 +128,7 @@ ResolvedOptions resolve_options(const Manifest& manifest, const GenerateOptions&
   }
   resolved.step_cache = options.step_cache;
   resolved.fps = check_fps(options.fps.value_or(defaults.fps));
+  resolved.output = output_dtype(options.output_type);
   check_decode_chunk(options.decode_chunk);
   resolved.vae_tiling = options.vae_tiling.mode;
   resolved.tiles = resolve_tiles(manifest, options.vae_tiling, resolved.height, resolved.width);
@@ -173,6 +180,7 @@ ResolvedOptions resolve_decode_options(const Manifest& manifest, const DecodeOpt
   resolved.width = within("width in pixels", manifest.width, resolved.latent_width * vae.spatial_ratio);
   resolved.num_frames = within("length in frames", manifest.num_frames, frames_of_clip(vae, resolved.latent_frames));
   resolved.fps = check_fps(options.fps.value_or(manifest.defaults.fps));
+  resolved.output = output_dtype(options.output_type);
   check_decode_chunk(options.decode_chunk);
   resolved.vae_tiling = options.vae_tiling.mode;
   resolved.tiles = resolve_tiles(manifest, options.vae_tiling, resolved.height, resolved.width);

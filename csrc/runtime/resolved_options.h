@@ -8,6 +8,7 @@
 #include "vidrt/bundle.h"
 #include "vidrt/options.h"
 #include "vidrt/plan.h"
+#include "vidrt/tensor.h"
 
 namespace vidrt {
 
@@ -19,8 +20,9 @@ struct ResolvedOptions {
   bool guided = false;  // the negative prompt is run as well
   bool has_image = false;
   double step_cache = 0.0;
-  std::string vae_tiling;  // "auto" | "on" | "off"
-  PlannedTiles tiles;      // of the frames where they are decoded in tiles
+  std::string vae_tiling;        // "auto" | "on" | "off"
+  PlannedTiles tiles;            // of the frames where they are decoded in tiles
+  DType output = DType::kUInt8;  // of frames: kUInt8 or kFloat32
   double fps = 0.0;
   std::string negative_prompt;
   std::vector<std::string> warnings;  // sizes outside the range in which quality was measured

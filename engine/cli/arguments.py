@@ -109,6 +109,14 @@ ImageFile = Annotated[
         rich_help_panel=_VIDEO,
     ),
 ]
+OutputType = Annotated[
+    str,
+    typer.Option(
+        "--output-type",
+        help="uint8, or float32: frames that are not rounded, in [0,1], for --output NAME.npy.",
+        rich_help_panel=_VIDEO,
+    ),
+]
 Truncate = Annotated[bool, typer.Option("--truncate", help="Cut an overlong prompt.", rich_help_panel=_VIDEO)]
 EmbedsFile = Annotated[
     Path | None,

@@ -19,14 +19,14 @@ from vidrt.engine.errors import InvalidArgument, IoError
 from vidrt.engine.options import DecodeOptions
 from vidrt.engine.text import human_bytes, human_ms
 from vidrt.engine.vae_tiling import VaeTiling
-from vidrt.engine.writers import open_writer
+from vidrt.engine.writers import ClipFormat, open_writer
 
 
 def decode(
     latents: Annotated[Path, typer.Argument(help="A .npy file: (C,T,h,w) or (1,C,T,h,w) float32.")],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", help="NAME.mp4, .webm, .gif, .y4m, or a folder for PNG files."),
+        typer.Option("--output", "-o", help="NAME.mp4, .webm, .gif, .y4m, .npy, or a folder for PNG files."),
     ],
     fps: Annotated[float | None, typer.Option(help="Frames per second of the file. (default: the bundle's)")] = None,
     decode_chunk: arg.DecodeChunk = None,
@@ -35,6 +35,7 @@ def decode(
     tile_sample_min_width: arg.TileWidth = None,
     tile_sample_stride_height: arg.TileStrideHeight = None,
     tile_sample_stride_width: arg.TileStrideWidth = None,
+    output_type: arg.OutputType = "uint8",
     bundle: arg.BundleOption = None,
     backend: arg.Backend = "auto",
     device: arg.Device = None,
@@ -52,7 +53,7 @@ def decode(
     tiling = VaeTiling(
         vae_tiling, tile_sample_min_height, tile_sample_min_width, tile_sample_stride_height, tile_sample_stride_width
     )
-    options = DecodeOptions(_read(latents), fps, decode_chunk, tiling, keep_frames=False)
+    options = DecodeOptions(_read(latents), fps, decode_chunk, tiling, output_type, keep_frames=False)
     pipe = arg.open_pipeline(bundle, backend, device, threads, memory_budget, variant, cuda_graphs=not no_cuda_graphs)
     plan = pipe.plan_decode(options)
     rate = pipe.bundle.manifest.defaults.fps if fps is None else fps
@@ -62,7 +63,7 @@ def decode(
         "vidrt_version": _core.__version__,
         "latents": latents.name,
     }
-    with open_writer(output, plan.height, plan.width, rate, known) as writer:
+    with open_writer(output, ClipFormat(plan.height, plan.width, rate, known, output_type)) as writer:
         if not (json or quiet):
             print(f"{plan.num_frames} frames of {plan.width}x{plan.height} · {pipe.backend}", file=sys.stderr)
         video = render(

@@ -24,7 +24,7 @@ from vidrt.engine.plan import GenerationPlan
 from vidrt.engine.text import human_bytes, human_ms
 from vidrt.engine.vae_tiling import VaeTiling
 from vidrt.engine.video import Video
-from vidrt.engine.writers import open_writer
+from vidrt.engine.writers import ClipFormat, open_writer
 
 _SEED_BITS = 53  # survives JSON readers that keep numbers as doubles
 _NAME_LENGTH = 40
@@ -37,7 +37,7 @@ def generate(
         typer.Option(
             "--output",
             "-o",
-            help="NAME.mp4, .webm, .gif, .y4m, or a folder for PNG files. Replaced when the video is whole. "
+            help="NAME.mp4, .webm, .gif, .y4m, .npy, or a folder for PNG files. Replaced when the video is whole. "
             "(default: made of prompt and seed)",
         ),
     ] = None,
@@ -58,6 +58,7 @@ def generate(
     tile_sample_min_width: arg.TileWidth = None,
     tile_sample_stride_height: arg.TileStrideHeight = None,
     tile_sample_stride_width: arg.TileStrideWidth = None,
+    output_type: arg.OutputType = "uint8",
     truncate: arg.Truncate = False,
     prompt_embeds: arg.EmbedsFile = None,
     negative_prompt_embeds: arg.NegativeEmbedsFile = None,
@@ -93,6 +94,7 @@ def generate(
         truncate=truncate,
         decode_chunk=decode_chunk,
         vae_tiling=tiling,
+        output_type=output_type,
         keep_frames=False,
         image=image,
         prompt_embeds=arg.load_embeds(prompt_embeds),
@@ -104,9 +106,9 @@ def generate(
     pipe.check(options)
     plan = pipe.plan(options)
     target = _default_name(options) if output is None else output
-    with open_writer(
-        target, plan.height, plan.width, arg.frame_rate(pipe, options), _known_metadata(pipe, options, plan)
-    ) as writer:
+    metadata = _known_metadata(pipe, options, plan)
+    clip = ClipFormat(plan.height, plan.width, arg.frame_rate(pipe, options), metadata, output_type)
+    with open_writer(target, clip) as writer:
         if not (json or quiet):
             size = f"{plan.num_frames} frames of {plan.width}x{plan.height}"
             print(f"seed {options.seed} · {size} · {pipe.backend}", file=sys.stderr)
@@ -122,7 +124,8 @@ def generate(
 def _default_name(options: GenerateOptions) -> Path:
     text = options.prompt or (options.prompt_embeds.prompt if options.prompt_embeds else "")
     words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    return Path(f"{words[:_NAME_LENGTH].rstrip('-') or 'video'}-{options.seed}.mp4")
+    suffix = "mp4" if options.output_type == "uint8" else "npy"
+    return Path(f"{words[:_NAME_LENGTH].rstrip('-') or 'video'}-{options.seed}.{suffix}")
 
 
 def _known_metadata(pipe: TextToVideoPipeline, options: GenerateOptions, plan: GenerationPlan) -> dict[str, Any]:

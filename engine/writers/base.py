@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,10 @@ from vidrt.engine.writers.staging import StagedFile, StagedFolder, io_error
 _MAX_RATE_DENOMINATOR = 1001
 
 
+Frames: TypeAlias = npt.NDArray[np.uint8 | np.float32]
+"""RGB, with three values last: 0 to 255 as uint8, 0 to 1 as float32 (docs/frames.md)."""
+
+
 @dataclass(frozen=True)
 class ClipFormat:
     """What a writer knows before the first frame.
@@ -30,12 +34,14 @@ class ClipFormat:
         width: Pixels.
         fps: Frames per second.
         metadata: How the clip was made; `prompt` becomes the title, all of it the comment.
+        output_type: Of the frames: "uint8", or "float32".
     """
 
     height: int
     width: int
     fps: float
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    output_type: str = "uint8"
 
     @property
     def rate(self) -> Fraction:
@@ -65,11 +71,19 @@ class VideoWriter(ABC):
         self._clip = clip
         self.num_frames = 0
 
-    def write(self, frames: npt.NDArray[np.uint8]) -> None:
-        """Append frames, (n, H, W, 3) uint8. Raises InvalidArgument for another shape, IoError when it cannot write."""
+    def write(self, frames: Frames) -> None:
+        """Append frames, (n, H, W, 3) of the clip's output type.
+
+        Raises:
+            InvalidArgument: For another shape or type.
+            IoError: When it cannot write.
+        """
         expected = (self._clip.height, self._clip.width, 3)
-        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[1:] != expected:
-            raise InvalidArgument(f"frames must be (n, {expected[0]}, {expected[1]}, 3) uint8, got {frames.shape}.")
+        if frames.dtype != self._clip.output_type or frames.ndim != 4 or frames.shape[1:] != expected:
+            raise InvalidArgument(
+                f"frames must be (n, {expected[0]}, {expected[1]}, 3) {self._clip.output_type}, "
+                f"got {frames.shape} {frames.dtype}."
+            )
         try:
             for frame in frames:
                 self._write_frame(np.ascontiguousarray(frame))
@@ -97,7 +111,7 @@ class VideoWriter(ABC):
         self._staged.discard()
 
     @abstractmethod
-    def _write_frame(self, frame: npt.NDArray[np.uint8]) -> None:
+    def _write_frame(self, frame: npt.NDArray[Any]) -> None:
         """Append one (H, W, 3) frame. Raises OSError."""
 
     @abstractmethod

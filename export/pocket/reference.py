@@ -50,5 +50,10 @@ class ReferencePipeline:
     @torch.inference_mode()
     def decode(self, latents: Tensor) -> npt.NDArray[np.uint8]:
         """Denoised latents (1,C,T,h,w) to frames (F,H,W,3) uint8."""
-        frames = self.networks.vae_decoder(latents)[0].permute(1, 2, 3, 0)
-        return np.rint((frames.numpy() * 0.5 + 0.5).clip(0, 1) * 255).astype(np.uint8)
+        return np.rint(self.decode_floats(latents) * 255).astype(np.uint8)
+
+    @torch.inference_mode()
+    def decode_floats(self, latents: Tensor) -> npt.NDArray[np.float32]:
+        """Denoised latents (1,C,T,h,w) to frames (F,H,W,3) float32 in [0,1]."""
+        frames: Tensor = self.networks.vae_decoder(latents)[0].permute(1, 2, 3, 0)
+        return (frames * 0.5 + 0.5).clamp(0, 1).numpy()

@@ -223,12 +223,14 @@ class GenerateOptions:
     truncate: bool
     decode_chunk: int
     vae_tiling: VaeTiling
+    output_type: str
     keep_frames: bool
 
 class DecodeOptions:
     fps: float | None
     decode_chunk: int
     vae_tiling: VaeTiling
+    output_type: str
     keep_frames: bool
 
 class PlannedTensor:
@@ -306,7 +308,7 @@ class VideoMetadata:
     warnings: Final[list[str]]
 
 class Video:
-    frames: Final[npt.NDArray[np.uint8] | None]
+    frames: Final[npt.NDArray[np.uint8 | np.float32] | None]
     num_frames: Final[int]
     height: Final[int]
     width: Final[int]
@@ -331,7 +333,7 @@ class Callbacks:
         *,
         on_stage: Callable[[str, int, int], object] | None = None,
         on_step: Callable[[int, int, float], object] | None = None,
-        on_frames: Callable[[int, npt.NDArray[np.uint8]], object] | None = None,
+        on_frames: Callable[[int, npt.NDArray[np.uint8 | np.float32]], object] | None = None,
         on_warning: Callable[[str], object] | None = None,
     ) -> None: ...
 

@@ -216,6 +216,41 @@ TEST_F(CApi, FramesAreFoundByIndex) {
   EXPECT_EQ(vidrt_video_frame(video.get(), -1), nullptr);
 }
 
+TEST_F(CApi, FloatFramesAreThoseOfTheCppInterfaceAndOfTheOtherTypeThereAreNone) {
+  vidrt_generate_options given = options();
+  given.output_type = "float32";
+  std::vector<float> streamed;
+  vidrt_callbacks callbacks{};
+  callbacks.struct_size = sizeof callbacks;
+  callbacks.user_data = &streamed;
+  callbacks.on_frames = [](void* user_data, const vidrt_frames_event* event) {
+    auto* all = static_cast<std::vector<float>*>(user_data);
+    all->insert(all->end(), event->rgb_float, event->rgb_float + event->num_frames * event->height * event->width * 3);
+    return event->rgb == nullptr ? 0 : 1;
+  };
+  const Owned<vidrt_video> video = generate(given, &callbacks);
+  GenerateOptions cpp_options = prompt_options();
+  cpp_options.output_type = "float32";
+  const std::vector<float> expected = float_pixels(open().generate(cpp_options));
+  EXPECT_EQ(streamed, expected);
+  const vidrt_video_info info = info_of(video.get());
+  EXPECT_EQ(std::vector<float>(info.rgb_float, info.rgb_float + expected.size()), expected);
+  EXPECT_EQ(info.rgb, nullptr);
+  EXPECT_EQ(info.rgb_bytes, 0u);
+  EXPECT_EQ(vidrt_video_frame_float(video.get(), 12), info.rgb_float + std::size_t{12} * 8 * 12 * 3);
+  EXPECT_EQ(vidrt_video_frame_float(video.get(), 13), nullptr);
+  EXPECT_TRUE(names(vidrt_last_error(), {"index is 13; expected 0 to 12"}));
+  EXPECT_EQ(vidrt_video_frame(video.get(), 0), nullptr);
+  EXPECT_TRUE(names(vidrt_last_error(), {"are float32, asked for as uint8", "vidrt_video_frame_float"}));
+  const Owned<vidrt_video> bytes = generate(options());
+  EXPECT_EQ(info_of(bytes.get()).rgb_float, nullptr);
+  EXPECT_EQ(vidrt_video_frame_float(bytes.get(), 0), nullptr);
+  EXPECT_TRUE(names(vidrt_last_error(), {"are uint8, asked for as float32; call vidrt_video_frame or set"}));
+  EXPECT_EQ(vidrt_video_frame_float(nullptr, 0), nullptr);
+  given.output_type = "float64";
+  expect_refused(given, VIDRT_INVALID_ARGUMENT, "output_type must be uint8 or float32, got 'float64'");
+}
+
 TEST_F(CApi, DiscardedFramesLeaveTheVideoWithoutPixels) {
   vidrt_generate_options given = options();
   given.discard_frames = 1;

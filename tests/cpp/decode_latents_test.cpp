@@ -201,6 +201,21 @@ TEST_F(DecodeLatents, FramesAreHandedOutAndACancelLeavesThePipelineUsable) {
   EXPECT_EQ(streamed, expected);
 }
 
+TEST_F(DecodeLatents, FloatFramesAreThoseThatBecomeBytes) {
+  Pipeline pipeline = open(decoder_of("causal"));
+  DecodeOptions options = latents(4);
+  const std::vector<std::uint8_t> bytes = pixels(pipeline.decode_latents(options));
+  options.output_type = "float32";
+  const Video video = pipeline.decode_latents(options);
+  EXPECT_EQ(video.rgb, nullptr);
+  ASSERT_EQ(video.rgb_float->size(), bytes.size());
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    ASSERT_EQ(bytes[i], static_cast<std::uint8_t>(std::nearbyintf((*video.rgb_float)[i] * 255.0f))) << i;
+  }
+  options.output_type = "pt";
+  EXPECT_TRUE(names(message_of<InvalidArgument>([&] { pipeline.decode_latents(options); }), {"got 'pt'"}));
+}
+
 TEST_F(DecodeLatents, ABudgetThatIsTooSmallSaysWhatIsNeededAndOneThatIsNotUnloadsTheRest) {
   PipelineOptions tight;
   tight.memory_budget = 1;

@@ -2,7 +2,9 @@
 // device.
 #include "runtime/device.h"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 
 #include "support/device_cases.h"
@@ -38,15 +40,43 @@ TEST(HostDevice, FramesBecomeRgbAndAreClamped) {
   std::vector<float> values(3 * 3 * 2, -1.0f);
   const auto level = [](float value) { return value / 255.0f * 2.0f - 1.0f; };
   const TensorView frames{values.data(), DType::kFloat32, {1, 3, 3, 1, 2}};
-  values[2] = 3.0f;                                           // red, frame 1
-  values[3] = level(128.0f);                                  //
-  values[6 + 4] = level(64.0f);                               // green, frame 2
-  values[12 + 3] = -std::numeric_limits<float>::infinity();   // blue, frame 1
-  const auto reader = host_device().frame_reader(2, 1, 2);
+  values[2] = 3.0f;                                          // red, frame 1
+  values[3] = level(128.0f);                                 //
+  values[6 + 4] = level(64.0f);                              // green, frame 2
+  values[12 + 3] = -std::numeric_limits<float>::infinity();  // blue, frame 1
+  const auto reader = host_device().frame_reader(2, 1, 2, DType::kUInt8);
   reader->begin(frames, 1, 2);
   std::array<std::uint8_t, 12> rgb{};
   reader->end(rgb.data());
   EXPECT_EQ(rgb, (std::array<std::uint8_t, 12>{255, 0, 0, 128, 0, 0, 0, 64, 0, 0, 0, 0}));
+}
+
+TEST(HostDevice, FloatFramesAreClampedAndTheBytesAreTheirRoundedLevels) {
+  constexpr int kPixels = 700;
+  std::vector<float> values(3 * kPixels);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::sin(static_cast<float>(i)) * 1.2f;
+  values[0] = std::numeric_limits<float>::quiet_NaN();
+  values[1] = std::numeric_limits<float>::infinity();
+  values[2] = 0.0f;  // half a level, a tie
+  const TensorView frames{values.data(), DType::kFloat32, {1, 3, 1, 1, kPixels}};
+  std::vector<float> floats(values.size());
+  std::vector<std::uint8_t> bytes(values.size());
+  const auto read = [&](DType output, void* to) {
+    const auto reader = host_device().frame_reader(1, 1, kPixels, output);
+    reader->begin(frames, 0, 1);
+    reader->end(to);
+  };
+  read(DType::kFloat32, floats.data());
+  read(DType::kUInt8, bytes.data());
+  EXPECT_EQ(floats[0], 0.0f);
+  EXPECT_EQ(floats[3], 1.0f);
+  EXPECT_EQ(bytes[6], 128);
+  for (std::size_t i = 1; i < floats.size(); ++i) {
+    const float value = values[i % 3 * kPixels + i / 3];
+    if (!std::isfinite(value)) continue;
+    EXPECT_EQ(floats[i], std::min(std::max(value / 2.0f + 0.5f, 0.0f), 1.0f)) << i;
+    EXPECT_EQ(bytes[i], static_cast<std::uint8_t>(std::nearbyintf(floats[i] * 255.0f))) << i;
+  }
 }
 
 TEST(HostDevice, RowsAreCopiedFromPitchToPitch) {

@@ -1,4 +1,5 @@
 // The pipeline's promises about frames: the same whatever the plan, the chunks, the threads or the way in.
+#include <cmath>
 #include <cstring>
 #include <thread>
 
@@ -57,6 +58,51 @@ TEST_F(PipelineFixture, FramesHandedOutAreTheFramesKept) {
   dropped.keep_frames = false;
   EXPECT_EQ(pipeline.generate(dropped, callbacks).rgb, nullptr);
   EXPECT_EQ(streamed, pixels(video));
+}
+
+TEST_F(PipelineFixture, FloatFramesAreThoseThatBecomeBytesInAnyChunkingAndAsTheyAreHandedOut) {
+  Pipeline pipeline = open();
+  GenerateOptions options = prompt_options(21);
+  const std::vector<std::uint8_t> bytes = pixels(pipeline.generate(options));
+  options.output_type = "float32";
+  std::vector<float> streamed;
+  Callbacks callbacks;
+  callbacks.on_frames = [&](const FramesEvent& event) {
+    EXPECT_EQ(event.rgb, nullptr);
+    streamed.insert(streamed.end(), event.rgb_float,
+                    event.rgb_float + event.num_frames * event.height * event.width * 3);
+  };
+  const Video video = pipeline.generate(options, callbacks);
+  EXPECT_EQ(video.rgb, nullptr);
+  const std::vector<float> expected = float_pixels(video);
+  EXPECT_EQ(streamed, expected);
+  ASSERT_EQ(expected.size(), bytes.size());
+  bool between = false;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    ASSERT_EQ(bytes[i], static_cast<std::uint8_t>(std::nearbyintf(expected[i] * 255.0f))) << i;
+    between = between || std::nearbyintf(expected[i] * 255.0f) != expected[i] * 255.0f;
+  }
+  EXPECT_TRUE(between);
+  for (const int chunk : {1, 2, 4, 7}) {
+    options.decode_chunk = chunk;
+    EXPECT_EQ(float_pixels(pipeline.generate(options)), expected) << "chunks of " << chunk;
+  }
+  streamed.clear();
+  options.keep_frames = false;
+  EXPECT_EQ(pipeline.generate(options, callbacks).rgb_float, nullptr);
+  EXPECT_EQ(streamed, expected);
+}
+
+TEST_F(PipelineFixture, AnUnknownOutputTypeIsRefusedBeforeAnythingIsLoaded) {
+  Pipeline pipeline = open();
+  for (const char* word : {"float16", "", "Float32"}) {
+    GenerateOptions options = prompt_options();
+    options.output_type = word;
+    EXPECT_TRUE(names(message_of<InvalidArgument>([&] { pipeline.generate(options); }),
+                      {"output_type must be uint8 or float32, got '", word}));
+    EXPECT_THROW(pipeline.plan(options), InvalidArgument);
+  }
+  EXPECT_EQ(backend->loads(), 0);
 }
 
 TEST_F(PipelineFixture, SequentialGuidanceGivesTheFramesOfBatchedGuidance) {

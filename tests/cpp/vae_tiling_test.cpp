@@ -214,6 +214,23 @@ TEST_F(VaeTilingPipeline, AnyChunkingGivesTheSameFramesInEveryForm) {
   }
 }
 
+TEST_F(VaeTilingPipeline, FloatFramesOfTilesAreThoseThatBecomeBytes) {
+  Pipeline pipeline = open("causal");
+  DecodeOptions options = latents(5);
+  options.vae_tiling = tiling();
+  const std::vector<std::uint8_t> bytes = pixels(pipeline.decode_latents(options));
+  options.output_type = "float32";
+  const std::vector<float> floats = *pipeline.decode_latents(options).rgb_float;
+  ASSERT_EQ(floats.size(), bytes.size());
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    ASSERT_EQ(bytes[i], static_cast<std::uint8_t>(std::nearbyintf(floats[i] * 255.0f))) << i;
+  }
+  for (const int chunk : {1, 3, 5}) {
+    options.decode_chunk = chunk;
+    EXPECT_EQ(*pipeline.decode_latents(options).rgb_float, floats) << "chunks of " << chunk;
+  }
+}
+
 TEST_F(VaeTilingPipeline, OneTileThatCoversTheFrameIsThePlanAndTheFramesWithoutTiles) {
   for (const std::string form : {"causal", "framewise"}) {
     Pipeline pipeline = open(form);

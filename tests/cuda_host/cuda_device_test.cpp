@@ -1,6 +1,7 @@
 // The CUDA device's own code (csrc/cuda) on the emulated CUDA runtime: the whole toy pipeline, and every failure.
 #include "cuda/cuda_device.h"
 
+#include <algorithm>
 #include <array>
 #include <thread>
 
@@ -88,7 +89,8 @@ TEST_F(CudaDeviceTest, MemoryThatIsRefusedIsNullAndTheMessageSaysHowMuchThereIs)
   EXPECT_EQ(device.allocate(std::size_t{2} << 30), nullptr);
   EXPECT_TRUE(names(message_of<OutOfMemory>([&] { DeviceBuffer buffer(device, std::size_t{2} << 30); }),
                     {"refused 2147483648 bytes", " of 1073741824 bytes are free on Emulated GPU"}));
-  EXPECT_TRUE(names(message_of<OutOfMemory>([&] { device.frame_reader(1 << 20, 64, 64); }), {"are free"}));
+  EXPECT_TRUE(
+      names(message_of<OutOfMemory>([&] { device.frame_reader(1 << 20, 64, 64, DType::kUInt8); }), {"are free"}));
   void* nothing = device.allocate(0);
   EXPECT_NE(nothing, nullptr);
   device.release(nothing);
@@ -156,7 +158,7 @@ TEST_F(CudaDeviceTest, IsUsedFromAnyThread) {
   });
   elsewhere([&] { device.end_step(); });
   elsewhere([&] { EXPECT_TRUE(device.all_finite(tensor)); });
-  elsewhere([&] { reader = device.frame_reader(2, 1, 2); });
+  elsewhere([&] { reader = device.frame_reader(2, 1, 2, DType::kUInt8); });
   elsewhere([&] { reader->begin(tensor, 0, 2); });
   elsewhere([&] { reader->end(rgb.data()); });
   elsewhere([&] { device.synchronize(); });
@@ -239,7 +241,7 @@ TEST_F(CudaDeviceTest, FramesAreTakenInTheirOrderAndWhatIsNeverTakenIsDropped) {
   CudaDevice device(0);
   const DeviceBuffer memory(device, 3 * 4 * sizeof(float));
   const TensorView frames{memory.data(), DType::kFloat32, {1, 3, 2, 1, 2}};
-  const auto reader = device.frame_reader(2, 1, 2);
+  const auto reader = device.frame_reader(2, 1, 2, DType::kUInt8);
   std::array<std::uint8_t, 6> rgb{};
   for (int i = 0; i < 5; ++i) {
     device.fill(frames, -1.0f);
@@ -257,11 +259,27 @@ TEST_F(CudaDeviceTest, FramesAreTakenInTheirOrderAndWhatIsNeverTakenIsDropped) {
   EXPECT_THROW(reader->begin(frames, 0, 2), std::logic_error);
 }
 
+TEST_F(CudaDeviceTest, FloatFramesAreThoseOfTheProcessor) {
+  CudaDevice device(0);
+  const DeviceBuffer memory(device, 3 * 2 * sizeof(float));
+  const TensorView frames{memory.data(), DType::kFloat32, {1, 3, 1, 1, 2}};
+  const auto reader = device.frame_reader(1, 1, 2, DType::kFloat32);
+  std::array<float, 6> rgb{};
+  for (const float value : {0.3f, -1.7f, 1.0f}) {
+    device.fill(frames, value);
+    reader->begin(frames, 0, 1);
+    reader->end(rgb.data());
+    std::array<float, 6> expected{};
+    expected.fill(std::min(std::max(value * 0.5f + 0.5f, 0.0f), 1.0f));
+    EXPECT_EQ(rgb, expected) << value;
+  }
+}
+
 TEST_F(CudaDeviceTest, FramesAreThereWhileLaterWorkIsStillQueued) {
   CudaDevice device(0);
   const DeviceBuffer memory(device, 3 * sizeof(float));
   const TensorView frames{memory.data(), DType::kFloat32, {1, 3, 1, 1, 1}};
-  const auto reader = device.frame_reader(1, 1, 1);
+  const auto reader = device.frame_reader(1, 1, 1, DType::kUInt8);
   device.fill(frames, 1.0f);
   reader->begin(frames, 0, 1);
   bool is_done = false;

@@ -33,7 +33,8 @@ TEST_F(GpuLibrary, OpensADevice) {
 TEST_F(GpuLibrary, ItsErrorsAreTheCores) {
   EXPECT_TRUE(names(message_of<BackendError>([] { open_gpu_device(7); }), {"no CUDA device cuda:7"}));
   const std::shared_ptr<GpuDevice> device = open_gpu_device(0);
-  EXPECT_TRUE(names(message_of<OutOfMemory>([&] { device->frame_reader(1 << 20, 64, 64); }), {"are free"}));
+  EXPECT_TRUE(
+      names(message_of<OutOfMemory>([&] { device->frame_reader(1 << 20, 64, 64, DType::kUInt8); }), {"are free"}));
   EXPECT_THROW(device->fill({nullptr, DType::kFloat32, {-1}}, 0.0f), InvalidArgument);
 }
 

@@ -265,31 +265,36 @@ TEST(BlendKernel, GivesTheBitsOfTheProcessorAndTouchesNoOtherPixel) {
 class RgbKernel : public ::testing::Test {
  protected:
   // All frames of (1,3,frames,height,width) but the first, by the kernel; `planes` hold them.
-  static std::vector<std::uint8_t> converted(Floats& planes, int frames, std::int64_t height, std::int64_t width,
-                                             std::uint64_t seed = 0) {
+  template <typename Value = std::uint8_t>
+  static std::vector<Value> converted(Floats& planes, int frames, std::int64_t height, std::int64_t width,
+                                      std::uint64_t seed = 0) {
     const LoopFrames wanted = {planes.data(), frames, height * width, 1, frames - 1};
-    const std::size_t bytes = static_cast<std::size_t>(wanted.count * wanted.pixels * 3);
-    std::vector<std::uint32_t> rgb(loop_rgb_room(wanted.count, wanted.pixels) / 4 + 64, 0xffffffffu);
-    auto* aligned = reinterpret_cast<unsigned char*>(rgb.data());
-    while (reinterpret_cast<std::uintptr_t>(aligned) % 256 != 0) aligned += 4;
+    const auto values = static_cast<std::size_t>(wanted.count * wanted.pixels * 3);
+    const std::size_t room = loop_rgb_room(wanted.count, wanted.pixels, sizeof(Value));
+    std::vector<std::uint32_t> rgb(room / 4 + 64, 0xffffffffu);
+    auto* words = rgb.data();
+    while (reinterpret_cast<std::uintptr_t>(words) % 256 != 0) ++words;
+    auto* aligned = reinterpret_cast<Value*>(words);
     CUstream_st stream;
     stream.seed = seed;
     planes.declare("planes", Rights::kRead, &stream);
-    stream.memory.declare("rgb", aligned, loop_rgb_room(wanted.count, wanted.pixels), Rights::kReadWrite);
+    stream.memory.declare("rgb", aligned, room, Rights::kReadWrite);
     EXPECT_EQ(loop_rgb_cuda(wanted, aligned, &stream), cudaSuccess);
-    return {aligned, aligned + bytes};
+    return {aligned, aligned + values};
   }
 
-  static std::vector<std::uint8_t> on_host(Floats& planes, int frames, std::int64_t height, std::int64_t width) {
-    const auto reader = host_device().frame_reader(frames - 1, height, width);
+  template <typename Value = std::uint8_t>
+  static std::vector<Value> on_host(Floats& planes, int frames, std::int64_t height, std::int64_t width) {
+    const DType output = sizeof(Value) == 1 ? DType::kUInt8 : DType::kFloat32;
+    const auto reader = host_device().frame_reader(frames - 1, height, width, output);
     reader->begin({planes.data(), DType::kFloat32, {1, 3, frames, height, width}}, 1, frames - 1);
-    std::vector<std::uint8_t> rgb(static_cast<std::size_t>((frames - 1) * height * width * 3));
+    std::vector<Value> rgb(static_cast<std::size_t>((frames - 1) * height * width * 3));
     reader->end(rgb.data());
     return rgb;
   }
 };
 
-TEST_F(RgbKernel, GivesTheBytesOfTheProcessor) {
+TEST_F(RgbKernel, GivesTheBytesAndTheFloatsOfTheProcessor) {
   struct Size {
     int frames;
     std::int64_t height, width;
@@ -304,8 +309,11 @@ TEST_F(RgbKernel, GivesTheBytesOfTheProcessor) {
       for (std::size_t i = 0; i < count; i += 2) values[i] = static_cast<float>(i % 510 + 1) / 255.0f - 1.0f;
       planes.assign(values);
       const std::vector<std::uint8_t> expected = on_host(planes, size.frames, size.height, size.width);
+      const std::vector<float> floats = on_host<float>(planes, size.frames, size.height, size.width);
       for (const std::uint64_t seed : {1u, 2u}) {
         EXPECT_EQ(converted(planes, size.frames, size.height, size.width, seed), expected)
+            << size.frames << "x" << size.height << "x" << size.width << " from " << offset;
+        EXPECT_EQ(converted<float>(planes, size.frames, size.height, size.width, seed), floats)
             << size.frames << "x" << size.height << "x" << size.width << " from " << offset;
       }
     }
@@ -321,6 +329,10 @@ TEST_F(RgbKernel, ClampsAndTakesNanForBlack) {
   EXPECT_EQ(rgb, on_host(planes, 2, 2, 4));
   const std::array<std::uint8_t, 8> levels = {0, 255, 0, 255, 0, 128, 255, 0};
   for (std::size_t i = 0; i < rgb.size(); ++i) EXPECT_EQ(rgb[i], levels[i / 3]) << i;
+  const std::vector<float> floats = converted<float>(planes, 2, 2, 4);
+  EXPECT_EQ(floats, on_host<float>(planes, 2, 2, 4));
+  const std::array<float, 8> parts = {0.0f, 1.0f, 0.0f, 1.0f, 0.0f, 0.5f, 1.0f, 0.0f};
+  for (std::size_t i = 0; i < floats.size(); ++i) EXPECT_EQ(floats[i], parts[i / 3]) << i;
 }
 
 class LoopTraffic : public ::testing::Test {
@@ -379,6 +391,12 @@ TEST_F(LoopTraffic, TheOtherKernelsMoveEveryByteOnce) {
   const LoopFrames frames = {values.data(), 1, kCount, 0, 1};
   ASSERT_EQ(loop_rgb_cuda(frames, reinterpret_cast<unsigned char*>(rgb.data()), &stream_), cudaSuccess);
   expect_bytes(3.0 * kCount * (sizeof(float) + 1));
+
+  stream_.traffic = {};
+  Floats float_rgb(3 * kCount);
+  float_rgb.declare("float_rgb", Rights::kReadWrite, &stream_);
+  ASSERT_EQ(loop_rgb_cuda(frames, float_rgb.data(), &stream_), cudaSuccess);
+  expect_bytes(3.0 * kCount * 2 * sizeof(float));
 
   stream_.traffic = {};
   Floats tile(3 * kCount / 4), weights(128);

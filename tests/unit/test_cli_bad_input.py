@@ -41,6 +41,10 @@ def check_refused(result, code, *parts):
         ((PROMPT, "--threads", "0"), ["threads"]),
         ((PROMPT, "--memory-budget", "lots"), ["memory_budget", "lots"]),
         ((PROMPT, "-o", "clip.avi"), ["clip.avi", ".mp4, .webm, .gif, .y4m"]),
+        ((PROMPT, "--output-type", "float16"), ["output_type must be uint8 or float32, got 'float16'"]),
+        ((PROMPT, "-o", "clip.mp4", "--output-type", "float32"), [".mp4 cannot hold float32", "Write .npy"]),
+        ((PROMPT, "-o", "clip.gif", "--output-type", "float32"), [".gif cannot hold float32", "Write .npy"]),
+        ((PROMPT, "-o", "clip", "--output-type", "float32"), ["PNG files cannot hold float32", "Write .npy"]),
     ],
     ids=lambda value: "-".join(value)[:40] if isinstance(value, tuple) else "",
 )

@@ -63,10 +63,28 @@ def test_a_variant_can_be_asked_for_and_counts_where_a_module_has_it(run_vidrt, 
     }
 
 
-@pytest.mark.parametrize("name", ["c.webm", "c.gif", "c.y4m", "c"])
+@pytest.mark.parametrize("name", ["c.webm", "c.gif", "c.y4m", "c.npy", "c"])
 def test_every_format_can_be_asked_for(run_vidrt, tmp_path, name):
     assert run_vidrt("generate", PROMPT, "-o", name, *TINY, "-q").returncode == 0
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("output_type", ["uint8", "float32"])
+def test_npy_has_the_frames_of_the_pipeline(run_vidrt, tmp_path, pipe, unwarned, output_type):
+    arguments = ("-o", "c.npy", "--seed", "7", "--output-type", output_type, "--threads", "1")
+    result = run_vidrt("generate", PROMPT, *arguments, *TINY, "-q")
+    assert result.returncode == 0, result.stderr
+    settings = {"height": 32, "width": 32, "num_frames": 9, "num_inference_steps": 2, "seed": 7}
+    expected = pipe(PROMPT, **settings, output_type=output_type, **unwarned).frames
+    read = np.load(tmp_path / "c.npy")
+    assert read.dtype == output_type
+    np.testing.assert_array_equal(read, expected)
+
+
+def test_float_frames_without_a_name_are_an_npy_file(run_vidrt, tmp_path):
+    result = run_vidrt("generate", PROMPT, *TINY, "--seed", "3", "--output-type", "float32", "--json")
+    assert json.loads(result.stdout)["output"] == "a-small-red-circle-moving-left-3.npy"
+    assert np.load(tmp_path / "a-small-red-circle-moving-left-3.npy").shape == (9, 32, 32, 3)
 
 
 def test_every_option_reaches_the_generation(run_vidrt):

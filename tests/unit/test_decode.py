@@ -51,6 +51,17 @@ def test_any_chunking_gives_the_same_frames(pipe: Any, unwarned: Any, latents: n
         assert video.metadata.decode_chunk == chunk
 
 
+def test_floats_are_those_that_become_bytes(pipe: Any, unwarned: Any, latents: npt.NDArray[np.float32]) -> None:
+    events: list[vidrt.FramesEvent] = []
+    callbacks = vidrt.Callbacks(**unwarned, on_frames=events.append)
+    expected = pipe.decode_latents(vidrt.DecodeOptions(latents), vidrt.Callbacks(**unwarned)).frames
+    video = pipe.decode_latents(vidrt.DecodeOptions(latents, output_type="float32"), callbacks)
+    np.testing.assert_array_equal(video.to_uint8().frames, expected)
+    np.testing.assert_array_equal(np.concatenate([event.frames for event in events]), video.frames)
+    with pytest.raises(vidrt.InvalidArgument, match="output_type must be uint8 or float32, got 'np'"):
+        pipe.plan_decode(vidrt.DecodeOptions(latents, output_type="np"))
+
+
 def test_a_decoder_alone_gives_the_frames_of_the_whole_model(
     pipe: Any, unwarned: Any, decoder_bundle: Path, latents: npt.NDArray[np.float32], tmp_path: Path
 ) -> None:
@@ -103,6 +114,19 @@ def test_latents_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(vidrt.InvalidArgument, match=message):
         pipe.plan_decode(vidrt.DecodeOptions(change(latents)))
+
+
+def test_the_command_writes_floats(
+    pipe: Any, unwarned: Any, latents: npt.NDArray[np.float32], run_vidrt: Run, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "latents.npy", latents)
+    refused = run_vidrt("decode", "latents.npy", "-o", "frames.webm", "--output-type", "float32")
+    assert refused.returncode == 2
+    assert ".webm cannot hold float32 frames" in refused.stderr
+    assert run_vidrt("decode", "latents.npy", "-o", "frames.npy", "--output-type", "float32", "-q").returncode == 0
+    options = vidrt.DecodeOptions(latents, output_type="float32")
+    expected = pipe.decode_latents(options, vidrt.Callbacks(**unwarned)).frames
+    np.testing.assert_array_equal(np.load(tmp_path / "frames.npy"), expected)
 
 
 def test_the_command_writes_the_frames_of_the_pipeline(

@@ -56,6 +56,8 @@ def test_an_unknown_option_is_refused_with_the_nearest_name(pipe):
         ({"negative_prompt": 3}, "negative_prompt must be a string"),
         ({"scheduler": "ddim"}, "ddim"),
         ({"decode_chunk": 0}, "decode_chunk must be 1 to"),
+        ({"output_type": "pil"}, "output_type must be uint8 or float32, got 'pil'"),
+        ({"output_type": np.float32}, "output_type must be a string"),
         ({"latents": np.zeros((8, 3, 4, 4))}, "latents must be float32, got float64"),
         ({"latents": np.zeros((8, 9, 4, 4), np.float32)}, r"latents.*\(8, 9, 4, 4\)"),
         ({"prompt_embeds": "red"}, "prompt_embeds must be what encode_prompt"),

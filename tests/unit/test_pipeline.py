@@ -53,6 +53,22 @@ def test_any_chunking_of_the_decode_gives_the_same_frames(pipe, tiny, unwarned):
         assert difference.max() <= 1  # across plans, within 1/255
 
 
+def test_float_frames_are_those_that_become_bytes_in_any_chunking(pipe, tiny, unwarned):
+    expected = pipe(PROMPT, **tiny, **unwarned)
+    video = pipe(PROMPT, **tiny, **unwarned, output_type="float32")
+    assert video.frames.dtype == np.float32
+    assert not video.frames.flags.writeable
+    assert video.frames.min() >= 0
+    assert video.frames.max() <= 1
+    np.testing.assert_array_equal(video.to_uint8().frames, expected.frames)
+    assert (video.frames * 255 != expected.frames).mean() > 0.5, "floats are not rounded"
+    assert video.metadata == expected.metadata
+    del tiny["decode_chunk"]
+    for chunk in (1, 2):
+        chunked = pipe(PROMPT, **tiny, **unwarned, output_type="float32", decode_chunk=chunk)
+        np.testing.assert_allclose(chunked.frames, video.frames, rtol=0, atol=1e-5)
+
+
 def test_given_latents_replace_the_seed(pipe, tiny, unwarned):
     del tiny["seed"]
     plan = pipe.plan(vidrt.GenerateOptions(**tiny))

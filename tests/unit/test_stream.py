@@ -32,6 +32,18 @@ def test_a_stream_yields_the_frames_of_the_video(pipe, tiny, unwarned, quiet):
     assert stream.video.metadata == expected.metadata
 
 
+def test_a_stream_yields_floats_where_they_are_asked_for(pipe, tiny, unwarned, quiet):
+    expected = pipe(PROMPT, **tiny, **unwarned, output_type="float32").frames
+    np.testing.assert_array_equal(list(pipe.stream(PROMPT, **tiny, **quiet, output_type="float32")), expected)
+
+    async def collect():
+        return [frame async for frame in pipe.astream(PROMPT, **tiny, **quiet, output_type="float32")]
+
+    frames = asyncio.run(collect())
+    assert frames[0].dtype == np.float32
+    np.testing.assert_array_equal(frames, expected)
+
+
 def test_the_first_frame_comes_before_the_last_is_decoded(pipe, tiny, quiet):
     with pipe.stream(PROMPT, **{**tiny, "num_frames": 65}, **quiet) as stream:
         frame = next(stream)

@@ -19,7 +19,7 @@ def video():
 @pytest.mark.parametrize(
     "frames",
     [
-        np.zeros((2, 4, 4, 3), np.float32),
+        np.zeros((2, 4, 4, 3), np.float64),
         np.zeros((4, 4, 3), np.uint8),
         np.zeros((2, 4, 4, 4), np.uint8),
         np.zeros((0, 4, 4, 3), np.uint8),
@@ -27,8 +27,26 @@ def video():
     ids=["float", "one-frame", "alpha", "empty"],
 )
 def test_frames_of_another_kind_are_refused(frames):
-    with pytest.raises(vidrt.InvalidArgument, match=r"frames must be \(F, H, W, 3\) uint8"):
+    with pytest.raises(vidrt.InvalidArgument, match=r"frames must be \(F, H, W, 3\) uint8 or float32"):
         vidrt.Video(frames, 8)
+
+
+def test_float_frames_are_shown_and_rounded_to_the_nearest_level(video):
+    floats = vidrt.Video(video.frames / np.float32(255), 8, video.metadata)
+    np.testing.assert_array_equal(floats.to_uint8().frames, video.frames)
+    assert floats.to_uint8().metadata == video.metadata
+    np.testing.assert_array_equal(np.asarray(floats.contact_sheet()), np.asarray(video.contact_sheet()))
+    assert "data:" in floats._repr_html_()
+    ties = np.full((1, 1, 2, 3), np.float32(0.5))  # 127.5 is between 127 and 128, which is even
+    assert (vidrt.Video(ties, 8).to_uint8().frames == 128).all()
+
+
+@pytest.mark.parametrize("value", [1.001, -0.001, np.nan])
+def test_floats_that_are_no_levels_are_not_rounded(value):
+    frames = np.full((2, 4, 4, 3), 0.5, np.float32)
+    frames[1, 2, 3, 0] = value
+    with pytest.raises(vidrt.InvalidArgument, match=r"must lie in \[0,1\], got values from .* numpy.clip"):
+        vidrt.Video(frames, 8).to_uint8()
 
 
 def test_a_contact_sheet_shows_all_frames_in_reading_order(video):

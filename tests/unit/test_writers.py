@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 import vidrt
-from vidrt.engine.writers import open_writer, partial_path
+from vidrt.engine.writers import ClipFormat, open_writer, partial_path
 
-FORMATS = ["clip.mp4", "clip.webm", "clip.gif", "clip.y4m", "clip"]
+FORMATS = ["clip.mp4", "clip.webm", "clip.gif", "clip.y4m", "clip.npy", "clip"]
 FPS = 8
 
 
@@ -72,6 +72,27 @@ def test_y4m_is_read_by_ffmpeg_within_rounding(frames, tmp_path):
     read, stream, _ = read_with_av(vidrt.Video(frames, FPS).save(tmp_path / "clip.y4m"), "ITU601")
     assert stream.average_rate == FPS
     assert np.abs(read.astype(int) - frames).max() <= 3
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_npy_is_the_array_that_numpy_reads(frames, tmp_path, dtype):
+    clip = frames if dtype == np.uint8 else (frames / np.float32(250)).clip(0, 1)
+    read = np.load(vidrt.Video(clip, FPS).save(tmp_path / "clip.npy"), allow_pickle=False)
+    assert read.dtype == dtype
+    np.testing.assert_array_equal(read, clip)
+    mapped = np.load(tmp_path / "clip.npy", mmap_mode="r")  # which wants the data aligned
+    assert mapped.offset % 64 == 0
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "clip.npy"])
+def test_formats_of_8_bits_refuse_floats_and_take_them_rounded(frames, tmp_path, name):
+    clip = (frames / np.float32(255)).clip(0, 1)
+    with pytest.raises(vidrt.InvalidArgument, match=r"cannot hold float32 frames.*Write \.npy, or set output_type"):
+        vidrt.Video(clip, FPS).save(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+    rounded = vidrt.Video(clip, FPS).to_uint8()
+    np.testing.assert_array_equal(rounded.frames, frames)
+    assert rounded.save(tmp_path / name).exists()
 
 
 def test_gif_repeats_forever_with_the_right_length_and_nearly_the_right_colours(frames, tmp_path):
@@ -160,7 +181,7 @@ def test_suffixes_are_known_in_capitals(frames, tmp_path):
 @pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf")])
 def test_a_frame_rate_that_is_none_is_refused(frames, fps, tmp_path):
     with pytest.raises(vidrt.InvalidArgument, match="fps must be a positive number"):
-        open_writer(tmp_path / "clip.gif", 48, 64, fps)
+        open_writer(tmp_path / "clip.gif", ClipFormat(48, 64, fps))
     with pytest.raises(vidrt.InvalidArgument, match="fps must be a positive number"):
         vidrt.Video(frames, fps)
 
@@ -182,7 +203,7 @@ def test_an_existing_file_stays_until_the_new_one_is_whole(frames, tmp_path, nam
         path.write_bytes(b"old")
 
     def interrupted():
-        with open_writer(path, 48, 64, FPS) as writer:
+        with open_writer(path, ClipFormat(48, 64, FPS)) as writer:
             writer.write(frames[:3])
             raise RuntimeError("interrupted")
 
@@ -213,10 +234,10 @@ def test_a_folder_under_a_files_name_is_refused(frames, tmp_path):
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_place_that_cannot_be_written_is_known_before_the_first_frame(tmp_path, name):
     with pytest.raises(vidrt.IoError, match="No such file or directory"):
-        open_writer(tmp_path / "missing" / name, 48, 64, FPS)
+        open_writer(tmp_path / "missing" / name, ClipFormat(48, 64, FPS))
     (tmp_path / "file").touch()
     with pytest.raises(vidrt.IoError, match="Not a directory"):
-        open_writer(tmp_path / "file" / name, 48, 64, FPS)
+        open_writer(tmp_path / "file" / name, ClipFormat(48, 64, FPS))
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -246,7 +267,7 @@ def test_files_follow_the_umask(frames, tmp_path):
 @pytest.mark.parametrize("name", FORMATS)
 def test_frames_written_in_pieces_are_the_frames_written_at_once(frames, tmp_path, name):
     whole = vidrt.Video(frames, FPS).save(tmp_path / f"whole-{name}")
-    with open_writer(tmp_path / f"pieces-{name}", 48, 64, FPS) as writer:
+    with open_writer(tmp_path / f"pieces-{name}", ClipFormat(48, 64, FPS)) as writer:
         for piece in np.split(frames, [1, 5]):
             writer.write(piece)
     pieces = tmp_path / f"pieces-{name}"
@@ -265,7 +286,7 @@ def test_frames_written_in_pieces_are_the_frames_written_at_once(frames, tmp_pat
 @pytest.mark.parametrize("name", FORMATS)
 def test_what_was_written_so_far_can_be_kept_under_another_name(frames, tmp_path, name):
     target = tmp_path / name
-    writer = open_writer(target, 48, 64, FPS)
+    writer = open_writer(target, ClipFormat(48, 64, FPS))
     writer.write(frames[:4])
     kept = writer.close(partial_path(target))
     assert kept.name == re.sub(r"^clip", "clip.partial", name)
@@ -276,15 +297,24 @@ def test_what_was_written_so_far_can_be_kept_under_another_name(frames, tmp_path
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_clip_without_frames_is_refused_and_leaves_nothing(tmp_path, name):
-    with pytest.raises(vidrt.InvalidArgument, match="would have no frames"), open_writer(tmp_path / name, 48, 64, FPS):
+    clip = ClipFormat(48, 64, FPS)
+    with pytest.raises(vidrt.InvalidArgument, match="would have no frames"), open_writer(tmp_path / name, clip):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_frames_of_another_type_than_the_clips_are_refused(frames, tmp_path):
+    with (
+        pytest.raises(vidrt.InvalidArgument, match=r"frames must be \(n, 48, 64, 3\) float32, got .* uint8"),
+        open_writer(tmp_path / "clip.npy", ClipFormat(48, 64, FPS, output_type="float32")) as writer,
+    ):
+        writer.write(frames)
 
 
 def test_frames_of_another_size_are_refused(frames, tmp_path):
     with (
         pytest.raises(vidrt.InvalidArgument, match=r"frames must be \(n, 48, 64, 3\)"),
-        open_writer(tmp_path / "clip.gif", 48, 64, FPS) as writer,
+        open_writer(tmp_path / "clip.gif", ClipFormat(48, 64, FPS)) as writer,
     ):
         writer.write(frames[:, :32])
 

@@ -31,13 +31,15 @@ struct StepEvent {
   double timestep;
 };
 
-/// Finished frames. `rgb` is (num_frames, height, width, 3) uint8, valid during the callback only.
+/// Finished frames, (num_frames, height, width, 3), valid during the callback only: `rgb` of the output type uint8,
+/// `rgb_float` of float32. The other one is null.
 struct FramesEvent {
   int first_frame;  // index of the first of these frames in the clip
   int num_frames;
   int height;
   int width;
   const std::uint8_t* rgb;
+  const float* rgb_float;
 };
 
 /// Ask a running generation to stop, from any thread or signal handler. Checked between steps and decoded chunks.

@@ -47,6 +47,8 @@ struct GenerateOptions {
   bool truncate = false;  // cut an overlong prompt instead of refusing it
   int decode_chunk = 0;   // latent frames a decode call takes; 0 = chosen by the plan
   VaeTiling vae_tiling;
+  // uint8 | float32: the same frames, not rounded, in [0,1] (docs/frames.md).
+  std::string output_type = "uint8";
   bool keep_frames = true;  // false: frames go to on_frames only, and memory stays flat with their number
   // Initial noise instead of the seed's: (C,T,h,w) or (1,C,T,h,w) float32 at sigma 1, read only, not kept.
   std::optional<TensorView> latents;
@@ -64,7 +66,8 @@ struct DecodeOptions {
   std::optional<double> fps;  // written to the video's metadata only
   int decode_chunk = 0;       // latent frames a decode call takes; 0 = chosen by the plan
   VaeTiling vae_tiling;
-  bool keep_frames = true;  // false: frames go to on_frames only
+  std::string output_type = "uint8";  // uint8 | float32, as in GenerateOptions
+  bool keep_frames = true;            // false: frames go to on_frames only
 };
 
 }  // namespace vidrt

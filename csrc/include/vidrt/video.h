@@ -49,9 +49,11 @@ struct VideoMetadata {
   std::vector<std::string> warnings;
 };
 
-/// Frames (num_frames, height, width, 3) uint8 RGB. Copies share the pixels. `rgb` is null where keep_frames was false.
+/// RGB frames (num_frames, height, width, 3): `rgb` of the output type uint8, `rgb_float` in [0,1] of float32
+/// (docs/frames.md). The other one is null, both are where keep_frames was false. Copies share the pixels.
 struct VIDRT_API Video {
   std::shared_ptr<const std::vector<std::uint8_t>> rgb;
+  std::shared_ptr<const std::vector<float>> rgb_float;
   int num_frames = 0;
   int height = 0;
   int width = 0;

@@ -146,7 +146,8 @@ typedef struct vidrt_step_event {
   double timestep; /* the one just used, in the units of training */
 } vidrt_step_event;
 
-/* Finished frames: rgb is (num_frames, height, width, 3), 8 bits each. */
+/* Finished frames, (num_frames, height, width, 3): rgb, 8 bits each, of the output type uint8, rgb_float in [0,1] of
+ * float32; the other is NULL. */
 typedef struct vidrt_frames_event {
   size_t struct_size;
   const uint8_t* rgb;
@@ -154,6 +155,7 @@ typedef struct vidrt_frames_event {
   int32_t num_frames;
   int32_t height;
   int32_t width;
+  const float* rgb_float;
 } vidrt_frames_event;
 
 /* Called on the thread that called generate. Any may be NULL. A non-zero return cancels, at once: the call that is
@@ -206,6 +208,7 @@ typedef struct vidrt_generate_options {
   int32_t image_width;
   double step_cache; /* change of a prediction up to which it is used again, in parts of it; 0 = never */
   vidrt_vae_tiling vae_tiling;
+  const char* output_type; /* uint8 | float32: the same frames, not rounded, in [0,1] (docs/frames.md); NULL = uint8 */
 } vidrt_generate_options;
 
 /* Set every field but struct_size to the bundle's defaults. */
@@ -256,6 +259,7 @@ typedef struct vidrt_decode_options {
   int32_t decode_chunk;     /* latent frames a decode call takes; 0 = chosen by the plan */
   int32_t discard_frames;   /* 1 = frames go to on_frames only */
   vidrt_vae_tiling vae_tiling;
+  const char* output_type; /* uint8 | float32, as in vidrt_generate_options; NULL = uint8 */
 } vidrt_decode_options;
 
 /* What decoding will do and need. Loads and runs nothing. */
@@ -277,7 +281,7 @@ VIDRT_API vidrt_status vidrt_pipeline_encode_prompt(vidrt_pipeline* pipeline, co
 /* The frames and what made them. */
 typedef struct vidrt_video_info {
   size_t struct_size;
-  const uint8_t* rgb; /* (num_frames, height, width, 3), 8 bits each; NULL where frames were discarded */
+  const uint8_t* rgb; /* (num_frames, height, width, 3), 8 bits each; NULL for float32, or frames discarded */
   size_t rgb_bytes;
   int32_t num_frames;
   int32_t height;
@@ -310,11 +314,14 @@ typedef struct vidrt_video_info {
   int32_t tile_width;
   int32_t tile_overlap_height;
   int32_t tile_overlap_width;
+  const float* rgb_float; /* (num_frames, height, width, 3) in [0,1]; NULL for uint8, or frames discarded */
 } vidrt_video_info;
 
 VIDRT_API vidrt_status vidrt_video_get_info(const vidrt_video* video, vidrt_video_info* info) VIDRT_NOEXCEPT;
-/* Frame `index`, (height, width, 3); NULL when there is no such frame or frames were discarded. */
+/* Frame `index`, (height, width, 3), of a video of the output type uint8, or of float32. NULL when there is no such
+ * frame, frames were discarded or are of the other type; vidrt_last_error() says which. */
 VIDRT_API const uint8_t* vidrt_video_frame(const vidrt_video* video, int32_t index) VIDRT_NOEXCEPT;
+VIDRT_API const float* vidrt_video_frame_float(const vidrt_video* video, int32_t index) VIDRT_NOEXCEPT;
 /* Warning `index`; NULL when there is no such warning. */
 VIDRT_API const char* vidrt_video_warning(const vidrt_video* video, int32_t index) VIDRT_NOEXCEPT;
 VIDRT_API void vidrt_video_free(vidrt_video* video) VIDRT_NOEXCEPT;

@@ -101,12 +101,13 @@ struct LoopFrames {
   std::int64_t count = 0;
 };
 
-/// Bytes that the next launcher writes: three for a pixel, and then to the next 16.
-constexpr std::size_t loop_rgb_room(std::int64_t frames, std::int64_t pixels) {
-  return (static_cast<std::size_t>(frames * pixels) * 3 + 15) / 16 * 16;
+/// Bytes that the next launchers write: three values of `value_bytes` for a pixel, and then to the next 16.
+constexpr std::size_t loop_rgb_room(std::int64_t frames, std::int64_t pixels, std::size_t value_bytes) {
+  return (static_cast<std::size_t>(frames * pixels) * 3 * value_bytes + 15) / 16 * 16;
 }
-/// Write (count, pixels, 3) RGB: round(255 * clamp(x / 2 + 1/2)), ties to even; NaN becomes 0. `rgb` is aligned to 16
-/// bytes.
+/// Write (count, pixels, 3) RGB: clamp(x / 2 + 1/2) to [0,1] as floats, 255 times that, rounded with ties to even, as
+/// bytes; NaN becomes 0. `rgb` is aligned to 16 bytes.
 CudaError loop_rgb_cuda(const LoopFrames& frames, unsigned char* rgb, CudaStream stream);
+CudaError loop_rgb_cuda(const LoopFrames& frames, float* rgb, CudaStream stream);
 
 }  // namespace vidrt::kernels

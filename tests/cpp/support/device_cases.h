@@ -307,6 +307,16 @@ TYPED_TEST_P(DevicePipeline, TheNextChunkIsDecodedWhileTheHostTakesOne) {
   EXPECT_EQ(taken, chunks);
 }
 
+TYPED_TEST_P(DevicePipeline, FloatFramesAreThoseOfTheProcessor) {
+  GenerateOptions options = this->prompt_options(21);
+  options.output_type = "float32";
+  const std::vector<float> expected = this->float_pixels(this->open().generate(options));
+  for (const int chunk : {0, 1, 3}) {
+    options.decode_chunk = chunk;
+    EXPECT_EQ(this->float_pixels(this->open_there().generate(options)), expected) << "chunks of " << chunk;
+  }
+}
+
 TYPED_TEST_P(DevicePipeline, ACancelBetweenChunksLeavesNoFramesForTheNextGeneration) {
   Pipeline pipeline = this->open_there();
   const std::vector<std::uint8_t> expected = this->pixels(pipeline.generate(this->prompt_options(21)));
@@ -339,7 +349,7 @@ REGISTER_TYPED_TEST_SUITE_P(DevicePipeline, StepsHaveTheBitsOfTheHost, WhatIsCop
                             TheSameStepsAreSkippedAsOnTheHost, MeanDifferencesHaveTheBitsOfTheHost,
                             LatentsAreDecodedAsOnTheHost, TilesAreBlendedWithTheBitsOfTheHost,
                             EmbeddingsAreThoseOfTheHost, AtMostOneStepIsQueuedBehindTheOneThatRuns,
-                            TheNextChunkIsDecodedWhileTheHostTakesOne,
+                            TheNextChunkIsDecodedWhileTheHostTakesOne, FloatFramesAreThoseOfTheProcessor,
                             ACancelBetweenChunksLeavesNoFramesForTheNextGeneration, ValuesThatAreNotFiniteAreAnError,
                             AllMemoryIsGivenBack);
 

@@ -16,9 +16,7 @@ namespace vidrt::testing {
 
 class PipelineFixture : public ::testing::Test {
  protected:
-  Pipeline open(PipelineOptions options = {}) {
-    return Pipeline::open(Bundle::open(toy.path()), options, backend);
-  }
+  Pipeline open(PipelineOptions options = {}) { return Pipeline::open(Bundle::open(toy.path()), options, backend); }
 
   static GenerateOptions prompt_options(int num_frames = 13) {
     GenerateOptions options;
@@ -33,6 +31,7 @@ class PipelineFixture : public ::testing::Test {
   }
 
   static std::vector<std::uint8_t> pixels(const Video& video) { return *video.rgb; }
+  static std::vector<float> float_pixels(const Video& video) { return *video.rgb_float; }
 
   ToyBundle toy;
   std::shared_ptr<ReferenceBackend> backend = std::make_shared<ReferenceBackend>();

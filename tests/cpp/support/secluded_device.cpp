@@ -52,29 +52,34 @@ TestDevice::Tensors reach(TestDevice::Tensors tensors) {
 // Frames are converted when their turn in the queue comes, into memory of the reader's own.
 class SecludedFrameReader : public FrameReader {
  public:
-  SecludedFrameReader(SecludedDevice& device, int max_frames, std::int64_t height, std::int64_t width)
-      : device_(device), max_bytes_(static_cast<std::size_t>(max_frames * height * width * 3)) {}
+  SecludedFrameReader(SecludedDevice& device, std::int64_t max_pixels, DType output)
+      : device_(device), output_(output), max_bytes_(bytes_of(max_pixels)) {}
 
   void begin(const TensorView& frames, int first, int count) override {
-    const std::size_t bytes = static_cast<std::size_t>(count * frames.shape[3] * frames.shape[4] * 3);
+    const std::size_t bytes = bytes_of(count * frames.shape[3] * frames.shape[4]);
     if (bytes > max_bytes_) throw std::length_error("more frames than the reader was made for");
     auto converted = std::make_shared<std::vector<std::uint8_t>>(bytes);
     begun_.push_back(converted);
-    device_.queue([view = reach(frames), first, count, converted] {
-      const auto reader = host_device().frame_reader(count, view.shape[3], view.shape[4]);
+    device_.queue([view = reach(frames), first, count, converted, output = output_] {
+      const auto reader = host_device().frame_reader(count, view.shape[3], view.shape[4], output);
       reader->begin(view, first, count);
       reader->end(converted->data());
     });
   }
 
-  void end(std::uint8_t* rgb) override {
+  void end(void* rgb) override {
     device_.wait();
-    std::copy(begun_.front()->begin(), begun_.front()->end(), rgb);
+    std::copy(begun_.front()->begin(), begun_.front()->end(), static_cast<std::uint8_t*>(rgb));
     begun_.pop_front();
   }
 
  private:
+  std::size_t bytes_of(std::int64_t pixels) const {
+    return static_cast<std::size_t>(pixels) * 3 * dtype_bytes(output_);
+  }
+
   SecludedDevice& device_;
+  DType output_;
   std::size_t max_bytes_;
   std::deque<std::shared_ptr<std::vector<std::uint8_t>>> begun_;
 };
@@ -206,8 +211,9 @@ void SecludedDevice::blend_tile(const TileBlend& blend) {
   queue([reached = reach(blend)] { vidrt::blend_tile(reached); });
 }
 
-std::unique_ptr<FrameReader> SecludedDevice::frame_reader(int max_frames, std::int64_t height, std::int64_t width) {
-  return std::make_unique<SecludedFrameReader>(*this, max_frames, height, width);
+std::unique_ptr<FrameReader> SecludedDevice::frame_reader(int max_frames, std::int64_t height, std::int64_t width,
+                                                          DType output) {
+  return std::make_unique<SecludedFrameReader>(*this, max_frames * height * width, output);
 }
 
 }  // namespace vidrt::testing

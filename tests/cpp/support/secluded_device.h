@@ -36,7 +36,8 @@ class SecludedDevice : public GpuDevice, public TestDevice {
   double mean_difference(const TensorView& a, const TensorView& b) override;
   double mean_magnitude(const TensorView& a) override;
   void blend_tile(const TileBlend& blend) override;
-  std::unique_ptr<FrameReader> frame_reader(int max_frames, std::int64_t height, std::int64_t width) override;
+  std::unique_ptr<FrameReader> frame_reader(int max_frames, std::int64_t height, std::int64_t width,
+                                            DType output) override;
   bool queues_work() const override { return true; }
 
   Device& device() override { return *this; }
