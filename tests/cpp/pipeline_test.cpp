@@ -1,6 +1,8 @@
 // The pipeline's promises about frames: the same whatever the plan, the chunks, the threads or the way in.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <stdexcept>
 #include <thread>
 
 #include "runtime/philox.h"
@@ -256,6 +258,23 @@ TEST_F(PipelineFixture, ThePlanNeverOverlapsTensorsThatLiveTogetherAndLoadsNothi
     EXPECT_LT(plan.arena_bytes, plan.unshared_bytes);
   }
   EXPECT_EQ(backend->loads(), 0);
+}
+
+TEST_F(PipelineFixture, MemoryThatWaitsForFurtherRunsIsGivenBackBetweenModulesAndAtTheEnd) {
+  std::vector<std::string> events;
+  backend->on_run = [&](const std::string& module) { events.push_back(module); };
+  backend->on_rest = [&] { events.emplace_back("rest"); };
+  Pipeline pipeline = open();
+  pipeline.generate(prompt_options());
+  events.erase(std::unique(events.begin(), events.end()), events.end());
+  EXPECT_EQ(events, (std::vector<std::string>{"rest", "text_encoder", "rest", "denoiser", "rest", "vae_decoder_first",
+                                              "rest", "vae_decoder_next", "rest"}));
+  events.clear();
+  Callbacks callbacks;
+  callbacks.on_step = [](const StepEvent&) { throw std::runtime_error("enough"); };
+  EXPECT_THROW(pipeline.generate(prompt_options(), callbacks), std::runtime_error);
+  ASSERT_FALSE(events.empty());
+  EXPECT_EQ(events.back(), "rest");
 }
 
 }  // namespace

@@ -28,6 +28,12 @@ class ReferenceBackend : public Backend {
   std::function<void(const std::string&)> before_run;
   /// Called when a run is asked for, with the module's name. Set before the pipeline is used.
   std::function<void(const std::string&)> on_run;
+  void release_unused_memory() override {
+    if (on_rest) on_rest();
+  }
+
+  /// Called when memory that waits for further runs is to be given back. Set before the pipeline is used.
+  std::function<void()> on_rest;
   /// Called when a run has been done, with the module's name and its tensors. Set before the pipeline is used.
   std::function<void(const std::string&, const std::vector<NamedTensor>&, const std::vector<NamedTensor>&)> after_run;
   /// Where tensors live and sessions run; the host, unless set before the pipeline is opened.

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import UMT5Config, UMT5EncoderModel
 
 from vidrt.export.wan.clip_layout import CACHE_FRAMES, ChannelsFirst, ClipLayout, FramesFirst
 from vidrt.export.wan.denoiser import WanDenoiser
 from vidrt.export.wan.operators import PlainOperators
+from vidrt.export.wan.text_encoder import WanTextEncoder
 from vidrt.export.wan.vae_decoder import WanVaeDecoder, cache_specs
 from vidrt.export.wan.vae_encoder import WanVaeEncoder
 
@@ -37,6 +39,18 @@ def test_one_timestep_for_all_frames_is_one_for_the_sample(wan_networks: Any) ->
     latents, text, timestep = torch.randn(2, 4, 2, 2, 10), torch.randn(2, 5, 32), torch.tensor([700.0, 3.0])
     got = WanDenoiser(transformer, PlainOperators())(latents, timestep.unsqueeze(1).expand(-1, 2), text)
     _assert_close(got, transformer(latents, timestep, text, return_dict=False)[0])
+
+
+def test_the_text_encoder_is_that_of_transformers_with_zeros_after_the_prompt() -> None:
+    sizes = {"vocab_size": 512, "d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 3, "num_heads": 4}
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        model = UMT5EncoderModel(UMT5Config(feed_forward_proj="gated-gelu", **sizes)).eval().requires_grad_(False)
+        ids = torch.randint(0, 512, (3, 150))
+    attention_mask = torch.ones_like(ids)
+    attention_mask[0, 9:] = attention_mask[1, 1:] = 0
+    got = WanTextEncoder(model)(ids, attention_mask)
+    _assert_close(got, model(ids, attention_mask).last_hidden_state * attention_mask.unsqueeze(-1))
 
 
 @pytest.mark.parametrize("layout", [ChannelsFirst(), FramesFirst()], ids=lambda layout: type(layout).__name__)
