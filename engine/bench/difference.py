@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vidrt.engine.bench.results import METRICS, CaseResult, Results
+from vidrt.engine.bench.results import METRICS, CaseResult, Results, values_of
 
 RESAMPLES = 2000
 SEED = 0
@@ -37,9 +37,9 @@ class Change:
         a: Median in A.
         b: Median in B.
         ratio: b/a.
-        low: End of the interval; None where there were too few runs, or a single value.
+        low: End of the interval; None where there are fewer than three runs, runs of no time, or a single value.
         high: The other end.
-        verdict: "faster", "slower", "no difference shown", "too few runs" or, of memory, "one value each".
+        verdict: "faster", "slower", "no difference shown", "no interval" or, of memory, "one value each".
     """
 
     scenario: str
@@ -96,24 +96,25 @@ def diff_results(a: Results, b: Results) -> Difference:
 def _changes(scenario: str, a: CaseResult, b: CaseResult) -> list[Change]:
     changes = []
     for metric in TIMES:
-        medians = [one.statistics[metric].median for one in (a, b) if metric in one.statistics]
-        if len(medians) < 2 or max(medians) < SMALLEST_MS or not medians[0] > 0:
+        values = [values_of(one.runs, metric) for one in (a, b)]
+        if not all(values):
+            continue
+        before, after = (float(np.median(some)) for some in values)
+        if max(before, after) < SMALLEST_MS or not before > 0:
             continue
         low, high = ratio_interval(_by_round(a, metric), _by_round(b, metric))
         verdict = _verdict(low, high)
-        before, after = medians
         changes.append(Change(scenario, a.label, metric, before, after, after / before, low, high, verdict))
     for name in ("peak_rss_mib", "peak_anonymous_mib"):
-        values = getattr(a.memory, name), getattr(b.memory, name)
-        if None not in values and values[0] > 0:
-            ratio = values[1] / values[0]
-            changes.append(Change(scenario, a.label, name, values[0], values[1], ratio, None, None, "one value each"))
+        held, holds = getattr(a.memory, name), getattr(b.memory, name)
+        if held and holds:
+            changes.append(Change(scenario, a.label, name, held, holds, holds / held, None, None, "one value each"))
     return changes
 
 
 def _verdict(low: float | None, high: float | None) -> str:
     if low is None or high is None:
-        return "too few runs"
+        return "no interval"
     return "faster" if high < 1 else "slower" if low > 1 else "no difference shown"
 
 
@@ -128,11 +129,14 @@ def _by_round(case: CaseResult, metric: str) -> list[npt.NDArray[np.float64]]:
 def ratio_interval(
     a: Sequence[npt.NDArray[np.float64]], b: Sequence[npt.NDArray[np.float64]]
 ) -> tuple[float | None, float | None]:
-    """The 95 % interval of median(b)/median(a), from runs by round; (None, None) where they are too few."""
+    """The 95 % interval of median(b)/median(a), from runs by round; (None, None) where too few or of no time."""
     if min(sum(map(len, a)), sum(map(len, b))) < FEWEST_RUNS:
         return None, None
     generator = np.random.default_rng(SEED)
-    ratios = _resampled_medians(b, generator) / _resampled_medians(a, generator)
+    after, before = _resampled_medians(b, generator), _resampled_medians(a, generator)
+    if not np.all(before > 0):
+        return None, None
+    ratios = after / before
     tail = 100 * (1 - CONFIDENCE) / 2
     low, high = np.percentile(ratios, (tail, 100 - tail)).tolist()
     return low, high

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vidrt.engine.bench.files import Strict, checked, read_json, write_whole
 from vidrt.engine.bench.scenario import Case, Scenario
@@ -99,9 +99,12 @@ class CaseResult(Strict):
     statistics: dict[str, Statistic]
     runs: tuple[Run, ...] = Field(min_length=1)
 
-    def values(self, metric: str) -> list[float]:
-        """A metric of all runs that have it."""
-        return [value for run in self.runs if (value := getattr(run, metric)) is not None]
+    @model_validator(mode="after")
+    def _has_its_statistics(self) -> CaseResult:
+        measured = {metric for metric in METRICS if values_of(self.runs, metric)}
+        if set(self.statistics) != measured:
+            raise ValueError(f"statistics are of {sorted(self.statistics)}, the runs have {sorted(measured)}")
+        return self
 
 
 class ScenarioResult(Strict):
@@ -126,12 +129,16 @@ class Results(Strict):
     scenarios: tuple[ScenarioResult, ...]
 
 
+def values_of(runs: Sequence[Run], metric: str) -> list[float]:
+    """A metric of all runs that have it."""
+    return [value for run in runs if (value := getattr(run, metric)) is not None]
+
+
 def statistics_of(runs: Sequence[Run]) -> dict[str, Statistic]:
     """Median and percentiles (linear between the runs) of every metric that was measured."""
     found = {}
     for metric in METRICS:
-        values = [value for run in runs if (value := getattr(run, metric)) is not None]
-        if values:
+        if values := values_of(runs, metric):
             median, p90, p99 = np.percentile(values, (50, 90, 99)).tolist()
             found[metric] = Statistic(median=median, p90=p90, p99=p99)
     return found

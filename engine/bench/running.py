@@ -168,7 +168,7 @@ def _run_scenario(
             watch.on_case(scenario.name, number, total, case.label)
             try:
                 new = _run_case(scenario, case, bundle, scratch, turn + 1, watch.cancel)
-            except BackendError as error:
+            except (BackendError, InvalidArgument) as error:  # the latter for an answer that is none
                 failures[case.label] = str(error)
             else:
                 cases[case.label] = together(cases[case.label], new) if case.label in cases else new
@@ -228,7 +228,8 @@ def _write_latents(bundle: Path, case: Case, path: Path) -> None:
 def case_result(case: Case, finished: Finished, turn: int, psnr: float | str | None) -> CaseResult:
     """What a case's process said and held, as one round of results. Raises InvalidArgument for a malformed answer."""
     answer = finished.answer
-    runs = [{"round": turn, **run} for run in answer["runs"]]
+    where = f"the answer of '{case.label}'"
+    runs = [checked(Run, {"round": turn, **run}, where) for run in answer["runs"]]
     memory = {"arena_mib": None, "plan_mib": None, **answer["memory"]}
     memory |= {"peak_anonymous_mib": finished.peak_anonymous_mib, "samples": finished.thinned()}
     value = {
@@ -237,11 +238,10 @@ def case_result(case: Case, finished: Finished, turn: int, psnr: float | str | N
         "backend": answer["backend"],
         "memory": memory,
         "psnr_db": psnr,
-        "statistics": {},
-        "runs": runs,
+        "statistics": {metric: one.model_dump() for metric, one in statistics_of(runs).items()},
+        "runs": [run.model_dump() for run in runs],
     }
-    result = checked(CaseResult, value, f"the answer of '{case.label}'")
-    return result.model_copy(update={"statistics": statistics_of(result.runs)})
+    return checked(CaseResult, value, where)
 
 
 def psnr_db(path: Path, reference: Path) -> float | str:

@@ -41,7 +41,7 @@ def test_a_diff_tells_what_is_faster_slower_and_not_shown(factor: float, verdict
 def test_a_diff_of_two_runs_gives_no_verdict() -> None:
     (total,) = (one for one in diff_results(results(case(STEADY)), results(case([1.0, 2.0]))).changes
                 if one.metric == "total_ms")  # fmt: skip
-    assert (total.low, total.high, total.verdict) == (None, None, "too few runs")
+    assert (total.low, total.high, total.verdict) == (None, None, "no interval")
     assert total.ratio == pytest.approx(0.015)
 
 
@@ -50,6 +50,22 @@ def test_rounds_that_differ_among_themselves_widen_the_interval() -> None:
     before, after = [100.0] * 20, [104.0] * 15 + [99.0] * 5
     assert verdicts(results(case(before)), results(case(after)))["total_ms"] == "slower"
     assert verdicts(results(case(before, 4)), results(case(after, 4)))["total_ms"] == "no difference shown"
+
+
+def test_runs_of_no_time_give_no_interval_and_no_infinity() -> None:
+    found = verdicts(results(case([0.0, 0.0, 1.0, 1.0, 1.0])), results(case([1.0] * 5)))
+    assert found["total_ms"] == "no interval"
+    assert "total_ms" not in verdicts(results(case([0.0] * 5)), results(case([1.0] * 5)))
+
+
+def test_statistics_that_are_not_of_the_runs_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    write_results(path, results(case(STEADY)))
+    value = json.loads(path.read_text())
+    del value["scenarios"][0]["cases"][0]["statistics"]["total_ms"]
+    path.write_text(json.dumps(value))
+    with pytest.raises(InvalidArgument, match="statistics are of"):
+        read_results(path)
 
 
 def test_the_same_files_give_the_same_interval() -> None:
