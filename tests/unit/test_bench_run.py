@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from vidrt.engine.bench import running
 from vidrt.engine.bench.results import read_results
 from vidrt.engine.bench.scenario import read_scenario
 
@@ -100,7 +101,8 @@ def test_a_scenario_in_trouble_is_one_clear_line_before_anything_runs(run_vidrt,
         (("s.json", "--output", "no/folder/r.json"), 6, ["cannot write no/folder/r.json"]),
     ],
 )
-def test_options_in_trouble_are_one_clear_line(run_vidrt, tmp_path, arguments, code, parts) -> None:
+def test_options_in_trouble_are_one_clear_line(run_vidrt, tmp_path, monkeypatch, arguments, code, parts) -> None:
+    monkeypatch.setattr(running, "run_process", lambda *_: pytest.fail("something was measured"))
     (tmp_path / "s.json").write_text(json.dumps(SCENARIO))
     done = run_vidrt("bench", "run", *arguments)
     assert done.returncode == code, done.stderr
