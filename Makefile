@@ -9,6 +9,7 @@ PROMPT ?= a large red circle moving left on a dark background
 SEED ?= 7
 TYPED ?= -p vidrt
 CUDA_TARGET ?= vidrt_gpu_tests
+BENCH ?= $(basename $(notdir $(wildcard benchmarks/scenarios/*.json)))
 FUZZ_RUNS ?= 20000
 FUZZ_SEED ?= 1
 SHELL := /bin/bash
@@ -146,9 +147,16 @@ wheel: deps ## Build the wheel into dist/, check it, and test it and an install 
 
 bench: setup build ## Run all benchmarks on a machine that does nothing else (BENCH="NAME ..." for some scenarios)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check "openvino>=2025"
-	@$(RUN) benchmarks/run.py $(BENCH)
+	@for name in $(BENCH); do \
+	  $(VENV)/bin/vidrt bench run benchmarks/scenarios/$$name.json --output benchmarks/results/$$name.json; \
+	done
+	@$(MAKE) bench-report
 	@$(RUN) benchmarks/operators.py
 	@$(RUN) benchmarks/depthwise.py
+
+.PHONY: bench-report
+bench-report: ## Write benchmarks/RESULTS.md from benchmarks/results
+	@$(VENV)/bin/vidrt bench report benchmarks/results/*.json --output benchmarks/RESULTS.md --title "$$(cat benchmarks/RESULTS_TITLE.md)"
 
 bench-gpu: setup ## Time the CUDA kernels beside PyTorch, cuDNN and TensorRT on this machine's GPU; fails without one
 	@$(RUN) benchmarks/gpu_depthwise.py --check

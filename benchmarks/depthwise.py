@@ -133,9 +133,9 @@ def main() -> None:
         if done.returncode != 0:
             sys.exit(f"error: measuring {isa or 'the best instruction set'} failed")
         rows[isa] = [json.loads(line) for line in done.stdout.splitlines()]
-    from run import machine
+    from vidrt.engine.bench.machine import this_machine
 
-    record = {"schema_version": 1, "machine": machine(), "remark": arguments.remark, "rows": rows}
+    record = {"schema_version": 1, "machine": this_machine().model_dump(), "remark": arguments.remark, "rows": rows}
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     RESULT.write_text(json.dumps(record, indent=1) + "\n")
     (HERE / "DEPTHWISE.md").write_text(report(record, THREADS, ROUNDS))

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from measuring import MODULES
 
 import vidrt
+from vidrt.engine.bench.measuring import MODULES
 from vidrt.export.spec import TensorSpec
 
 HERE = Path(__file__).resolve().parent

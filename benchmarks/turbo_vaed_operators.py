@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from depthwise_report import by_x
+from make_bundle import make_turbo_vaed_bundle
 from operators import milliseconds
-from run import make_turbo_vaed_bundle
-from scenario import load_scenario
 
 import vidrt
+from vidrt.engine.bench.scenario import MadeBundle, read_scenario
 
 HERE = Path(__file__).resolve().parent
 REPORT = HERE / "TURBO_VAED_OPERATORS.md"
@@ -58,12 +58,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2, help="compute threads")
     threads: int = parser.parse_args().threads
-    scenario = load_scenario("turbo-vaed-operator")
-    assert scenario.turbo_vaed is not None
+    scenario = read_scenario(HERE / "scenarios" / "turbo-vaed-operator.json")
+    assert isinstance(scenario.bundle, MadeBundle)
+    preset = scenario.bundle.preset
+    assert preset is not None
     size = scenario.cases[0].latents
     assert size is not None
     with tempfile.TemporaryDirectory() as folder:
-        path = make_turbo_vaed_bundle(scenario.turbo_vaed, Path(folder) / "bundle")
+        path = make_turbo_vaed_bundle(preset, Path(folder) / "bundle")
         bundle = vidrt.Bundle(path)
         variants = {variant.id: variant.file for variant in bundle.modules["vae_decoder"].variants}
         shape = (1, bundle.manifest.vae.latent_channels, *size)
@@ -74,7 +76,7 @@ def main() -> None:
         }
     text = (
         "Made by `python benchmarks/turbo_vaed_operators.py`; do not edit. "
-        f"Preset {scenario.turbo_vaed}, {by_x(size)} latents, ONNX Runtime {onnxruntime.__version__}, {threads} "
+        f"Preset {preset}, {by_x(size)} latents, ONNX Runtime {onnxruntime.__version__}, {threads} "
         f"threads, fp32, means of {RUNS} runs. Shares of the time in kernels."
     )
     REPORT.write_text(f"# Where Turbo-VAED's decoder spends its time\n\n{text}\n\n{table(shares)}")

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from measuring import peak_rss_mib
+
+from vidrt.engine.bench.measuring import peak_rss_mib
 
 HERE = Path(__file__).resolve().parent
 REPORT = HERE / "WAN_DECODE.md"

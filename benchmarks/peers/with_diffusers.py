@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import UniPCMultistepScheduler, WanPipeline, WanTransformer3DModel
-from measuring import PROMPT, Marks, measure_and_print, peak_rss_mib
 from torch import nn
 from transformers import T5Tokenizer
 
+from vidrt.engine.bench.measuring import PROMPT, Marks, measure_and_print, peak_rss_mib
 from vidrt.export.wan.folder import read_folder
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import openvino
-from measuring import MODULES, PROMPT, Marks, measure_and_print, peak_rss_mib
 
 from vidrt._core import Variant
+from vidrt.engine.bench.measuring import MODULES, PROMPT, Marks, measure_and_print, peak_rss_mib
 from vidrt.engine.bundle import Bundle
 
 

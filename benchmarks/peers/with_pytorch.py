@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from measuring import PROMPT, Marks, measure_and_print, peak_rss_mib
 
+from vidrt.engine.bench.measuring import PROMPT, Marks, measure_and_print, peak_rss_mib
 from vidrt.engine.bundle import Bundle
 from vidrt.export.pocket.checkpoint import bundle_networks
 from vidrt.export.pocket.config import PocketConfig

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from vidrt.engine.cli import engines, exit_codes
+from vidrt.engine.cli import bench, engines, exit_codes
 from vidrt.engine.cli.build import build
 from vidrt.engine.cli.decode import decode
 from vidrt.engine.cli.doctor import doctor
@@ -66,6 +66,7 @@ app.command()(predict)
 app.command()(inspect)
 app.command()(build)
 app.add_typer(engines.app, name="engines")
+app.add_typer(bench.app, name="bench")
 for _name, _command in (("export", export), ("eval", evaluate)):  # with options of their own
     _options = {"allow_extra_args": True, "ignore_unknown_options": True}
     app.command(_name, add_help_option=False, context_settings=_options)(_command)

@@ -28,8 +28,6 @@ from depthwise import KERNELS  # noqa: E402
 from depthwise_graphs import FORMS, graphs  # noqa: E402
 from depthwise_report import Row, report  # noqa: E402
 from predicted_wan import Part  # noqa: E402
-from run import together  # noqa: E402
-from scenario import load_scenario, scenario_names  # noqa: E402
 
 CHANNELS = 6
 
@@ -71,17 +69,6 @@ def test_the_report_has_a_table_for_each_form_with_the_goals_and_medians_of_rati
     assert "**4.00** (goal 8)" in text
     assert "**4.00** (goal 10)" in text
     assert "**a remark**" in text
-
-
-@pytest.mark.parametrize("name", scenario_names())
-def test_scenarios_are_read(name: str) -> None:
-    assert load_scenario(name).name == name
-
-
-def test_rounds_of_a_case_are_one_result_with_all_runs_and_the_highest_peak() -> None:
-    first = {"label": "a", "imports_mib": 3.0, "peak_mib": 9.0, "runs": [1]}
-    second = {"label": "a", "imports_mib": 4.0, "peak_mib": 8.0, "runs": [2]}
-    assert together(first, second) == {"label": "a", "imports_mib": 4.0, "peak_mib": 9.0, "runs": [1, 2]}
 
 
 def event(operator: str, *shapes: list[int]) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""What every measured process does alike: its peak memory, its repetitions, its one line of JSON."""
+"""What every measured process does alike, a peer's too: its memory, its repetitions, its one line of JSON.
+
+Imports nothing heavy: the first figure is what a process holds before it opens anything.
+"""
 
 from __future__ import annotations
 
@@ -32,12 +35,13 @@ class Marks:
     chunks: int
 
     def row(self) -> dict[str, float | None]:
-        """As case.py measures vidrt; None for what a peer has no word for."""
+        """As worker.py measures vidrt; None for what a peer has no word for."""
         return {
             "encode_ms": 1000 * (self.encoded - self.start),
             "denoise_ms": 1000 * (self.denoised - self.encoded),
             "decode_ms": 1000 * (self.end - self.denoised),
             "total_ms": 1000 * (self.end - self.start),
+            "first_frame_ms": 1000 * (self.first_frame - self.start),
             "host_share": None,
             "last_step_to_first_frame_ms": 1000 * (self.first_frame - self.denoised),
             "chunk_ms": 1000 * (self.end - self.first_frame) / self.chunks if self.chunks else None,
@@ -45,11 +49,23 @@ class Marks:
 
 
 def measure_and_print(
-    backend: str, imports_mib: float, request: dict[str, Any], run: Callable[[], dict[str, Any]]
+    backend: str,
+    imports_mib: float,
+    request: dict[str, Any],
+    run: Callable[[], dict[str, Any]],
+    planned: dict[str, float] | None = None,
 ) -> None:
-    """Run the request's warm-ups and repetitions of `run` and print the result."""
+    """Run the request's warm-ups and repetitions of `run` and print the result.
+
+    Args:
+        backend: The runtime with its version.
+        imports_mib: peak_rss_mib() before anything was opened.
+        request: From the process's first argument.
+        run: Makes one video; returns a row as Marks.row() does.
+        planned: arena_mib and plan_mib, where a plan says them.
+    """
     for _ in range(request["warmup"]):
         run()
     runs = [run() for _ in range(request["repetitions"])]
-    result = {"backend": backend, "imports_mib": imports_mib, "peak_mib": peak_rss_mib(), "runs": runs}
-    print(json.dumps(result))
+    memory = {"imports_mib": imports_mib, "peak_rss_mib": peak_rss_mib(), **(planned or {})}
+    print(json.dumps({"backend": backend, "memory": memory, "runs": runs}))
