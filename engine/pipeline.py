@@ -49,6 +49,8 @@ class TextToVideoPipeline:
         memory_budget: Bytes for weights and arena together, as a number or "6GiB"; None sets no limit.
         variant: Insist on this variant of every module that has it; None takes the first that can run.
         cuda_graphs: TensorRT: record runs that repeat, and replay them at the cost of one launch.
+        embeds_cache: Bytes, as a number or "256MiB", that embeddings of prompts may take in the user's cache folder,
+            where later processes find them and do without the text encoder (docs/memory.md); None keeps none.
 
     Raises:
         InvalidArgument: If an option is unknown or of the wrong type.
@@ -66,8 +68,17 @@ class TextToVideoPipeline:
         variant: str | None = None,
         *,
         cuda_graphs: bool = True,
+        embeds_cache: int | str | None = None,
     ) -> None:
-        options = pipeline_options(backend, device, threads, memory_budget, variant, cuda_graphs=cuda_graphs)
+        options = pipeline_options(
+            backend,
+            device,
+            threads,
+            memory_budget,
+            variant,
+            cuda_graphs=cuda_graphs,
+            embeds_cache=embeds_cache,
+        )
         announce_onnxruntime()
         announce_tensorrt()
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle(bundle)

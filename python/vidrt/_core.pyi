@@ -198,6 +198,7 @@ class PipelineOptions:
     device: str
     threads: int
     memory_budget: int
+    embeds_cache: int
     variant: str
     cuda_graphs: bool
 

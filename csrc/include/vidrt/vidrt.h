@@ -78,6 +78,7 @@ typedef struct vidrt_pipeline_options {
   uint64_t memory_budget; /* bytes for weights and tensors together; 0 = no limit */
   int32_t threads;        /* compute threads; 0 = one per physical core */
   int32_t no_cuda_graphs; /* TensorRT: 1 = queue every run anew instead of replaying those that repeat */
+  uint64_t embeds_cache;  /* bytes of prompt embeddings kept in the user's cache folder (docs/memory.md); 0 = none */
 } vidrt_pipeline_options;
 
 /* Check a bundle and choose backend and variants; modules are loaded when first needed. options may be NULL. */
