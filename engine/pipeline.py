@@ -232,6 +232,10 @@ class TextToVideoPipeline:
         video = self._core.decode_latents(options.to_core(), options.latents, callbacks.cancel, core_callbacks)
         return Video.from_core(video)
 
+    def activations_file(self, module: str) -> str:
+        """The file that says what a module's activations take, once measured; "" where the user has no home."""
+        return self._core.activations_file(module)
+
     def plan_decode(self, options: DecodeOptions) -> GenerationPlan:
         """Say what decode_latents() would do and need, without loading or running anything. Raises what it raises."""
         return GenerationPlan.from_core(self._core.plan_decode(options.to_core(), options.latents))

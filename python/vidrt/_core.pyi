@@ -243,6 +243,9 @@ class PlannedModule:
     name: Final[str]
     weight_bytes: Final[int]
     streamed_bytes: Final[int]
+    packed_bytes: Final[int]
+    activation_bytes: Final[int]
+    activation_terms: Final[list[float]]
 
 class PlannedTiles:
     rows: Final[int]
@@ -272,6 +275,9 @@ class GenerationPlan:
     residency: Final[str]
     weight_bytes: Final[int]
     modules: Final[list[PlannedModule]]
+    packed_bytes: Final[int]
+    activation_bytes: Final[int]
+    activations_known: Final[bool]
 
 class Timings:
     load: Final[float]
@@ -351,6 +357,7 @@ class Pipeline:
         prompt_embeds: PromptEmbeds | None,
         negative_prompt_embeds: PromptEmbeds | None,
     ) -> GenerationPlan: ...
+    def activations_file(self, module: str) -> str: ...
     def plan_decode(self, options: DecodeOptions, latents: npt.NDArray[np.float32]) -> GenerationPlan: ...
     def decode_latents(
         self,

@@ -236,6 +236,9 @@ typedef struct vidrt_plan {
   int32_t tile_width;
   int32_t tile_overlap_height; /* pixels that neighbours have in common at least; 0 where there is but one */
   int32_t tile_overlap_width;
+  int32_t activations_known; /* 1: measured on this machine (docs/memory.md), or in the arena; 0: the next two are 0 */
+  uint64_t packed_bytes;     /* what backends hold besides the weights: these repacked */
+  uint64_t activation_bytes; /* the backends' own memory in a run */
 } vidrt_plan;
 
 /* Loads and runs nothing; fails as vidrt_pipeline_generate does for options that it cannot do. */
