@@ -71,7 +71,11 @@ def measure_activations(
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
         base = {"bundle": str(pipe.bundle.path), "embeds": str(Path(folder) / "prompt.safetensors"), **request}
-        jobs = [("encode", sizes[0]), *((stage, size) for stage in ("denoise", "decode") for size in sizes)]
+        jobs = [
+            ("load", sizes[0]),
+            ("encode", sizes[0]),
+            *((stage, size) for stage in ("denoise", "decode") for size in sizes),
+        ]
         on_progress(0, len(jobs))
         for done, (stage, (height, width, frames)) in enumerate(jobs, start=1):
             sized = {**base, "stage": stage, "height": height, "width": width, "num_frames": frames}
@@ -97,9 +101,11 @@ def _probe(request: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    """The first row is of loading, the others of runs."""
+    packed = rows[0]["packed_bytes"]
+    rows = rows[1:]
     terms = np.array([row["terms"] for row in rows], np.float64)
     measured = np.array([row["activation_bytes"] for row in rows], np.float64)
-    packed = max(row["packed_bytes"] for row in rows)
     coefficients = fit_peaks(terms, measured, packed).tolist()
     model = {"format": _FORMAT, "packed_bytes": packed, "coefficients": coefficients}
     path.parent.mkdir(parents=True, exist_ok=True)

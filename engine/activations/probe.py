@@ -27,10 +27,10 @@ _STEPS = 3  # ONNX Runtime lays out a run like one that it knows in one block: f
 
 
 class _Watch:
-    """Memory at the events of one call, which ends where the decoder would begin, unless that is what is measured."""
+    """Memory at the events of one call, which ends where a stage would begin that is not measured."""
 
     def __init__(self) -> None:
-        self.decodes = False
+        self.ends_at = "decode"
         self._cancel = CancelToken()
         self._loaded: list[int] = []
         self._begun: dict[str, int] = {}
@@ -40,7 +40,7 @@ class _Watch:
         return Callbacks(self._on_stage, None, self._on_frames, lambda _message: None, self._cancel)
 
     def _on_stage(self, event: StageEvent) -> None:
-        if event.stage == "decode" and not self.decodes:
+        if event.stage == self.ends_at:
             self._cancel.cancel()
         elif event.stage == "load":
             self._loaded.append(anonymous_bytes())
@@ -79,24 +79,27 @@ def _stage_bytes(plan: GenerationPlan, *stages: str) -> int:
     return total
 
 
-def _loads(watch: _Watch, plan: GenerationPlan) -> dict[str, int]:
-    """What each module holds besides the weights that it is the first to need: the steps of a decoder share theirs."""
-    grown = watch.loads()
-    # Modules are loaded in the order in which they run: a probe loads the first alone, or some of the last.
-    modules = plan.modules[: len(grown)] if len(grown) == 1 else plan.modules[-len(grown) :]
-    packed, of_decoders = {}, 0
-    for module, bytes_ in zip(modules, grown, strict=True):
+def _load(request: dict[str, Any], pipe: TextToVideoPipeline, plan: GenerationPlan, watch: _Watch) -> dict[str, Any]:
+    """What each module holds besides the weights that it is the first to need: the steps of a decoder share theirs.
+
+    Together, as a generation loads them: what one leaves free the next uses, and what a backend needs once counts once.
+    """
+    watch.ends_at = "encode"
+    with suppress(Cancelled):
+        pipe.generate(_options(request), watch.callbacks())
+    found, of_decoders = {}, 0
+    for module, grown in zip(plan.modules, watch.loads(), strict=True):
         new = module.weight_bytes
         if module.name.startswith("vae_decoder"):
             new, of_decoders = max(0, new - of_decoders), max(new, of_decoders)
-        packed[module.name] = max(0, bytes_ - new)
-    return packed
+        found[module.name] = {"packed_bytes": max(0, grown - new)}
+    return found
 
 
 def _encode(request: dict[str, Any], pipe: TextToVideoPipeline, plan: GenerationPlan, watch: _Watch) -> dict[str, Any]:
     embeds = pipe.encode_prompt(_PROMPT, truncate=True, callbacks=watch.callbacks())
     embeds.save(request["embeds"])
-    return _result(plan, _loads(watch, plan), {"text_encoder": watch.growth("encode", "encode")})
+    return _result(plan, {"text_encoder": watch.growth("encode", "encode")})
 
 
 def _denoise(request: dict[str, Any], pipe: TextToVideoPipeline, plan: GenerationPlan, watch: _Watch) -> dict[str, Any]:
@@ -105,14 +108,14 @@ def _denoise(request: dict[str, Any], pipe: TextToVideoPipeline, plan: Generatio
     with suppress(Cancelled):
         pipe.generate(options, watch.callbacks())
     growth = watch.growth("denoise", "denoise") - _stage_bytes(plan, "denoise")
-    return _result(plan, _loads(watch, plan), {"denoiser": growth})
+    return _result(plan, {"denoiser": growth})
 
 
 def _decode(_request: dict[str, Any], pipe: TextToVideoPipeline, plan: GenerationPlan, watch: _Watch) -> dict[str, Any]:
     shape = (pipe.bundle.manifest.vae.latent_channels, plan.latent_frames, plan.latent_height, plan.latent_width)
     options = DecodeOptions(np.zeros(shape, np.float32), keep_frames=False)
     decode_plan = pipe.plan_decode(options)
-    watch.decodes = True
+    watch.ends_at = ""
     pipe.decode_latents(options, watch.callbacks())
     names = [module.name for module in decode_plan.modules]
     peaks = ["first", "next"] if len(names) > 1 else ["next"]
@@ -121,7 +124,7 @@ def _decode(_request: dict[str, Any], pipe: TextToVideoPipeline, plan: Generatio
         name: watch.growth("decode", peak) - _stage_bytes(decode_plan, *stages[peak])
         for name, peak in zip(names, peaks, strict=True)
     }
-    return _result(decode_plan, _loads(watch, decode_plan), growths)
+    return _result(decode_plan, growths)
 
 
 def _options(request: dict[str, Any]) -> GenerateOptions:
@@ -129,12 +132,9 @@ def _options(request: dict[str, Any]) -> GenerateOptions:
     return GenerateOptions(prompt=_PROMPT, num_inference_steps=_STEPS, keep_frames=False, seed=0, **sizes)
 
 
-def _result(plan: GenerationPlan, packed: dict[str, int], growths: dict[str, int]) -> dict[str, Any]:
+def _result(plan: GenerationPlan, growths: dict[str, int]) -> dict[str, Any]:
     terms = {module.name: module.activation_terms for module in plan.modules}
-    return {
-        name: {"packed_bytes": packed.get(name, 0), "activation_bytes": max(0, growth), "terms": terms[name]}
-        for name, growth in growths.items()
-    }
+    return {name: {"activation_bytes": max(0, growth), "terms": terms[name]} for name, growth in growths.items()}
 
 
 def measure(request: dict[str, Any]) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     pipe = TextToVideoPipeline(
         request["bundle"], request["backend"], threads=request["threads"], variant=request["variant"]
     )
-    stage = {"encode": _encode, "denoise": _denoise, "decode": _decode}[request["stage"]]
+    stage = {"load": _load, "encode": _encode, "denoise": _denoise, "decode": _decode}[request["stage"]]
     return stage(request, pipe, pipe.plan(_options(request)), _Watch())
 
 
