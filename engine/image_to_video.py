@@ -30,10 +30,20 @@ class ImageToVideoPipeline(TextToVideoPipeline):
         variant: str | None = None,
         *,
         cuda_graphs: bool = True,
+        embeds_cache: int | str | None = None,
     ) -> None:
         opened = bundle if isinstance(bundle, Bundle) else Bundle(bundle)
         check_takes_image(opened)
-        super().__init__(opened, backend, device, threads, memory_budget, variant, cuda_graphs=cuda_graphs)
+        super().__init__(
+            opened,
+            backend,
+            device,
+            threads,
+            memory_budget,
+            variant,
+            cuda_graphs=cuda_graphs,
+            embeds_cache=embeds_cache,
+        )
 
     def prepare(self, options: GenerateOptions) -> GenerateOptions:
         """The same as for text to video. Raises InvalidArgument where there is no image."""

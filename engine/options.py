@@ -59,6 +59,7 @@ def pipeline_options(
     variant: str | None,
     *,
     cuda_graphs: bool = True,
+    embeds_cache: int | str | None = None,
 ) -> _core.PipelineOptions:
     """Build the core's PipelineOptions. Raises InvalidArgument for a wrong type."""
     options = _core.PipelineOptions()
@@ -68,6 +69,7 @@ def pipeline_options(
     options.memory_budget = 0 if memory_budget is None else parse_bytes(memory_budget)
     options.variant = "" if variant is None else text("variant", variant)
     options.cuda_graphs = bool(cuda_graphs)
+    options.embeds_cache = 0 if embeds_cache is None else parse_bytes(embeds_cache, "embeds_cache")
     return options
 
 

@@ -50,6 +50,8 @@ class TextToVideoPipeline:
         memory_budget: Bytes for weights and arena together, as a number or "6GiB"; None sets no limit.
         variant: Insist on this variant of every module that has it; None takes the first that can run.
         cuda_graphs: TensorRT: record runs that repeat, and replay them at the cost of one launch.
+        embeds_cache: Bytes, as a number or "256MiB", that embeddings of prompts may take in the user's cache folder,
+            where later processes find them and do without the text encoder (docs/memory.md); None keeps none.
 
     Raises:
         InvalidArgument: If an option is unknown or of the wrong type.
@@ -67,8 +69,17 @@ class TextToVideoPipeline:
         variant: str | None = None,
         *,
         cuda_graphs: bool = True,
+        embeds_cache: int | str | None = None,
     ) -> None:
-        options = pipeline_options(backend, device, threads, memory_budget, variant, cuda_graphs=cuda_graphs)
+        options = pipeline_options(
+            backend,
+            device,
+            threads,
+            memory_budget,
+            variant,
+            cuda_graphs=cuda_graphs,
+            embeds_cache=embeds_cache,
+        )
         announce_onnxruntime()
         announce_tensorrt()
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle(bundle)
@@ -221,6 +232,10 @@ class TextToVideoPipeline:
         core_callbacks = _with_warnings(callbacks).to_core()
         video = self._core.decode_latents(options.to_core(), options.latents, callbacks.cancel, core_callbacks)
         return Video.from_core(video)
+
+    def activations_file(self, module: str) -> str:
+        """The file that says what a module's activations take, once measured; "" where the user has no home."""
+        return self._core.activations_file(module)
 
     def plan_decode(self, options: DecodeOptions) -> GenerationPlan:
         """Say what decode_latents() would do and need, without loading or running anything. Raises what it raises."""

@@ -28,11 +28,29 @@ class PlannedModule:
         weight_bytes: All its weights, in the compute dtype.
         streamed_bytes: Of these, kept on the host and streamed to the device in every run; on the processor, what is
             saved by multiplying by matrices as they lie in the bundle's file.
+        packed_bytes: What the backend holds besides them, where it was measured: weights in its kernels' order.
+        activation_bytes: The backend's own memory in a run, where it was measured.
+        activation_terms: Of the sizes of its runs, what activations are linear in (docs/memory.md).
     """
 
     name: str
     weight_bytes: int
     streamed_bytes: int
+    packed_bytes: int = 0
+    activation_bytes: int = 0
+    activation_terms: tuple[float, ...] = ()
+
+    @classmethod
+    def from_core(cls, module: _core.PlannedModule) -> PlannedModule:
+        """Copy the core's."""
+        return cls(
+            name=module.name,
+            weight_bytes=module.weight_bytes,
+            streamed_bytes=module.streamed_bytes,
+            packed_bytes=module.packed_bytes,
+            activation_bytes=module.activation_bytes,
+            activation_terms=tuple(module.activation_terms),
+        )
 
     @property
     def resident_bytes(self) -> int:
@@ -96,6 +114,9 @@ class GenerationPlan:
             "stream": the same, and of some modules only a part of the weights is on the device.
         weight_bytes: The most weights that are on the device together, in the compute dtype.
         modules: What is loaded, in the order in which it runs.
+        packed_bytes: The most that backends hold besides weights, of modules loaded together; 0 unless known.
+        activation_bytes: The most that a module's activations take outside the arena; 0 unless known.
+        activations_known: Whether they were measured on this machine (`vidrt plan --measure`), or lie in the arena.
     """
 
     height: int
@@ -117,6 +138,9 @@ class GenerationPlan:
     residency: str
     weight_bytes: int
     modules: tuple[PlannedModule, ...]
+    packed_bytes: int = 0
+    activation_bytes: int = 0
+    activations_known: bool = False
 
     @classmethod
     def from_core(cls, plan: _core.GenerationPlan) -> GenerationPlan:
@@ -143,16 +167,22 @@ class GenerationPlan:
             unshared_bytes=plan.unshared_bytes,
             residency=plan.residency,
             weight_bytes=plan.weight_bytes,
-            modules=tuple(
-                PlannedModule(module.name, module.weight_bytes, module.streamed_bytes) for module in plan.modules
-            ),
+            modules=tuple(PlannedModule.from_core(module) for module in plan.modules),
+            packed_bytes=plan.packed_bytes,
+            activation_bytes=plan.activation_bytes,
+            activations_known=plan.activations_known,
         )
 
     @property
     def total_bytes(self) -> int:
-        """Weights and arena together: what a memory budget is compared with."""
-        return self.weight_bytes + self.arena_bytes
+        """Weights, arena and, where known, activations together: what a memory budget is compared with."""
+        return self.weight_bytes + self.packed_bytes + self.arena_bytes + self.activation_bytes
+
+    @property
+    def frame_bytes(self) -> int:
+        """The video's frames, (F,H,W,3) uint8: not in total_bytes, as a stream does not keep them."""
+        return self.num_frames * self.height * self.width * 3
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {**asdict(self), "total_bytes": self.total_bytes}
+        return {**asdict(self), "total_bytes": self.total_bytes, "frame_bytes": self.frame_bytes}

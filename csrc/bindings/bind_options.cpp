@@ -16,6 +16,7 @@ void bind_options(py::module_& m) {
       .def_readwrite("device", &PipelineOptions::device)
       .def_readwrite("threads", &PipelineOptions::threads)
       .def_readwrite("memory_budget", &PipelineOptions::memory_budget)
+      .def_readwrite("embeds_cache", &PipelineOptions::embeds_cache)
       .def_readwrite("variant", &PipelineOptions::variant)
       .def_readwrite("cuda_graphs", &PipelineOptions::cuda_graphs);
   py::class_<VaeTiling>(m, "VaeTiling")

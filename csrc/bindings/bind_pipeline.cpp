@@ -100,6 +100,7 @@ void bind_pipeline(py::module_& m) {
            py::arg("callbacks"))
       .def("plan", &plan, py::arg("options"), py::arg("latents").noconvert(), py::arg("image").noconvert(),
            py::arg("prompt_embeds"), py::arg("negative_prompt_embeds"))
+      .def("activations_file", &Pipeline::activations_file, py::arg("module"))
       .def("plan_decode", &plan_decode, py::arg("options"), py::arg("latents").noconvert())
       .def("decode_latents", &decode_latents, py::arg("options"), py::arg("latents").noconvert(), py::arg("cancel"),
            py::arg("callbacks"))

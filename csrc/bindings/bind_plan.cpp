@@ -17,7 +17,10 @@ void bind_plan(py::module_& m) {
   py::class_<PlannedModule>(m, "PlannedModule")
       .def_readonly("name", &PlannedModule::name)
       .def_readonly("weight_bytes", &PlannedModule::weight_bytes)
-      .def_readonly("streamed_bytes", &PlannedModule::streamed_bytes);
+      .def_readonly("streamed_bytes", &PlannedModule::streamed_bytes)
+      .def_readonly("packed_bytes", &PlannedModule::packed_bytes)
+      .def_readonly("activation_bytes", &PlannedModule::activation_bytes)
+      .def_readonly("activation_terms", &PlannedModule::activation_terms);
   py::class_<PlannedTiles>(m, "PlannedTiles")
       .def_readonly("rows", &PlannedTiles::rows)
       .def_readonly("columns", &PlannedTiles::columns)
@@ -44,7 +47,10 @@ void bind_plan(py::module_& m) {
       .def_readonly("unshared_bytes", &GenerationPlan::unshared_bytes)
       .def_readonly("residency", &GenerationPlan::residency)
       .def_readonly("weight_bytes", &GenerationPlan::weight_bytes)
-      .def_readonly("modules", &GenerationPlan::modules);
+      .def_readonly("modules", &GenerationPlan::modules)
+      .def_readonly("packed_bytes", &GenerationPlan::packed_bytes)
+      .def_readonly("activation_bytes", &GenerationPlan::activation_bytes)
+      .def_readonly("activations_known", &GenerationPlan::activations_known);
 }
 
 }  // namespace vidrt::bindings

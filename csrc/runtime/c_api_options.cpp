@@ -55,6 +55,7 @@ PipelineOptions pipeline_options(const vidrt_pipeline_options* given) {
   options.variant = text_or(read.variant, "");
   options.memory_budget = read.memory_budget;
   options.threads = read.threads;
+  options.embeds_cache = read.embeds_cache;
   options.cuda_graphs = read.no_cuda_graphs == 0;
   return options;
 }

@@ -33,6 +33,9 @@ vidrt_plan c_plan(const GenerationPlan& made) {
   filled.image_conditioning = static_word(made.image_conditioning);
   filled.arena_bytes = made.arena_bytes;
   filled.unshared_bytes = made.unshared_bytes;
+  filled.activations_known = made.activations_known ? 1 : 0;
+  filled.packed_bytes = made.packed_bytes;
+  filled.activation_bytes = made.activation_bytes;
   filled.weight_bytes = made.weight_bytes;
   fill_tiles(made.tiles, &filled);
   return filled;

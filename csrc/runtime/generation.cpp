@@ -27,7 +27,9 @@ PipelineState::PipelineState(Bundle opened, const PipelineOptions& pipeline_opti
     : bundle(std::move(opened)),
       options(pipeline_options),
       modules(bundle, std::move(backend), options.variant, SessionOptions{options.threads, options.cuda_graphs}),
-      prompts(bundle.manifest().decoder_only ? std::nullopt : std::optional<PromptEncoder>(bundle)),
+      prompts(bundle.manifest().decoder_only
+                  ? std::nullopt
+                  : std::optional<PromptEncoder>(std::in_place, bundle, options.embeds_cache)),
       arena(modules.backend().device()) {}
 
 MemoryLimit PipelineState::limit() const {
@@ -78,10 +80,10 @@ Video Generation::run(const GenerateOptions& options) {
 
   // 2. Load: everything at once, or each stage in its turn.
   const bool stage_by_stage = plan_.residency != "all";
-  const auto must_encode = [&](const std::optional<PreparedPrompt>& prompt) {
-    return prompt.has_value() && !state_.prompts->cached(*prompt);
-  };
-  const bool needs_encoder = must_encode(prompts.positive) || must_encode(prompts.negative);
+  bool needs_encoder = false;
+  for (const auto* prompt : {&prompts.positive, &prompts.negative}) {
+    if (prompt->has_value() && must_encode(**prompt)) needs_encoder = true;
+  }
   const std::vector<std::string> decoders = decoder_modules(manifest.vae);
   std::vector<std::string> first_load = needs_encoder ? std::vector<std::string>{"text_encoder"} : decltype(decoders){};
   if (!stage_by_stage) {
@@ -127,7 +129,7 @@ PromptEmbeds Generation::encode_prompt(const std::string& prompt, bool truncate)
   const PreparedPrompt prepared = state_.prompts->prepare(prompt, truncate);
   for (const std::string& warning : prepared.warnings) warn(warning);
   const GenerationLayout layout = plan_encode(state_.modules);
-  if (!state_.prompts->cached(prepared)) load({"text_encoder"}, layout, false);
+  if (must_encode(prepared)) load({"text_encoder"}, layout, false);
   state_.arena.reserve(static_cast<std::size_t>(layout.plan.arena_bytes));
   return *encode(prepared, nullptr, ArenaTensors(state_.arena, layout).workspace(kPlanEncode));
 }
@@ -147,6 +149,13 @@ Generation::Prompts Generation::prepare_prompts(const GenerateOptions& options, 
     for (const std::string& warning : (*prompt)->warnings) warn(warning);
   }
   return prompts;
+}
+
+bool Generation::must_encode(const PreparedPrompt& prompt) {
+  std::string warning;
+  const bool known = state_.prompts->recall(prompt, state_.modules, &warning);
+  if (!warning.empty()) warn(warning);
+  return !known;
 }
 
 Generation::SharedEmbeds Generation::given_embeds(const std::string& name, const PromptEmbeds* embeds) const {

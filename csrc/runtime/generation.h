@@ -68,6 +68,8 @@ class Generation {
   };
 
   Prompts prepare_prompts(const GenerateOptions& options, const ResolvedOptions& resolved);
+  /// Whether this prompt needs the text encoder.
+  bool must_encode(const PreparedPrompt& prompt);
   SharedEmbeds given_embeds(const std::string& name, const PromptEmbeds* embeds) const;
   void load(const std::vector<std::string>& modules, const GenerationLayout& layout, bool only_these);
   SharedEmbeds encode(const std::optional<PreparedPrompt>& prompt, const SharedEmbeds& given,

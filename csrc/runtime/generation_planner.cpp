@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "runtime/decode_planner.h"
+#include "runtime/limit_check.h"
 #include "runtime/symbols.h"
+#include "runtime/vae_tiling.h"
 #include "runtime/weight_streaming.h"
 #include "vidrt/errors.h"
 
@@ -168,24 +170,76 @@ bool fits(const Wish& wish, const ResolvedOptions& other) {
   }
 }
 
-bool fits(const Wish& wish, int num_frames) {
-  ResolvedOptions shorter = wish.resolved;
-  shorter.num_frames = num_frames;
-  shorter.latent_frames = latent_frames_of_clip(wish.manifest.vae, num_frames);
-  return fits(wish, shorter);
+// A generation of other sizes than the wish's.
+struct Sizes {
+  int height;
+  int width;
+  int num_frames;
+};
+
+bool fits(const Wish& wish, const Sizes& sizes) {
+  ResolvedOptions smaller = wish.resolved;
+  const VaeConfig& vae = wish.manifest.vae;
+  smaller.num_frames = sizes.num_frames;
+  smaller.latent_frames = latent_frames_of_clip(vae, sizes.num_frames);
+  if (sizes.height != smaller.height || sizes.width != smaller.width) {
+    smaller.height = sizes.height;
+    smaller.width = sizes.width;
+    smaller.latent_height = sizes.height / vae.spatial_ratio;
+    smaller.latent_width = sizes.width / vae.spatial_ratio;
+    smaller.tiles = whole_frame(sizes.height, sizes.width);  // tiles are those of the size that was asked for
+  }
+  return fits(wish, smaller);
 }
 
-// What to do where `wish` does not fit: a length of clip that does, where there is one.
-std::string shorter_clip(const Wish& wish) {
-  const Limit& lengths = wish.manifest.num_frames;
-  const auto length = [&](int steps) { return lengths.min + steps * lengths.step; };
+// The largest of 0 ... `bad` - 1 that is good, where all below a good one are; -1: none.
+template <typename IsGood>
+int largest_good(int bad, const IsGood& is_good) {
   int good = -1;
-  for (int bad = (wish.resolved.num_frames - lengths.min) / lengths.step; bad - good > 1;) {
+  while (bad - good > 1) {
     const int middle = good + (bad - good) / 2;
-    (fits(wish, length(middle)) ? good : bad) = middle;
+    (is_good(middle) ? good : bad) = middle;
   }
-  if (good < 0) return "lower height or width: no num_frames fits at this size";
-  return "lower height or width, or num_frames to " + std::to_string(length(good)) + ", which fits";
+  return good;
+}
+
+// The longest clip at a size of frames that fits and is shorter than the wish's.
+std::optional<Sizes> shorter_clip(const Wish& wish, int height, int width) {
+  const Limit& lengths = wish.manifest.num_frames;
+  const auto clip = [&](int steps) { return Sizes{height, width, lengths.min + steps * lengths.step}; };
+  const int steps = (wish.resolved.num_frames - lengths.min) / lengths.step;
+  const int good = largest_good(steps, [&](int count) { return fits(wish, clip(count)); });
+  return good < 0 ? std::nullopt : std::optional(clip(good));
+}
+
+// The largest frames, of about the wish's shape, that fit at its length and are smaller than the wish's.
+std::optional<Sizes> smaller_frames(const Wish& wish) {
+  const Limit& heights = wish.manifest.height;
+  const auto frame = [&](int steps) {
+    const int height = heights.min + steps * heights.step;
+    const auto wide = static_cast<std::int64_t>(wish.resolved.width) * height / wish.resolved.height;
+    return Sizes{height, valid_at_most(wish.manifest.width, static_cast<int>(wide)), wish.resolved.num_frames};
+  };
+  const int steps = (wish.resolved.height - heights.min) / heights.step;
+  const int good = largest_good(steps, [&](int count) { return fits(wish, frame(count)); });
+  return good < 0 ? std::nullopt : std::optional(frame(good));
+}
+
+// What to do where `wish` does not fit: the nearest sizes that do, where there are any.
+std::string smaller_sizes(const Wish& wish) {
+  const auto frames = [](const Sizes& sizes) { return "num_frames to " + std::to_string(sizes.num_frames); };
+  const auto size = [](const Sizes& sizes) {
+    return "height to " + std::to_string(sizes.height) + " and width to " + std::to_string(sizes.width);
+  };
+  const std::optional<Sizes> shorter = shorter_clip(wish, wish.resolved.height, wish.resolved.width);
+  const std::optional<Sizes> smaller = smaller_frames(wish);
+  if (shorter && smaller) return "lower " + frames(*shorter) + ", or " + size(*smaller) + ": either fits";
+  if (shorter) return "lower height or width, or " + frames(*shorter) + ", which fits";
+  const std::string none = "no num_frames fits at this size";
+  if (smaller) return "lower " + size(*smaller) + ", which fits: " + none;
+  const std::optional<Sizes> both = shorter_clip(wish, wish.manifest.height.min, wish.manifest.width.min);
+  if (both) return "lower " + size(*both) + " and " + frames(*both) + ", which fits: " + none;
+  return "take a smaller model: " + none + ", nor at any smaller one";
 }
 
 }  // namespace
@@ -197,7 +251,7 @@ GenerationLayout plan_generation(const Manifest& manifest, const ModuleSet& modu
   if (std::optional<GenerationLayout> layout = search.run(); layout.has_value()) return *std::move(layout);
   const std::string tiles = tiles_remedy(resolved, [&](const ResolvedOptions& tiled) { return fits(wish, tiled); });
   fail_over_limit("even with one stage loaded at a time this generation", search.least(), limit,
-                  tiles + shorter_clip(wish));
+                  tiles + smaller_sizes(wish));
 }
 
 GenerationLayout plan_encode(const ModuleSet& modules) {

@@ -12,8 +12,8 @@ namespace vidrt {
 /// Plan a generation. All modules resident is preferred, then stage by stage, then that with weights streamed; within
 /// the first two, batched guidance (one denoiser run over both prompts), then sequential; of what streams, the one that
 /// streams less. Where none of these fits `limit` and frames may be decoded in tiles, the same with tiles. The first
-/// that fits is taken. Throws OutOfMemory when none does, naming what the smallest needs and a length that fits, and
-/// BackendError when nothing can be loaded that takes the sizes.
+/// that fits is taken. Throws OutOfMemory when none does, naming what the smallest needs and the nearest sizes that
+/// fit, and BackendError when nothing can be loaded that takes the sizes.
 GenerationLayout plan_generation(const Manifest& manifest, const ModuleSet& modules, const ResolvedOptions& resolved,
                                  const SchedulerTable& table, int chunk, const MemoryLimit& limit);
 

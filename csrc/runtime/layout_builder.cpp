@@ -40,6 +40,26 @@ std::uint64_t LayoutBuilder::add_module(const ModuleSet& modules, const std::str
   return needs.weight_bytes - streamed;
 }
 
+namespace {
+
+// What the backend takes for itself, of all modules that are loaded together. One module runs at a time, and backends
+// give to the next what the last has used.
+void add_measured(const std::vector<ModuleLoad>& modules, GenerationPlan* plan) {
+  plan->activations_known =
+      std::all_of(modules.begin(), modules.end(), [](const ModuleLoad& load) { return load.needs.activations_known; });
+  if (!plan->activations_known) return;
+  std::map<PlanStage, std::uint64_t> packed;
+  for (const ModuleLoad& load : modules) {
+    // Both steps of a causal decoder are loaded for the two stages of decoding.
+    const PlanStage stage = load.stage == kPlanDecodeNext ? kPlanDecodeFirst : load.stage;
+    packed[plan->residency == "all" ? kPlanEncode : stage] += load.needs.packed_bytes;
+    plan->activation_bytes = std::max(plan->activation_bytes, load.needs.activation_bytes);
+  }
+  for (const auto& [stage, bytes] : packed) plan->packed_bytes = std::max(plan->packed_bytes, bytes);
+}
+
+}  // namespace
+
 GenerationLayout LayoutBuilder::finish(GenerationPlan plan) {
   const MemoryPlan placed = plan_memory(wanted_);
   for (const PlanStage stage : {kPlanEncode, kPlanEncodeImage, kPlanDenoise, kPlanDecodeFirst, kPlanDecodeNext}) {
@@ -47,8 +67,10 @@ GenerationLayout LayoutBuilder::finish(GenerationPlan plan) {
   }
   plan.arena_bytes = placed.arena_bytes;
   for (const ModuleLoad& load : layout_.modules) {
-    plan.modules.push_back({load.name, load.needs.weight_bytes, layout_.streamed_bytes(load.name)});
+    plan.modules.push_back({load.name, load.needs.weight_bytes, layout_.streamed_bytes(load.name),
+                            load.needs.packed_bytes, load.needs.activation_bytes, load.needs.activation_terms});
   }
+  add_measured(layout_.modules, &plan);
   for (std::size_t i = 0; i < wanted_.size(); ++i) {
     layout_.tensors[i].place.offset = placed.offsets[i];
     plan.tensors.push_back(layout_.tensors[i].place);

@@ -51,7 +51,7 @@ struct GenerationLayout {
   std::vector<ModuleLoad> modules;  // the same order as plan.modules
 
   std::uint64_t streamed_bytes(const std::string& module) const;
-  std::uint64_t total_bytes() const { return plan.arena_bytes + plan.weight_bytes; }
+  std::uint64_t total_bytes() const { return plan.total_bytes(); }
 };
 
 /// Collects the tensors of a layout, then places them.

@@ -31,6 +31,7 @@ ModuleSet::ModuleSet(const Bundle& bundle, std::shared_ptr<Backend> backend, con
     // Not every module has every variant; a wish that none can grant is refused with all that there are.
     const bool wanted = !known || has_variant(module, wanted_variant);
     chosen_[name] = &choose_variant(bundle, module, *backend_, wanted ? wanted_variant : "");
+    if (const auto model = read_activation_model(activations_file(name)); model.has_value()) measured_[name] = *model;
   }
 }
 
@@ -40,8 +41,21 @@ const Variant& ModuleSet::variant(const std::string& module) const {
   return *found->second;
 }
 
+std::string ModuleSet::activations_file(const std::string& module) const {
+  return activation_model_path(variant(module), *backend_, session_options_.threads);
+}
+
 ModuleNeeds ModuleSet::needs(const std::string& module, const ModuleSizes& sizes) const {
-  return backend_->needs({bundle_, module, variant(module), sizes});
+  ModuleNeeds needs = backend_->needs({bundle_, module, variant(module), sizes});
+  const std::array<double, 5> terms = activation_terms(bundle_.manifest().vae, sizes);
+  needs.activation_terms.assign(terms.begin(), terms.end());
+  const auto measured = measured_.find(module);
+  // A backend that is lent memory for its runs takes none of its own.
+  needs.activations_known = needs.workspace_bytes != 0 || measured != measured_.end();
+  if (needs.workspace_bytes != 0 || !needs.activations_known) return needs;
+  needs.packed_bytes = measured->second.packed_bytes;
+  needs.activation_bytes = measured->second.activation_bytes(terms);
+  return needs;
 }
 
 bool ModuleSet::loaded(const std::string& module, const ModuleSizes& sizes, std::uint64_t streamed_bytes) const {

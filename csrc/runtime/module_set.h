@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/activation_model.h"
 #include "runtime/session.h"
 
 namespace vidrt {
@@ -22,6 +23,8 @@ class ModuleSet {
   Backend& backend() const { return *backend_; }
   const Variant& variant(const std::string& module) const;
   bool has(const std::string& module) const { return chosen_.count(module) != 0; }
+  /// Where what its activations take is kept, once measured; "" where the user has no home.
+  std::string activations_file(const std::string& module) const;
   /// What a module takes when it is loaded for these sizes. Throws BackendError where it cannot be.
   ModuleNeeds needs(const std::string& module, const ModuleSizes& sizes) const;
   /// Whether a module is loaded, takes these sizes, and streams that many bytes of its weights.
@@ -48,6 +51,7 @@ class ModuleSet {
   std::shared_ptr<Backend> backend_;
   SessionOptions session_options_;
   std::map<std::string, const Variant*> chosen_;
+  std::map<std::string, ActivationModel> measured_;  // as it was when the pipeline was opened
   struct Loaded {
     std::unique_ptr<Session> session;
     std::uint64_t streamed_bytes = 0;

@@ -44,8 +44,10 @@ PromptEmbeds Pipeline::encode_prompt(const std::string& prompt, bool truncate, c
   return Generation(impl_->state, callbacks).encode_prompt(prompt, truncate);
 }
 
-GenerationPlan Pipeline::plan(const GenerateOptions& options) const {
-  return plan_only(impl_->state, options);
+GenerationPlan Pipeline::plan(const GenerateOptions& options) const { return plan_only(impl_->state, options); }
+
+std::string Pipeline::activations_file(const std::string& module) const {
+  return impl_->state.modules.activations_file(module);
 }
 
 GenerationPlan Pipeline::plan_decode(const DecodeOptions& options) const {

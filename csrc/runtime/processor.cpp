@@ -36,4 +36,17 @@ int physical_cores() {
   return count == 0 ? 1 : static_cast<int>(count);
 }
 
+std::string processor_description() {
+  static const char* const kFields[] = {"vendor_id", "model name", "flags", "CPU implementer", "CPU part", "Features"};
+  std::ifstream file("/proc/cpuinfo");
+  std::string description;
+  // A blank line ends what is said of the first processor.
+  for (std::string line; std::getline(file, line) && !line.empty();) {
+    for (const char* field : kFields) {
+      if (line.rfind(field, 0) == 0) description += line + "\n";
+    }
+  }
+  return description;
+}
+
 }  // namespace vidrt

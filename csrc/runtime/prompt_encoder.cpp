@@ -4,9 +4,12 @@
 #include <utility>
 
 #include "runtime/encoder_id.h"
+#include "runtime/processor.h"
+#include "runtime/sha256.h"
 #include "runtime/symbols.h"
 #include "runtime/words.h"
 #include "vidrt/errors.h"
+#include "vidrt/version.h"
 
 namespace vidrt {
 namespace {
@@ -43,11 +46,12 @@ void run_text_encoder(const PaddedTokens& tokens, ModuleSet& modules, const Work
 
 }  // namespace
 
-PromptEncoder::PromptEncoder(const Bundle& bundle)
+PromptEncoder::PromptEncoder(const Bundle& bundle, std::uint64_t cache_bytes)
     : bundle_(bundle),
       tokenizer_(make_tokenizer(bundle)),
       exclusive_words_(bundle.manifest().exclusive_words),
-      encoder_id_(text_encoder_id(bundle)) {}
+      encoder_id_(text_encoder_id(bundle)),
+      cache_(cache_bytes) {}
 
 PreparedPrompt PromptEncoder::prepare(const std::string& prompt, bool truncate) const {
   const TokenizerConfig& config = bundle_.manifest().tokenizer;
@@ -72,32 +76,60 @@ PreparedPrompt PromptEncoder::prepare(const FittedPrompt& fitted, const std::str
   return prepared;
 }
 
-bool PromptEncoder::cached(const PreparedPrompt& prompt) const {
-  return std::any_of(recent_.begin(), recent_.end(),
-                     [&](const Entry& entry) { return entry.ids == prompt.tokens.input_ids; });
+std::shared_ptr<const PromptEmbeds> PromptEncoder::recent(const PreparedPrompt& prompt) {
+  const auto found = std::find_if(recent_.begin(), recent_.end(),
+                                  [&](const Entry& entry) { return entry.ids == prompt.tokens.input_ids; });
+  if (found == recent_.end()) return nullptr;
+  recent_.splice(recent_.begin(), recent_, found);
+  return recent_.front().embeds;
+}
+
+void PromptEncoder::remember(const PreparedPrompt& prompt, std::shared_ptr<const PromptEmbeds> embeds) {
+  recent_.push_front({prompt.tokens.input_ids, std::move(embeds)});
+  if (recent_.size() > kRecentPrompts) recent_.pop_back();
+}
+
+std::int64_t PromptEncoder::dim(const ModuleSet& modules) const {
+  const TensorSpec& spec = *find_tensor(modules.variant("text_encoder").outputs, "text_embeds");
+  return evaluate_dimension(spec.shape.at(2), {{"B", 1}, {"L", bundle_.manifest().text_length}});
+}
+
+std::string PromptEncoder::cache_key(const PreparedPrompt& prompt, const ModuleSet& modules) const {
+  // Libraries of another version, or on another processor, may round otherwise.
+  std::string parts = std::string("vidrt ") + version() + "\n" + encoder_id_ + "\n" +
+                      modules.variant("text_encoder").id + "\n" + modules.backend().description() + "\n" +
+                      processor_description();
+  for (const std::int64_t id : prompt.tokens.input_ids) parts += std::to_string(id) + " ";
+  return sha256_of(parts);
+}
+
+bool PromptEncoder::recall(const PreparedPrompt& prompt, const ModuleSet& modules, std::string* warning) {
+  if (recent(prompt) != nullptr) return true;
+  if (!cache_.enabled()) return false;
+  const std::shared_ptr<PromptEmbeds> found =
+      cache_.find({cache_key(prompt, modules), encoder_id_, bundle_.manifest().text_length, dim(modules),
+                   prompt.tokens.attention_mask},
+                  warning);
+  if (found == nullptr) return false;
+  found->prompt = prompt.text;
+  remember(prompt, found);
+  return true;
 }
 
 std::shared_ptr<const PromptEmbeds> PromptEncoder::encode(const PreparedPrompt& prompt, ModuleSet& modules,
                                                           const Workspace& workspace) {
-  const auto found = std::find_if(recent_.begin(), recent_.end(),
-                                  [&](const Entry& entry) { return entry.ids == prompt.tokens.input_ids; });
-  if (found != recent_.end()) {
-    recent_.splice(recent_.begin(), recent_, found);
-    return recent_.front().embeds;
-  }
-  const TensorSpec& spec = *find_tensor(modules.variant("text_encoder").outputs, "text_embeds");
-  const std::int64_t length = bundle_.manifest().text_length;
+  if (std::shared_ptr<const PromptEmbeds> known = recent(prompt); known != nullptr) return known;
   auto embeds = std::make_shared<PromptEmbeds>();
   embeds->prompt = prompt.text;
   embeds->encoder_id = encoder_id_;
-  embeds->length = length;
-  embeds->dim = evaluate_dimension(spec.shape.at(2), {{"B", 1}, {"L", length}});
-  embeds->values.resize(static_cast<std::size_t>(element_count({length, embeds->dim})));
+  embeds->length = bundle_.manifest().text_length;
+  embeds->dim = dim(modules);
+  embeds->values.resize(static_cast<std::size_t>(element_count({embeds->length, embeds->dim})));
   embeds->mask = prompt.tokens.attention_mask;
 
   run_text_encoder(prompt.tokens, modules, workspace, embeds.get());
-  recent_.push_front({prompt.tokens.input_ids, embeds});
-  if (recent_.size() > kRecentPrompts) recent_.pop_back();
+  if (cache_.enabled()) cache_.store(cache_key(prompt, modules), *embeds);
+  remember(prompt, embeds);
   return embeds;
 }
 

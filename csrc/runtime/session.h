@@ -59,6 +59,11 @@ struct ModuleNeeds {
   // Of the weights, what may stay on the host and be streamed to the device in every run; 0: nothing.
   std::uint64_t streamable_bytes = 0;
   std::uint64_t staging_bytes = 0;  // of workspace that a run takes besides where anything is streamed
+  // What was measured, where it was: held besides weights, and taken by a run besides the workspace.
+  std::uint64_t packed_bytes = 0;
+  std::uint64_t activation_bytes = 0;
+  std::vector<double> activation_terms{};  // runtime/activation_model.h
+  bool activations_known = false;
 };
 
 /// A loaded module. Not thread-safe: one run at a time.

@@ -41,6 +41,15 @@ MemoryBudget = Annotated[
     str | None,
     typer.Option(help="Limit for weights and tensors together, as 6GiB. (default: none)", rich_help_panel=_MODEL),
 ]
+EmbedsCache = Annotated[
+    str,
+    typer.Option(
+        "--embeds-cache",
+        help="Keep embeddings of prompts in the user's cache folder, up to this size, so that a prompt used before "
+        "needs no text encoder; 0 keeps none.",
+        rich_help_panel=_MODEL,
+    ),
+]
 VariantOption = Annotated[
     str | None,
     typer.Option("--variant", help="Insist on this variant of every module that has it.", rich_help_panel=_MODEL),
@@ -130,6 +139,8 @@ NoCudaGraphs = Annotated[
     bool,
     typer.Option("--no-cuda-graphs", help="TensorRT: queue every run anew instead of replaying those that repeat."),
 ]
+# The command is a process of its own, which without a cache would load the text encoder every time.
+EMBEDS_CACHE = "256MiB"
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else to stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
@@ -143,10 +154,20 @@ def open_pipeline(
     variant: str | None,
     *,
     cuda_graphs: bool = True,
+    embeds_cache: str | None = None,
 ) -> TextToVideoPipeline:
     """Open the bundle that was named, or the default one."""
     folder = default_bundle() if bundle is None else bundle
-    return TextToVideoPipeline(folder, backend, device, threads, memory_budget, variant, cuda_graphs=cuda_graphs)
+    return TextToVideoPipeline(
+        folder,
+        backend,
+        device,
+        threads,
+        memory_budget,
+        variant,
+        cuda_graphs=cuda_graphs,
+        embeds_cache=embeds_cache,
+    )
 
 
 def load_embeds(path: Path | None) -> PromptEmbeds | None:

@@ -21,10 +21,11 @@ def encode(
     backend: arg.Backend = "auto",
     device: arg.Device = None,
     threads: arg.Threads = None,
+    embeds_cache: arg.EmbedsCache = arg.EMBEDS_CACHE,
     json: arg.Json = False,
 ) -> None:
     """Encode a prompt, for `vidrt generate --prompt-embeds` on a device that cannot hold the text encoder."""
-    pipe = arg.open_pipeline(bundle, backend, device, threads, None, None)
+    pipe = arg.open_pipeline(bundle, backend, device, threads, None, None, embeds_cache=embeds_cache)
     callbacks = Callbacks(on_warning=lambda message: print(f"warning: {message}", file=sys.stderr))
     embeds = pipe.encode_prompt(prompt, truncate=truncate, callbacks=callbacks)
     embeds.save(output)

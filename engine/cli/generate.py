@@ -67,6 +67,7 @@ def generate(
     device: arg.Device = None,
     threads: arg.Threads = None,
     memory_budget: arg.MemoryBudget = None,
+    embeds_cache: arg.EmbedsCache = arg.EMBEDS_CACHE,
     variant: arg.VariantOption = None,
     no_cuda_graphs: arg.NoCudaGraphs = False,
     json: arg.Json = False,
@@ -100,7 +101,16 @@ def generate(
         prompt_embeds=arg.load_embeds(prompt_embeds),
         negative_prompt_embeds=arg.load_embeds(negative_prompt_embeds),
     )
-    pipe = arg.open_pipeline(bundle, backend, device, threads, memory_budget, variant, cuda_graphs=not no_cuda_graphs)
+    pipe = arg.open_pipeline(
+        bundle,
+        backend,
+        device,
+        threads,
+        memory_budget,
+        variant,
+        cuda_graphs=not no_cuda_graphs,
+        embeds_cache=embeds_cache,
+    )
     # Everything that can be wrong is found before anything is loaded: options and prompt, then the output's place.
     options = pipe.prepare(options)
     pipe.check(options)

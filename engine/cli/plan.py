@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Annotated
+
+import typer
 from rich.console import Console
 from rich.table import Table
 
+from vidrt.engine.activations import measure_activations
 from vidrt.engine.cli import arguments as arg
 from vidrt.engine.cli.text import described_tiles, print_json
 from vidrt.engine.options import GenerateOptions
@@ -33,9 +38,17 @@ def plan(
     device: arg.Device = None,
     memory_budget: arg.MemoryBudget = None,
     variant: arg.VariantOption = None,
+    threads: arg.Threads = None,
+    measure: Annotated[
+        bool,
+        typer.Option("--measure", help="First measure what activations take, in processes that run small videos."),
+    ] = False,
     json: arg.Json = False,
 ) -> None:
-    """Say what a generation would do and need, and whether it fits the memory budget. Loads nothing."""
+    """Say what a generation would do and need, and whether it fits the memory budget.
+
+    Loads nothing, unless activations are to be measured, which is kept and has to be done once for a bundle.
+    """
     tiling = VaeTiling(
         vae_tiling, tile_sample_min_height, tile_sample_min_width, tile_sample_stride_height, tile_sample_stride_width
     )
@@ -51,11 +64,18 @@ def plan(
         vae_tiling=tiling,
         image=image,
     )
-    result = arg.open_pipeline(folder, backend, device, None, memory_budget, variant).plan(options)
+    if measure:
+        pipe = arg.open_pipeline(folder, backend, device, threads, None, variant)
+        measure_activations(pipe, {"backend": backend, "threads": threads, "variant": variant}, _tell)
+    result = arg.open_pipeline(folder, backend, device, threads, memory_budget, variant).plan(options)
     if json:
         print_json(result.to_dict())
     else:
         _print(result)
+
+
+def _tell(done: int, total: int) -> None:
+    print(f"measured {done} of {total}", file=sys.stderr)
 
 
 def _print(plan: GenerationPlan) -> None:
@@ -70,6 +90,13 @@ def _print(plan: GenerationPlan) -> None:
         f"memory {human_bytes(plan.total_bytes)}: weights {human_bytes(plan.weight_bytes)}, tensors "
         f"{human_bytes(plan.arena_bytes)} ({human_bytes(plan.unshared_bytes)} without sharing)"
     )
+    if plan.activations_known:
+        print(
+            f"of it activations {human_bytes(plan.activation_bytes)}, repacked weights "
+            f"{human_bytes(plan.packed_bytes)}; besides, frames that are kept {human_bytes(plan.frame_bytes)}"
+        )
+    else:
+        print("activations: not measured, and not in these figures; run vidrt plan --measure once")
     console = Console(highlight=False, markup=False)
     if any(module.streamed_bytes for module in plan.modules):
         weights = Table("module", "weights on the device", "streamed in every run", box=None, pad_edge=False)

@@ -198,6 +198,7 @@ class PipelineOptions:
     device: str
     threads: int
     memory_budget: int
+    embeds_cache: int
     variant: str
     cuda_graphs: bool
 
@@ -244,6 +245,9 @@ class PlannedModule:
     name: Final[str]
     weight_bytes: Final[int]
     streamed_bytes: Final[int]
+    packed_bytes: Final[int]
+    activation_bytes: Final[int]
+    activation_terms: Final[list[float]]
 
 class PlannedTiles:
     rows: Final[int]
@@ -273,6 +277,9 @@ class GenerationPlan:
     residency: Final[str]
     weight_bytes: Final[int]
     modules: Final[list[PlannedModule]]
+    packed_bytes: Final[int]
+    activation_bytes: Final[int]
+    activations_known: Final[bool]
 
 class Timings:
     load: Final[float]
@@ -352,6 +359,7 @@ class Pipeline:
         prompt_embeds: PromptEmbeds | None,
         negative_prompt_embeds: PromptEmbeds | None,
     ) -> GenerationPlan: ...
+    def activations_file(self, module: str) -> str: ...
     def plan_decode(self, options: DecodeOptions, latents: npt.NDArray[np.float32]) -> GenerationPlan: ...
     def decode_latents(
         self,

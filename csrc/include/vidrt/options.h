@@ -17,7 +17,9 @@ struct PipelineOptions {
   int threads = 0;                  // compute threads; 0 = one per physical core
   std::uint64_t memory_budget = 0;  // bytes for weights and arena together; 0 = no limit
   bool cuda_graphs = true;          // TensorRT: record runs that repeat, and replay them at the cost of one launch
-  std::string variant;              // variant id to insist on where a module has it; empty = the first that can run
+  // Bytes that embeddings of prompts may take in the user's cache folder, where later processes find them; 0 = none.
+  std::uint64_t embeds_cache = 0;
+  std::string variant;  // variant id to insist on where a module has it; empty = the first that can run
 };
 
 /// Decoding frames in tiles that overlap and are blended, so that the decoder's activations stay small

@@ -48,6 +48,10 @@ class VIDRT_API Pipeline {
   /// What generate() would do and need, without loading or running anything. Throws as generate() does for bad options.
   GenerationPlan plan(const GenerateOptions& options) const;
 
+  /// The file in the user's cache folder that says what a module's activations take, once measured (docs/memory.md):
+  /// of this graph, backend, processor and number of threads. "" where the user has no home.
+  std::string activations_file(const std::string& module) const;
+
   /// What decode_latents() would do and need, without loading or running anything. Throws as it does for bad options.
   GenerationPlan plan_decode(const DecodeOptions& options) const;
 

@@ -21,8 +21,11 @@ struct PlannedTensor {
 /// One module as it will be loaded.
 struct PlannedModule {
   std::string name;
-  std::uint64_t weight_bytes = 0;    // in the compute dtype
-  std::uint64_t streamed_bytes = 0;  // of these, streamed in every run (a GPU) or left in the file (the processor)
+  std::uint64_t weight_bytes = 0;          // in the compute dtype
+  std::uint64_t streamed_bytes = 0;        // of these, streamed in every run (a GPU) or left in the file (the processor)
+  std::uint64_t packed_bytes = 0;          // what its backend holds besides: weights in the kernels' order, the graph
+  std::uint64_t activation_bytes = 0;      // the backend's own memory in a run
+  std::vector<double> activation_terms{};  // of the sizes of its runs, in which activations are measured
 };
 
 /// The tiles in which the decoder makes a frame; in pixels. One tile is the whole frame.
@@ -50,6 +53,13 @@ struct GenerationPlan {
   std::string residency;
   std::uint64_t weight_bytes = 0;      // the most that is on the device together, in the compute dtype
   std::vector<PlannedModule> modules;  // in the order in which they run
+  // Both 0 unless activations_known: what was measured on this machine (docs/memory.md), or lies in the arena.
+  std::uint64_t packed_bytes = 0;      // the most of all modules loaded together
+  std::uint64_t activation_bytes = 0;  // the most of a module: what one has used, the next uses again
+  bool activations_known = false;
+
+  /// What a memory budget is compared with.
+  std::uint64_t total_bytes() const { return weight_bytes + packed_bytes + arena_bytes + activation_bytes; }
 };
 
 }  // namespace vidrt

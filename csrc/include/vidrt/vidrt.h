@@ -78,6 +78,7 @@ typedef struct vidrt_pipeline_options {
   uint64_t memory_budget; /* bytes for weights and tensors together; 0 = no limit */
   int32_t threads;        /* compute threads; 0 = one per physical core */
   int32_t no_cuda_graphs; /* TensorRT: 1 = queue every run anew instead of replaying those that repeat */
+  uint64_t embeds_cache;  /* bytes of prompt embeddings kept in the user's cache folder (docs/memory.md); 0 = none */
 } vidrt_pipeline_options;
 
 /* Check a bundle and choose backend and variants; modules are loaded when first needed. options may be NULL. */
@@ -238,6 +239,9 @@ typedef struct vidrt_plan {
   int32_t tile_width;
   int32_t tile_overlap_height; /* pixels that neighbours have in common at least; 0 where there is but one */
   int32_t tile_overlap_width;
+  int32_t activations_known; /* 1: measured on this machine (docs/memory.md), or in the arena; 0: the next two are 0 */
+  uint64_t packed_bytes;     /* what backends hold besides the weights: these repacked */
+  uint64_t activation_bytes; /* the backends' own memory in a run */
 } vidrt_plan;
 
 /* Loads and runs nothing; fails as vidrt_pipeline_generate does for options that it cannot do. */
