@@ -27,7 +27,9 @@ class ClipTextEncoder(nn.Module):
 
     def __init__(self, model: CLIPTextModel, *, masks_padding: bool) -> None:
         super().__init__()
-        self.embeddings = model.embeddings
+        # Not the embeddings' own forward: the positions' numbers that it keeps are in no file of weights.
+        self.token_embedding = model.embeddings.token_embedding
+        self.position_embedding = model.embeddings.position_embedding
         self.layers = Repeated(
             (ClipLayer(layer) for layer in model.encoder.layers),
             _layer_spec(model.config.hidden_size, masks_padding=masks_padding),
@@ -42,7 +44,8 @@ class ClipTextEncoder(nn.Module):
         if self.masks_padding:
             seen = seen & attention_mask[:, None, None, :].bool()
         scores = torch.where(seen, 0.0, _HIDDEN)
-        embeds: Tensor = self.final_layer_norm(self.layers(self.embeddings(input_ids), scores))
+        x = self.token_embedding(input_ids) + self.position_embedding(places)
+        embeds: Tensor = self.final_layer_norm(self.layers(x, scores))
         return embeds
 
 

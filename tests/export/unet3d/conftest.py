@@ -15,7 +15,6 @@ from diffusers import AutoencoderKL, DDIMScheduler, TextToVideoSDPipeline, UNet3
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from vidrt.engine.precision import EVERY_MODULE
 from vidrt.export.exporter import export_bundle
 from vidrt.export.models.unet3d import load
 from vidrt.export.options import ExportOptions
@@ -148,10 +147,10 @@ def unet3d_toy(
     tmp_path_factory: pytest.TempPathFactory,
     unet3d_folder: Callable[[str], tuple[TextToVideoSDPipeline, Path]],
 ) -> Unet3dToy:
-    """Each toy, stored in fp32, with graphs in fp16 for TensorRT."""
+    """Each toy, stored in fp32."""
     pipeline, folder = unet3d_folder(request.param)
     bundle = tmp_path_factory.mktemp("bundles") / request.param
-    export_bundle(load(ModelSource(folder)), bundle, ExportOptions({EVERY_MODULE: ("fp16",)}, storage="fp32"))
+    export_bundle(load(ModelSource(folder)), bundle, ExportOptions(storage="fp32"))
     return Unet3dToy(pipeline, folder, bundle)
 
 
