@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from diffusers import UNet3DConditionModel
+from diffusers.models.unets.unet_3d_blocks import CrossAttnDownBlock3D, CrossAttnUpBlock3D, UpBlock3D
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -35,7 +36,7 @@ class Unet3dDenoiser(nn.Module):
 
         left = [x]
         for block in unet.down_blocks:
-            attends = {"encoder_hidden_states": text} if hasattr(block, "attentions") else {}
+            attends = {"encoder_hidden_states": text} if isinstance(block, CrossAttnDownBlock3D) else {}
             x, made = block(x, time, num_frames=frames, **attends)
             left.extend(made)
         x = unet.mid_block(x, time, encoder_hidden_states=text, num_frames=frames)
@@ -51,9 +52,16 @@ class Unet3dDenoiser(nn.Module):
         return x.unflatten(0, (batch, frames)).transpose(1, 2)
 
 
-def _up(block: nn.Module, x: Tensor, left: Sequence[Tensor], time: Tensor, text: Tensor, frames: int) -> Tensor:
+def _up(
+    block: CrossAttnUpBlock3D | UpBlock3D,
+    x: Tensor,
+    left: Sequence[Tensor],
+    time: Tensor,
+    text: Tensor,
+    frames: int,
+) -> Tensor:
     """An upsampling block up to its upsampling, with what the way down left behind, the last of it first."""
-    attends = hasattr(block, "attentions")
+    attends = isinstance(block, CrossAttnUpBlock3D)
     for index, (resnet, temporal_conv) in enumerate(zip(block.resnets, block.temp_convs, strict=True)):
         x = temporal_conv(resnet(torch.cat((x, left[-1 - index]), dim=1), time), num_frames=frames)
         if attends:
