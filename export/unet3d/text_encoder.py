@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -30,8 +33,9 @@ class ClipTextEncoder(nn.Module):
         # Not the embeddings' own forward: the positions' numbers that it keeps are in no file of weights.
         self.token_embedding = model.embeddings.token_embedding
         self.position_embedding = model.embeddings.position_embedding
+        layers = cast(Iterable[CLIPEncoderLayer], model.encoder.layers)
         self.layers = Repeated(
-            (ClipLayer(layer) for layer in model.encoder.layers),
+            (ClipLayer(layer) for layer in layers),
             _layer_spec(model.config.hidden_size, masks_padding=masks_padding),
         )
         self.final_layer_norm = model.final_layer_norm
