@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -56,6 +57,19 @@ def component_files(folder: Path, components: Iterable[str]) -> tuple[Path, ...]
     """model_index.json and all files of the components."""
     files = (path for component in components for path in (folder / component).rglob("*"))
     return (folder / INDEX, *(path for path in files if path.is_file()))
+
+
+def read_scheduler(folder: Path) -> dict[str, Any]:
+    """The scheduler's configuration, of a folder of its own.
+
+    Infinity, which Python's JSON has and others' has not, is null: it is the default of DPM-Solver's
+    `lambda_min_clipped`, where diffusers writes it out.
+
+    Raises:
+        InvalidArgument: The file is missing or damaged.
+    """
+    config = read_json(folder / "scheduler_config.json")
+    return {key: None if value in (math.inf, -math.inf) else value for key, value in config.items()}
 
 
 def diffusers_model(kind: type[Model], folder: Path) -> Model:

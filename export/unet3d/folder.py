@@ -22,6 +22,7 @@ from vidrt.export.diffusers_folder import (
     component_files,
     diffusers_model,
     read_index,
+    read_scheduler,
 )
 
 _PIPELINE = "TextToVideoSDPipeline"
@@ -86,7 +87,7 @@ def read_folder(folder: Path, weights_variant: str | None = None) -> Unet3dModel
             f"{folder}: the text encoder's embeddings have {width} columns, but the UNet takes "
             f"{unet.config.cross_attention_dim}. The components are of different models."
         )
-    scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
+    scheduler = read_scheduler(folder / "scheduler")
     map_weights(text_encoder, folder / "text_encoder", "model", weights_variant, _clip_name)
     map_weights(unet, folder / "unet", "diffusion_pytorch_model", weights_variant)
     map_weights(vae, folder / "vae", "diffusion_pytorch_model", weights_variant, _vae_name)

@@ -21,6 +21,7 @@ from vidrt.export.diffusers_folder import (
     component_files,
     diffusers_model,
     read_index,
+    read_scheduler,
 )
 
 _PIPELINES = ("WanPipeline", "WanImageToVideoPipeline")
@@ -78,7 +79,7 @@ def read_folder(folder: Path, weights_variant: str | None = None) -> WanModel:
             f"{folder}: the text encoder's embeddings have {width} columns, but the transformer takes "
             f"{transformer.config.text_dim}. The components are of different models."
         )
-    scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
+    scheduler = read_scheduler(folder / "scheduler")
     stems = (
         (text_encoder, "text_encoder", "model"),
         (transformer, "transformer", "diffusion_pytorch_model"),

@@ -15,6 +15,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, TextToVideoSDPipeline, UNet3
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from vidrt.export.diffusers_folder import read_scheduler
 from vidrt.export.exporter import export_bundle
 from vidrt.export.models.unet3d import load
 from vidrt.export.options import ExportOptions
@@ -162,7 +163,8 @@ def with_scheduler(tmp_path: Path) -> Callable[[Path, Any], Path]:
         copy = tmp_path / "bundle"
         shutil.copytree(bundle, copy)
         manifest = json.loads((bundle / "manifest.json").read_text())
-        manifest["scheduler"] = json.loads(scheduler.to_json_string())
+        scheduler.save_pretrained(tmp_path / "scheduler")
+        manifest["scheduler"] = read_scheduler(tmp_path / "scheduler")
         (copy / "manifest.json").write_text(json.dumps(manifest))
         return copy
 
