@@ -11,22 +11,17 @@ import argparse
 import dataclasses
 import io
 import json
-import math
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import sentencepiece
 import torch
 from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanTransformer3DModel
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from random_weights import DTYPES, write_weights
 from transformers import UMT5Config, UMT5EncoderModel
 
-DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 COMPONENTS = ("text_encoder", "transformer", "vae")
-_SHARD_BYTES = 4 << 30
 _SENTENCES = ("a red fox runs through deep snow", "a blue bird over the sea", "狐狸在雪中奔跑", "0123456789 .,!?")
 
 
@@ -126,10 +121,10 @@ def write_folder(
         )
         vae = AutoencoderKLWan(**settings["vae"])
     folder.mkdir(parents=True)
-    _write_weights(text_encoder, folder / "text_encoder", "model", dtype)
+    write_weights(text_encoder, folder / "text_encoder", "model", dtype)
     config.to_json_file(folder / "text_encoder" / "config.json")
     for model, component in ((transformer, "transformer"), (vae, "vae")):
-        _write_weights(model, folder / component, "diffusion_pytorch_model", dtype)
+        write_weights(model, folder / component, "diffusion_pytorch_model", dtype)
         model.save_config(folder / component)
     scheduler = UniPCMultistepScheduler(
         prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=size.flow_shift
@@ -148,51 +143,6 @@ def write_folder(
         "vae": ["diffusers", "AutoencoderKLWan"],
     }
     (folder / "model_index.json").write_text(json.dumps(index, indent=1) + "\n")
-
-
-def _write_weights(model: nn.Module, folder: Path, stem: str, dtype: torch.dtype) -> None:
-    folder.mkdir()
-    places: dict[str, str] = {}
-    shard: dict[str, Tensor] = {}
-
-    def flush() -> None:
-        name = f"{stem}-{len(set(places.values())) + 1:05d}.safetensors"
-        save_file(shard, folder / name)
-        places.update(dict.fromkeys(shard, name))
-        shard.clear()
-
-    for name, tensor in _distinct(model):
-        shard[name] = _random(name, tensor.shape, dtype)
-        if sum(one.nbytes for one in shard.values()) > _SHARD_BYTES:
-            flush()
-    if shard:
-        flush()
-    (folder / f"{stem}.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
-
-
-def _distinct(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Weights by name, tied ones once."""
-    seen = set()
-    for name, tensor in model.state_dict(keep_vars=True).items():
-        if id(tensor) not in seen:
-            seen.add(id(tensor))
-            yield name, tensor
-
-
-def _random(name: str, shape: torch.Size, dtype: torch.dtype) -> Tensor:
-    """Of a scale that keeps activations about as large from layer to layer; the same for the same name."""
-    if name.endswith("gamma") or ("norm" in name and name.endswith("weight")):
-        return torch.ones(shape, dtype=dtype)
-    if len(shape) < 2:
-        return torch.zeros(shape, dtype=dtype)
-    generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
-    scale = 1.0 / math.sqrt(math.prod(shape[1:]))
-    weight = torch.empty(shape, dtype=dtype)
-    flat = weight.view(-1)
-    for start in range(0, len(flat), 1 << 26):  # a float32 copy of a part at a time
-        part = flat[start : start + (1 << 26)]
-        part.copy_(torch.randn(len(part), generator=generator) * scale)
-    return weight
 
 
 def _write_tokenizer(folder: Path) -> None:

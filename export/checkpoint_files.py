@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import safe_open
 from torch import Tensor, nn
@@ -18,6 +18,9 @@ MAX_JSON_BYTES = 2**26
 
 _FLOATS = ("F32", "F16", "BF16")
 _SHOWN = 4
+
+Rename = Callable[[str], str | None]
+Value = TypeVar("Value")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -38,7 +41,9 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def map_weights(module: nn.Module, folder: Path, stem: str, variant: str | None = None) -> None:
+def map_weights(
+    module: nn.Module, folder: Path, stem: str, variant: str | None = None, rename: Rename = lambda name: name
+) -> None:
     """Give a module on the meta device the weights of a folder, without reading them.
 
     All headers are checked against the module before any weight is touched. The tensors keep the files' dtypes.
@@ -48,20 +53,27 @@ def map_weights(module: nn.Module, folder: Path, stem: str, variant: str | None 
         folder: Holds `<stem>.safetensors`, or `<stem>.safetensors.index.json` and the shards that it names.
         stem: "diffusion_pytorch_model" of diffusers' models, "model" of those of transformers.
         variant: A word in the files' names, as fp16 in `<stem>.fp16.safetensors`.
+        rename: What the module calls a tensor of the files; None for one that it does not have.
 
     Raises:
         InvalidArgument: A file is missing or damaged, or holds other weights than the module's.
     """
     stem = stem if variant is None else f"{stem}.{variant}"
-    entries = {name: entry for path in _files(folder, stem) for name, entry in _header(path).items()}
+    stored = {name: entry for path in _files(folder, stem) for name, entry in _header(path).items()}
+    entries = _renamed(stored, rename)
     expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
     tied = _tied(module)
     _check(entries, expected, tied, folder)
-    tensors = {name: tensor for path in {entry.path: None for entry in entries.values()} for name, tensor in _map(path)}
+    paths = {entry.path: None for entry in entries.values()}
+    tensors = _renamed({name: tensor for path in paths for name, tensor in _map(path)}, rename)
     for names in tied:
         given = next(tensors[name] for name in names if name in tensors)
         tensors.update(dict.fromkeys(names, given))
     module.load_state_dict(tensors, strict=True, assign=True)
+
+
+def _renamed(stored: Mapping[str, Value], rename: Rename) -> dict[str, Value]:
+    return {name: value for found, value in stored.items() if (name := rename(found)) is not None}
 
 
 @dataclasses.dataclass(frozen=True)

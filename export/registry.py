@@ -51,7 +51,7 @@ class Family:
             raise InvalidArgument(f"the model family {self.name!r} has no preset {preset!r}; {expected}.")
 
 
-_MODULES = {name: f"vidrt.export.models.{name}" for name in ("pocket", "turbo_vaed", "wan")}
+_MODULES = {name: f"vidrt.export.models.{name}" for name in ("pocket", "turbo_vaed", "unet3d", "wan")}
 """The module that defines each family, as FAMILY. Only the one asked for is imported: some need large libraries."""
 
 

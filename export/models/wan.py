@@ -21,7 +21,7 @@ from vidrt.export.spec import (
 )
 from vidrt.export.wan.clip_layout import ChannelsFirst, FramesFirst
 from vidrt.export.wan.denoiser import WanDenoiser
-from vidrt.export.wan.folder import WanModel, component_files, read_folder
+from vidrt.export.wan.folder import WanModel, read_folder, wan_files
 from vidrt.export.wan.operators import PlainOperators, ProcessorOperators
 from vidrt.export.wan.text_encoder import WanTextEncoder
 from vidrt.export.wan.tokenizer_folder import tokenizer_spec
@@ -46,7 +46,7 @@ def load(source: ModelSource) -> BundleSpec:
         )
     model = read_folder(source.checkpoint, source.weights_variant)
     spec = bundle_spec(model, tokenizer_spec(source.checkpoint / "tokenizer", _TEXT_LENGTH))
-    return dataclasses.replace(spec, sources=component_files(source.checkpoint))
+    return dataclasses.replace(spec, sources=wan_files(source.checkpoint))
 
 
 def bundle_spec(model: WanModel, tokenizer: TokenizerSpec) -> BundleSpec:

@@ -15,6 +15,8 @@ from diffusers.models.autoencoders.autoencoder_kl_wan import (
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vidrt.export.upsampling import doubled
+
 CACHE_FRAMES = 2
 """A causal convolution's kernel spans three frames."""
 
@@ -158,10 +160,7 @@ class FramesFirst:
 
 def upsampled(layer: WanResample, frames: Tensor) -> Tensor:
     """Frames (N,C,h,w) at twice the size, each pixel four times, and convolved."""
-    count, channels, height, width = frames.shape
-    # An nn.Upsample becomes a Resize, or Range and GatherND; the same numbers cost less this way.
-    spread = frames[:, :, :, None, :, None].expand(count, channels, height, 2, width, 2)
-    result: Tensor = layer.resample[1](spread.flatten(4, 5).flatten(2, 3))
+    result: Tensor = layer.resample[1](doubled(frames))
     return result
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import inspect
-import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
-from torch import nn
 from transformers import UMT5Config, UMT5EncoderModel
 
 from vidrt.engine.errors import InvalidArgument
 from vidrt.export.checkpoint_files import map_weights, read_json
+from vidrt.export.diffusers_folder import (
+    INDEX,
+    built,
+    check_classes,
+    check_sizes,
+    class_of,
+    component_files,
+    diffusers_model,
+    read_index,
+    read_scheduler,
+)
 
 _PIPELINES = ("WanPipeline", "WanImageToVideoPipeline")
 _CLASSES = {
@@ -24,11 +30,7 @@ _CLASSES = {
     "transformer": "WanTransformer3DModel",
     "vae": "AutoencoderKLWan",
 }
-_LARGEST = 2**20
-_MOST_LAYERS = 512
 _UMT5_SIZES = ("vocab_size", "d_model", "d_kv", "d_ff", "num_layers", "num_heads")
-
-Model = TypeVar("Model", bound=nn.Module)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,18 +62,15 @@ def read_folder(folder: Path, weights_variant: str | None = None) -> WanModel:
         InvalidArgument: It is a folder of another family or of a Wan model that is not supported, or it is
             incomplete or damaged.
     """
-    index_path = folder / "model_index.json"
-    if not index_path.is_file():
-        raise InvalidArgument(
-            f"{folder} has no model_index.json; expected the folder of a diffusers pipeline, as Wan-AI/"
-            "Wan2.1-T2V-1.3B-Diffusers. A checkpoint in Wan's original format has to be converted first "
-            "(scripts/convert_wan_to_diffusers.py of diffusers)."
-        )
-    index = read_json(index_path)
-    expand = _check_index(index, index_path)
-    transformer = _diffusers_model(WanTransformer3DModel, folder / "transformer")
+    index = read_index(
+        folder,
+        "as Wan-AI/Wan2.1-T2V-1.3B-Diffusers. A checkpoint in Wan's original format has to be converted first "
+        "(scripts/convert_wan_to_diffusers.py of diffusers).",
+    )
+    expand = _check_index(index, folder / INDEX)
+    transformer = diffusers_model(WanTransformer3DModel, folder / "transformer")
     _check_transformer(transformer.config, folder / "transformer")
-    vae = _diffusers_model(AutoencoderKLWan, folder / "vae")
+    vae = diffusers_model(AutoencoderKLWan, folder / "vae")
     _check_vae(vae, transformer.config, folder / "vae")
     text_encoder = _text_encoder(folder / "text_encoder")
     width = text_encoder.config.d_model
@@ -80,7 +79,7 @@ def read_folder(folder: Path, weights_variant: str | None = None) -> WanModel:
             f"{folder}: the text encoder's embeddings have {width} columns, but the transformer takes "
             f"{transformer.config.text_dim}. The components are of different models."
         )
-    scheduler = read_json(folder / "scheduler" / "scheduler_config.json")
+    scheduler = read_scheduler(folder / "scheduler")
     stems = (
         (text_encoder, "text_encoder", "model"),
         (transformer, "transformer", "diffusion_pytorch_model"),
@@ -92,11 +91,9 @@ def read_folder(folder: Path, weights_variant: str | None = None) -> WanModel:
     return WanModel(name, text_encoder, transformer, vae, scheduler, expand)
 
 
-def component_files(folder: Path) -> tuple[Path, ...]:
+def wan_files(folder: Path) -> tuple[Path, ...]:
     """model_index.json and the files of all components."""
-    components = (*_CLASSES, "scheduler", "tokenizer")
-    files = (path for component in components for path in (folder / component).rglob("*"))
-    return (folder / "model_index.json", *(path for path in files if path.is_file()))
+    return component_files(folder, (*_CLASSES, "scheduler", "tokenizer"))
 
 
 def _check_index(index: Mapping[str, Any], path: Path) -> bool:
@@ -106,19 +103,17 @@ def _check_index(index: Mapping[str, Any], path: Path) -> bool:
         raise InvalidArgument(
             f"{path} is of a {name!r}, expected {' or '.join(_PIPELINES)}: no Wan text-to-video model."
         )
-    if _class_of(index, "transformer_2") is not None or index.get("boundary_ratio") is not None:
+    if class_of(index, "transformer_2") is not None or index.get("boundary_ratio") is not None:
         raise InvalidArgument(
             f"{path} has two denoisers (transformer_2), as Wan2.2's 14B models do; vidrt runs models with one: "
             "Wan2.1-T2V and Wan2.2-TI2V."
         )
-    if _class_of(index, "image_encoder") is not None:
+    if class_of(index, "image_encoder") is not None:
         raise InvalidArgument(
             f"{path} has a CLIP image encoder, as Wan2.1's I2V models do; vidrt conditions on an image by the first "
             "latent frame alone: Wan2.2-TI2V."
         )
-    for component, expected in _CLASSES.items():
-        if _class_of(index, component) != expected:
-            raise InvalidArgument(f"{path}: {component} is {_class_of(index, component)!r}, expected {expected!r}.")
+    check_classes(index, path, _CLASSES)
     expand = index.get("expand_timesteps", False)
     if not isinstance(expand, bool):
         raise InvalidArgument(f"{path}: expand_timesteps is {expand!r}, expected true or false.")
@@ -130,61 +125,13 @@ def _check_index(index: Mapping[str, Any], path: Path) -> bool:
     return expand
 
 
-def _class_of(index: Mapping[str, Any], component: str) -> object:
-    """The class of a component, as ["diffusers", "AutoencoderKLWan"] says; None where there is none."""
-    entry = index.get(component)
-    return entry[1] if isinstance(entry, list) and len(entry) == 2 else entry
-
-
-def _diffusers_model(kind: type[Model], folder: Path) -> Model:
-    """A model of diffusers without memory for weights, by its config.json."""
-    path = folder / "config.json"
-    config = read_json(path)
-    name = config.get("_class_name", kind.__name__)
-    if name != kind.__name__:
-        raise InvalidArgument(f"{path} is of a {name!r}, expected {kind.__name__!r}.")
-    known = set(inspect.signature(kind.__init__).parameters) - {"self"}
-    given = {key: value for key, value in config.items() if not key.startswith("_")}
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise InvalidArgument(
-            f"{path} has the keys {', '.join(unknown)}, which {kind.__name__} of the installed diffusers does not "
-            "know; a newer diffusers may, or the file is of another model."
-        )
-    _check_numbers(given, path)
-    return _built(lambda: kind(**given), path)
-
-
 def _text_encoder(folder: Path) -> UMT5EncoderModel:
     path = folder / "config.json"
     config = read_json(path)
     if config.get("model_type") != "umt5":
         raise InvalidArgument(f"{path} is of a {config.get('model_type')!r}, expected 'umt5'.")
-    sizes = {key: config.get(key) for key in _UMT5_SIZES}
-    for key, value in sizes.items():
-        if not isinstance(value, int) or value < 1:
-            raise InvalidArgument(f"{path}: {key} is {value!r}, expected a positive whole number.")
-    _check_numbers(sizes, path)
-    return _built(lambda: UMT5EncoderModel(UMT5Config.from_dict(config)), path)
-
-
-def _check_numbers(config: Mapping[str, Any], path: Path) -> None:
-    """Refuse numbers that no model has: one of them could take hours or all memory to build."""
-    for key, value in config.items():
-        most = _MOST_LAYERS if key in ("num_layers", "num_res_blocks") else _LARGEST
-        numbers = value if isinstance(value, list) else [value]
-        if len(numbers) > most or any(isinstance(number, int | float) and abs(number) > most for number in numbers):
-            raise InvalidArgument(f"{path}: {key} is {str(value)[:80]}, expected numbers up to {most}.")
-
-
-def _built(make: Any, path: Path) -> Any:
-    try:
-        with torch.device("meta"), _quiet():
-            return make().eval().requires_grad_(False)
-    except Exception as error:  # the classes check little themselves, and fail as it comes
-        raise InvalidArgument(
-            f"{path} describes no model that can be built: {type(error).__name__}: {error}"
-        ) from error
+    check_sizes(config, _UMT5_SIZES, path)
+    return built(lambda: UMT5EncoderModel(UMT5Config.from_dict(config)), path)
 
 
 def _check_transformer(config: Any, folder: Path) -> None:
@@ -233,15 +180,3 @@ def _check_vae(vae: AutoencoderKLWan, transformer: Any, folder: Path) -> None:
             raise InvalidArgument(f"{path}: {key} has {len(config[key])} numbers, expected z_dim = {config.z_dim}.")
     if 0 in config.latents_std or config.attn_scales:
         raise InvalidArgument(f"{path}: expected latents_std without zeros and no attn_scales.")
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the libraries' words on weights that are not there yet."""
-    logger = logging.getLogger("diffusers")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -7,6 +7,7 @@ import importlib.util
 import io
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -201,15 +202,25 @@ def low_miniature_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def evaluate_depthwise() -> Callable[..., Any]:
-    """Run a graph with vidrt's operators by their definition (depthwise/reference.py)."""
-    path = Path(__file__).parent / "depthwise" / "reference.py"
-    spec = importlib.util.spec_from_file_location("depthwise_reference", path)
+def _module_of(path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(Path(path).stem, Path(__file__).parent / path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def clip_folders() -> Any:
+    """Writes tokenizer folders of models with a CLIP text encoder (clip_folders.py)."""
+    return _module_of("clip_folders.py").ClipFolders()
+
+
+@pytest.fixture(scope="session")
+def evaluate_depthwise() -> Callable[..., Any]:
+    """Run a graph with vidrt's operators by their definition (depthwise/reference.py)."""
+    module = _module_of("depthwise/reference.py")
     evaluate: Callable[..., Any] = module.evaluate
     return evaluate
 

@@ -15,7 +15,8 @@ import torch
 
 import vidrt
 from vidrt.engine.predict import known_devices
-from vidrt.export.models.wan import load
+from vidrt.export.models import unet3d, wan
+from vidrt.export.options import check_scheduler
 from vidrt.export.registry import ModelSource
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -23,6 +24,7 @@ sys.path.insert(0, str(BENCHMARKS))
 
 import predictions  # noqa: E402
 import turbo_vaed_operators  # noqa: E402
+import unet3d_folder  # noqa: E402
 import wan_folder  # noqa: E402
 from depthwise import KERNELS  # noqa: E402
 from depthwise_graphs import FORMS, graphs  # noqa: E402
@@ -97,7 +99,7 @@ def test_shares_of_both_variants_stand_beside_each_other_and_sum_to_all() -> Non
 @pytest.mark.parametrize("name", wan_folder.SIZES)
 def test_a_wan_folder_of_random_weights_is_one_that_exports(name: str, tmp_path: Path) -> None:
     wan_folder.write_folder(name, tmp_path / "wan", dtype=torch.bfloat16, full=())
-    spec = load(ModelSource(tmp_path / "wan"))
+    spec = wan.load(ModelSource(tmp_path / "wan"))
     assert spec.vae.latent_channels == wan_folder.SIZES[name].full["vae"]["z_dim"]
     with pytest.raises(FileExistsError):
         wan_folder.write_folder(name, tmp_path / "wan", dtype=torch.bfloat16, full=())
@@ -120,3 +122,12 @@ def test_a_published_measurement_stands_beside_its_prediction() -> None:
         "inside",
         "inside",
     ]
+
+
+def test_a_unet3d_folder_of_random_weights_is_one_that_exports(tmp_path: Path) -> None:
+    unet3d_folder.write_folder(tmp_path / "modelscope", dtype=torch.float16, full=())
+    spec = unet3d.load(ModelSource(tmp_path / "modelscope"))
+    assert (spec.vae.spatial_ratio, spec.defaults.height) == (8, 256)
+    check_scheduler(spec)
+    with pytest.raises(FileExistsError):
+        unet3d_folder.write_folder(tmp_path / "modelscope", dtype=torch.float16, full=())
