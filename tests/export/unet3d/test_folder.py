@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import PNDMScheduler
+from diffusers import DPMSolverMultistepScheduler, PNDMScheduler
 from safetensors.torch import load_file, save_file
 
 import vidrt
 from vidrt.export import cli
 from vidrt.export.models.unet3d import load
+from vidrt.export.options import check_scheduler
 from vidrt.export.registry import ModelSource
 from vidrt.export.unet3d.folder import read_folder
 
@@ -173,6 +174,15 @@ def test_a_scheduler_that_the_core_does_not_have_is_refused_and_nothing_is_writt
     with pytest.raises(vidrt.InvalidArgument, match=r"the scheduler of toy: .*PNDMScheduler"):
         cli.main(["unet3d", str(folder), str(tmp_path / "bundle")])
     assert not (tmp_path / "bundle").exists()
+
+
+def test_the_infinity_that_diffusers_writes_for_a_solver_becomes_null(folder: Path) -> None:
+    DPMSolverMultistepScheduler().save_pretrained(folder / "scheduler")
+    assert "-Infinity" in (folder / "scheduler" / "scheduler_config.json").read_text()
+    spec = load(ModelSource(folder))
+    assert spec.scheduler is not None
+    assert spec.scheduler["lambda_min_clipped"] is None
+    check_scheduler(spec)
 
 
 def test_the_family_has_no_weights_of_its_own(tmp_path: Path) -> None:
