@@ -1,4 +1,4 @@
-"""Scenario and result files, read as what strangers wrote and written whole or not at all."""
+"""Scenario and result files, read as what strangers wrote."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vidrt.engine.errors import InvalidArgument, IoError
-from vidrt.engine.writers.staging import StagedFile, io_error
+from vidrt.engine.writers.staging import StagedFile
 
 MOST_BYTES = 256 << 20
 """Of a file that is read; results with every run of a long bench are a thousandth of it."""
@@ -61,18 +61,6 @@ def checked(model: type[_Model], value: object, source: object) -> _Model:
             why = first["msg"][:1].lower() + first["msg"][1:] + given
         more = f" ({len(others)} more)" if others else ""
         raise InvalidArgument(f"{source}: {place}: {why}{more}.") from error
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file: a reader sees the old one or the new one. Raises IoError."""
-    staged = StagedFile(path)
-    try:
-        staged.path.write_bytes(data)
-        staged.commit(path)
-    except OSError as error:
-        raise io_error(path, error) from error
-    finally:
-        staged.discard()
 
 
 def check_writable(path: Path) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from vidrt.engine.bench.results import Results, ScenarioResult
-from vidrt.engine.errors import BackendError, IoError
+from vidrt.engine.errors import IoError
+from vidrt.engine.plotting import new_figure, plain, save_figure
 
 _STAGES = (("encode_ms", "encode"), ("denoise_ms", "denoise"), ("decode_ms", "decode"))
 
@@ -19,16 +20,10 @@ def draw(results: Sequence[Results], folder: Path) -> list[Path]:
         BackendError: matplotlib is not installed.
         IoError: A file cannot be written.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise BackendError(
-            f"plots need {error.name}, which is not installed; run `pip install 'vidrt[plots]'`."
-        ) from error
     drawn = []
     for one in (one for some in results for one in some.scenarios if one.cases):
         for name, plot in (("stages", _stages), ("frames", _frames), ("memory", _memory)):
-            figure = Figure(figsize=(8, 4), layout="constrained")
+            figure = new_figure(8, 4)
             axes = figure.subplots()
             if not plot(one, axes):
                 continue
@@ -36,16 +31,16 @@ def draw(results: Sequence[Results], folder: Path) -> list[Path]:
             path = folder / f"{one.scenario.name}-{name}.png"
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                figure.savefig(path, dpi=120)
             except OSError as error:
                 raise IoError(f"cannot write {path}: {error.strerror}.") from error
+            save_figure(figure, path)
             drawn.append(path)
     return drawn
 
 
 def _stages(result: ScenarioResult, axes: Any) -> bool:
     """Medians stacked; what is in no stage makes up the total."""
-    labels = [_text(case.label) for case in result.cases]
+    labels = [plain(case.label) for case in result.cases]
     left = [0.0] * len(labels)
     for metric, title in _STAGES:
         widths = [case.statistics[metric].median if metric in case.statistics else 0.0 for case in result.cases]
@@ -80,13 +75,8 @@ def _memory(result: ScenarioResult, axes: Any) -> bool:
     sampled = [case for case in result.cases if case.memory.samples]
     for case in sampled:
         seconds, resident, _ = zip(*((ms / 1000, rss, anon) for ms, rss, anon in case.memory.samples), strict=True)
-        axes.plot(seconds, resident, label=_text(case.label))
+        axes.plot(seconds, resident, label=plain(case.label))
     axes.set(xlabel="s since the process began", ylabel="resident MiB", ylim=(0, None))
     if sampled:
         axes.legend()
     return bool(sampled)
-
-
-def _text(label: str) -> str:
-    # matplotlib reads what stands between dollars as formulas, and fails on those that are none.
-    return label.replace("$", "\\$")

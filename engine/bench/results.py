@@ -10,9 +10,10 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from vidrt.engine.bench.files import Strict, checked, read_json, write_whole
+from vidrt.engine.bench.files import Strict, checked, read_json
 from vidrt.engine.bench.scenario import Case, Scenario
 from vidrt.engine.errors import InvalidArgument
+from vidrt.engine.writers.staging import write_whole
 
 SCHEMA_VERSION = 2
 METRICS = (

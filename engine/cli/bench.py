@@ -168,10 +168,10 @@ def report(
     title: Annotated[str, typer.Option(help="The report's first lines.")] = "# Benchmark results",
 ) -> None:
     """Show results as Markdown tables and plots."""
-    from vidrt.engine.bench.files import write_whole
     from vidrt.engine.bench.plots import draw
     from vidrt.engine.bench.report import render
     from vidrt.engine.bench.results import read_results
+    from vidrt.engine.writers.staging import write_whole
 
     results = [read_results(path) for path in files]
     text = render(results, title)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from vidrt.engine.cli import arguments as arg
 from vidrt.engine.cli.text import described_tiles, print_json
 from vidrt.engine.options import GenerateOptions
 from vidrt.engine.plan import GenerationPlan
+from vidrt.engine.plan_plot import draw_plan
 from vidrt.engine.text import human_bytes
 from vidrt.engine.vae_tiling import VaeTiling
 
@@ -43,6 +45,9 @@ def plan(
         bool,
         typer.Option("--measure", help="First measure what activations take, in processes that run small videos."),
     ] = False,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the plan into this PNG file (needs the extra `plots`).", dir_okay=False)
+    ] = None,
     json: arg.Json = False,
 ) -> None:
     """Say what a generation would do and need, and whether it fits the memory budget.
@@ -68,6 +73,8 @@ def plan(
         pipe = arg.open_pipeline(folder, backend, device, threads, None, variant)
         measure_activations(pipe, {"backend": backend, "threads": threads, "variant": variant}, _tell)
     result = arg.open_pipeline(folder, backend, device, threads, memory_budget, variant).plan(options)
+    if plot is not None:
+        draw_plan(result, plot)
     if json:
         print_json(result.to_dict())
     else:

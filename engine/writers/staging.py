@@ -48,6 +48,18 @@ class StagedFile:
             self.path.unlink()
 
 
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace a file: a reader sees the old one or the new one. Raises IoError."""
+    staged = StagedFile(path)
+    try:
+        staged.path.write_bytes(data)
+        staged.commit(path)
+    except OSError as error:
+        raise io_error(path, error) from error
+    finally:
+        staged.discard()
+
+
 class StagedFolder:
     """The same for a folder. The target may exist only if it is empty.
 
