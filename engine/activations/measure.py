@@ -21,6 +21,8 @@ from vidrt.engine.pipeline import TextToVideoPipeline
 
 _FORMAT = "vidrt.activations.v1"
 _TIMEOUT_S = 600.0
+_MOST_VOXELS = 1024
+"""Of the latents that are measured as usual: what a processor denoises in seconds, whatever the model."""
 
 Size = tuple[int, int, int]
 
@@ -28,27 +30,38 @@ Size = tuple[int, int, int]
 def measured_sizes(manifest: _core.Manifest) -> list[Size]:
     """Height, width and frames of what is measured: the least, the default, and each of its sides made longer.
 
-    Longer is twice, or as far as the bundle's limits let: what is quadratic shows, and no measurement takes much more
-    than a default clip does.
+    Longer is twice, or as far as the bundle's limits let: what is quadratic shows. A default of more than 1024 voxels
+    of latents (480x832 and 81 frames are 131,040) is made smaller in all sides alike: measuring takes minutes and little
+    memory, whatever the model was made for, and the plan goes on from there by its formula.
     """
-    defaults = manifest.defaults
     height, width, frames = manifest.height, manifest.width, manifest.num_frames
-    usual = (defaults.height, defaults.width, defaults.num_frames)
-    wide = _at_most(width, 2 * defaults.width)
-    high = _at_most(height, 2 * defaults.height)
-    long = _at_most(frames, 2 * defaults.num_frames)
+    usual = _usual(manifest)
+    high, wide = _at_most(height, 2 * usual[0]), _at_most(width, 2 * usual[1])
+    long, longest = _at_most(frames, 2 * usual[2]), _at_most(frames, 4 * usual[2])
     sizes = [
         (height.min, width.min, usual[2]),
         usual,
         (usual[0], usual[1], long),
         (usual[0], wide, usual[2]),
         (high, wide, usual[2]),
-        (usual[0], usual[1], _at_most(frames, 4 * defaults.num_frames)),
+        (usual[0], usual[1], longest),
     ]
     return list(dict.fromkeys(sizes))
 
 
+def _usual(manifest: _core.Manifest) -> Size:
+    defaults, vae = manifest.defaults, manifest.vae
+    voxels = defaults.height * defaults.width * defaults.num_frames / (vae.spatial_ratio**2 * vae.temporal_ratio)
+    scale = min(1.0, (_MOST_VOXELS / voxels) ** (1 / 3))
+    return (
+        _at_most(manifest.height, int(scale * defaults.height)),
+        _at_most(manifest.width, int(scale * defaults.width)),
+        _at_most(manifest.num_frames, int(scale * defaults.num_frames)),
+    )
+
+
 def _at_most(limit: _core.Limit, value: int) -> int:
+    value = max(value, limit.min)
     return limit.min + (min(value, limit.max) - limit.min) // limit.step * limit.step
 
 

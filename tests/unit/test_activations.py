@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -53,6 +54,32 @@ def test_sizes_that_are_measured_are_sizes_of_the_bundle(pipe):
     assert len(sizes) == len(set(sizes)) >= 5
     for height, width, frames in sizes:
         pipe.plan(vidrt.GenerateOptions(height=height, width=width, num_frames=frames))
+
+
+def test_models_of_large_clips_are_measured_at_small_ones(pipe):
+    pocket = pipe.bundle.manifest
+
+    def limit(least, most, step):
+        return SimpleNamespace(min=least, max=most, step=step)
+
+    wan = SimpleNamespace(
+        height=limit(16, 2048, 16),
+        width=limit(16, 2048, 16),
+        num_frames=limit(1, 513, 4),
+        defaults=SimpleNamespace(height=480, width=832, num_frames=81),
+        vae=SimpleNamespace(spatial_ratio=8, temporal_ratio=4),
+    )
+    assert measuring.measured_sizes(pocket)[1] == (pocket.defaults.height, pocket.defaults.width, 17)
+    assert measuring.measured_sizes(wan) == [
+        (16, 16, 13),
+        (96, 160, 13),
+        (96, 160, 25),
+        (96, 320, 13),
+        (192, 320, 13),
+        (96, 160, 49),
+    ]
+    wan.height = limit(256, 2048, 16)
+    assert {height for height, _, _ in measuring.measured_sizes(wan)} == {256, 512}
 
 
 def test_measuring_writes_what_later_pipelines_plan_with(pocket_bundle, cache, monkeypatch):
