@@ -31,8 +31,8 @@ def measured_sizes(manifest: _core.Manifest) -> list[Size]:
     """Height, width and frames of what is measured: the least, the default, and each of its sides made longer.
 
     Longer is twice, or as far as the bundle's limits let: what is quadratic shows. A default of more than 1024 voxels
-    of latents (480x832 and 81 frames are 131,040) is made smaller in all sides alike: measuring takes minutes and little
-    memory, whatever the model was made for, and the plan goes on from there by its formula.
+    of latents (480x832 and 81 frames are 131,040) is made smaller in all sides alike. So measuring takes minutes and
+    little memory, whatever the model was made for, and the plan goes on from there by its formula.
     """
     height, width, frames = manifest.height, manifest.width, manifest.num_frames
     usual = _usual(manifest)
