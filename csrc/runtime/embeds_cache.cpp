@@ -1,9 +1,13 @@
 #include "runtime/embeds_cache.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <optional>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "runtime/cache_folder.h"
@@ -46,6 +50,15 @@ std::shared_ptr<PromptEmbeds> read_entry(const std::string& path, const WantedEm
   return embeds;
 }
 
+// Which file a name stands for at the moment; nothing where there is none.
+using Identity = std::tuple<ino_t, time_t, long>;  // numbers are given anew: when it changed tells them apart
+
+std::optional<Identity> identity_of(const std::string& path) {
+  struct stat status {};
+  if (lstat(path.c_str(), &status) != 0) return std::nullopt;
+  return Identity(status.st_ino, status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+}
+
 // Made here it is the user's alone; one that exists keeps its permissions.
 void make_folder(const std::string& folder) {
   std::error_code ignored;
@@ -67,16 +80,16 @@ std::string EmbedsCache::path_of(const std::string& key) const {
 std::shared_ptr<PromptEmbeds> EmbedsCache::find(const WantedEmbeds& wanted, std::string* warning) const {
   if (!enabled()) return nullptr;
   const std::string path = path_of(wanted.key);
-  std::error_code error;
-  const fs::file_status status = fs::symlink_status(path, error);
-  if (!fs::exists(status)) return nullptr;
+  const std::optional<Identity> before = identity_of(path);
+  if (!before.has_value()) return nullptr;
   try {
     std::shared_ptr<PromptEmbeds> embeds = read_entry(path, wanted);
+    std::error_code error;
     fs::last_write_time(path, fs::file_time_type::clock::now(), error);  // the order in which entries go
     return embeds;
   } catch (const Error& failure) {
-    // Another process may have removed it since.
-    if (!fs::exists(fs::symlink_status(path, error))) return nullptr;
+    // Another process may have removed it since, and a third have made it anew.
+    if (identity_of(path) != before) return nullptr;
     *warning = "'" + path + "', cached embeddings of a prompt, cannot be used and is made anew: " + failure.what();
     return nullptr;
   }
