@@ -90,6 +90,34 @@ class PlannedTiles:
 
 
 @dataclass(frozen=True)
+class StageMemory:
+    """What one stage takes of the device's memory, in bytes.
+
+    Attributes:
+        weight_bytes: Of the modules that are loaded, in the compute dtype.
+        packed_bytes: What backends hold of them besides; 0 unless activations are known.
+        activation_bytes: Of the module that runs; 0 unless activations are known.
+        arena_bytes: The arena; on the processor, which takes memory as it is written, what was written up to this
+            stage.
+    """
+
+    weight_bytes: int
+    packed_bytes: int
+    activation_bytes: int
+    arena_bytes: int
+
+    @classmethod
+    def from_core(cls, stage: _core.StageMemory) -> StageMemory:
+        """Copy the core's figures."""
+        return cls(stage.weight_bytes, stage.packed_bytes, stage.activation_bytes, stage.arena_bytes)
+
+    @property
+    def total_bytes(self) -> int:
+        """All together."""
+        return self.weight_bytes + self.packed_bytes + self.activation_bytes + self.arena_bytes
+
+
+@dataclass(frozen=True)
 class GenerationPlan:
     """A generation before it runs.
 
@@ -107,14 +135,15 @@ class GenerationPlan:
         decode_chunk: Latent frames a call of the decoder takes.
         tiles: The tiles in which it makes a frame.
         stages: Names of the stages that PlannedTensor counts.
+        stage_memory: What each of them takes.
         tensors: The arena's tensors.
         arena_bytes: Size of the arena, tensors of different stages sharing their place.
         unshared_bytes: The same tensors without sharing.
         residency: "all": every module stays loaded; "stage_by_stage": those of one stage at a time;
             "stream": the same, and of some modules only a part of the weights is on the device.
-        weight_bytes: The most weights that are on the device together, in the compute dtype.
+        weight_bytes: The most weights that are on the device in a stage, in the compute dtype.
         modules: What is loaded, in the order in which it runs.
-        packed_bytes: The most that backends hold besides weights, of modules loaded together; 0 unless known.
+        packed_bytes: The most that backends hold besides weights in a stage; 0 unless known.
         activation_bytes: The most that a module's activations take outside the arena; 0 unless known.
         activations_known: Whether they were measured on this machine (`vidrt plan --measure`), or lie in the arena.
     """
@@ -132,6 +161,7 @@ class GenerationPlan:
     decode_chunk: int
     tiles: PlannedTiles
     stages: tuple[str, ...]
+    stage_memory: tuple[StageMemory, ...]
     tensors: tuple[PlannedTensor, ...]
     arena_bytes: int
     unshared_bytes: int
@@ -159,6 +189,7 @@ class GenerationPlan:
             decode_chunk=plan.decode_chunk,
             tiles=PlannedTiles.from_core(plan.tiles),
             stages=tuple(plan.stages),
+            stage_memory=tuple(StageMemory.from_core(stage) for stage in plan.stage_memory),
             tensors=tuple(
                 PlannedTensor(tensor.name, tensor.bytes, tensor.offset, tensor.first_stage, tensor.last_stage)
                 for tensor in plan.tensors
@@ -175,8 +206,8 @@ class GenerationPlan:
 
     @property
     def total_bytes(self) -> int:
-        """Weights, arena and, where known, activations together: what a memory budget is compared with."""
-        return self.weight_bytes + self.packed_bytes + self.arena_bytes + self.activation_bytes
+        """The most of a stage, all together: what a memory budget is compared with."""
+        return max(stage.total_bytes for stage in self.stage_memory)
 
     @property
     def frame_bytes(self) -> int:

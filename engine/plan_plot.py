@@ -16,17 +16,17 @@ _SMALLEST_LABEL = 0.03
 def draw_plan(plan: GenerationPlan, path: Path) -> None:
     """Draw a plan into a PNG file, which is replaced.
 
-    On the left every tensor of the arena is a bar from its first to its last stage, at its offset; on the right stand
-    weights by module, what backends hold besides, the arena and, where they were measured, activations.
+    On the left every tensor of the arena is a bar from its first to its last stage, at its offset; on the right is what
+    each stage takes: weights, what backends hold besides, the arena and, where they were measured, activations.
 
     Raises:
         BackendError: matplotlib is not installed.
         IoError: The file cannot be written.
     """
     figure = new_figure(11, 6)
-    tensors, total = figure.subplots(1, 2, width_ratios=(3, 1))
+    tensors, stages = figure.subplots(1, 2, width_ratios=(3, 2))
     _draw_tensors(plan, tensors)
-    _draw_total(plan, total)
+    _draw_stages(plan, stages)
     figure.suptitle(
         f"{plan.num_frames} frames of {plan.width}x{plan.height}: {plan.total_bytes / _MIB:.1f} MiB, "
         f"modules loaded: {plan.residency.replace('_', ' ')}"
@@ -47,21 +47,22 @@ def _draw_tensors(plan: GenerationPlan, axes: Any) -> None:
     axes.set_title(f"arena {plan.arena_bytes / _MIB:.1f} MiB, {without:.1f} without sharing", fontsize=10)
 
 
-def _draw_total(plan: GenerationPlan, axes: Any) -> None:
-    parts = [("weights", plan.weight_bytes)]  # of a stage alone
-    if plan.residency == "all":
-        single = [module for module in plan.modules if not module.name.startswith("vae_decoder")]
-        parts = [(f"weights of {module.name}", module.resident_bytes) for module in single]
-        # The steps of a decoder share theirs.
-        parts.append(("weights of the decoder", plan.weight_bytes - sum(size for _, size in parts)))
-    parts += [("held besides", plan.packed_bytes), ("arena", plan.arena_bytes), ("activations", plan.activation_bytes)]
-    bottom = 0.0
-    for name, size in parts:
-        if size:
-            axes.bar(0, size / _MIB, 0.8, bottom, label=f"{plain(name)}: {size / _MIB:.1f}")
-            bottom += size / _MIB
-    axes.set_xticks([])
+def _draw_stages(plan: GenerationPlan, axes: Any) -> None:
+    parts = {
+        "weights": "weight_bytes",
+        "held besides": "packed_bytes",
+        "activations": "activation_bytes",
+        "arena": "arena_bytes",
+    }
+    bottoms = [0.0] * len(plan.stages)
+    for label, part in parts.items():
+        sizes = [getattr(stage, part) / _MIB for stage in plan.stage_memory]
+        if not any(sizes):
+            continue
+        axes.bar(range(len(sizes)), sizes, 0.8, bottoms, label=f"{label}: at most {max(sizes):.1f}")
+        bottoms = [bottom + size for bottom, size in zip(bottoms, sizes, strict=True)]
+    axes.set_xticks(range(len(plan.stages)), [stage.replace("_", "\n") for stage in plan.stages], fontsize=8)
     axes.set_ylabel("MiB")
     axes.set_title("together" if plan.activations_known else "together, activations not measured", fontsize=10)
-    handles, labels = axes.get_legend_handles_labels()
-    axes.legend(handles[::-1], labels[::-1], fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.02))
+    handles, texts = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], texts[::-1], fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.1))

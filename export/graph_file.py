@@ -13,6 +13,7 @@ import torch
 from vidrt.export.depthwise.graph_queries import is_operator
 from vidrt.export.errors import ExportError
 from vidrt.export.graph_passes import cast_initializers
+from vidrt.export.node_order import SideOutputsFirstPass
 from vidrt.export.weights import StoredTensor, Weight, WeightFile
 
 MAX_INLINE_BYTES = 1024
@@ -117,7 +118,7 @@ def _make_external(value: ir.Value, file: WeightFile, stored: StoredTensor) -> N
 
 
 def write_graph(root: Path, path: str, model: ir.Model) -> None:
-    """Serialize a graph to `<root>/<path>` and check it.
+    """Put a graph's nodes in order, serialize it to `<root>/<path>` and check it.
 
     It lies at the bundle's top: external data is named relative to the graph, and a bundle's paths count from its root.
 
@@ -125,6 +126,7 @@ def write_graph(root: Path, path: str, model: ir.Model) -> None:
         ExportError: ONNX's checker refuses it.
         OSError: The file cannot be written.
     """
+    SideOutputsFirstPass()(model)
     model.producer_name = "vidrt"
     model.producer_version = None
     model.graph.name = Path(path).stem

@@ -28,6 +28,11 @@ void bind_plan(py::module_& m) {
       .def_readonly("width", &PlannedTiles::width)
       .def_readonly("overlap_height", &PlannedTiles::overlap_height)
       .def_readonly("overlap_width", &PlannedTiles::overlap_width);
+  py::class_<StageMemory>(m, "StageMemory")
+      .def_readonly("weight_bytes", &StageMemory::weight_bytes)
+      .def_readonly("packed_bytes", &StageMemory::packed_bytes)
+      .def_readonly("activation_bytes", &StageMemory::activation_bytes)
+      .def_readonly("arena_bytes", &StageMemory::arena_bytes);
   py::class_<GenerationPlan>(m, "GenerationPlan")
       .def_readonly("height", &GenerationPlan::height)
       .def_readonly("width", &GenerationPlan::width)
@@ -42,6 +47,7 @@ void bind_plan(py::module_& m) {
       .def_readonly("decode_chunk", &GenerationPlan::decode_chunk)
       .def_readonly("tiles", &GenerationPlan::tiles)
       .def_readonly("stages", &GenerationPlan::stages)
+      .def_readonly("stage_memory", &GenerationPlan::stage_memory)
       .def_readonly("tensors", &GenerationPlan::tensors)
       .def_readonly("arena_bytes", &GenerationPlan::arena_bytes)
       .def_readonly("unshared_bytes", &GenerationPlan::unshared_bytes)

@@ -22,6 +22,8 @@ class Arena {
 
   /// Make room for at least `bytes`. Keeps nothing of the old contents. Throws OutOfMemory.
   void reserve(std::size_t bytes);
+  /// What lies in it is of no use any more, and need take no memory until it is written again.
+  void discard() { device_.discard(data_, capacity_); }
   /// Give the block back.
   void release() noexcept;
 

@@ -37,6 +37,7 @@ vidrt_plan c_plan(const GenerationPlan& made) {
   filled.packed_bytes = made.packed_bytes;
   filled.activation_bytes = made.activation_bytes;
   filled.weight_bytes = made.weight_bytes;
+  filled.total_bytes = made.total_bytes();
   fill_tiles(made.tiles, &filled);
   return filled;
 }

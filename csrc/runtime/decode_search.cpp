@@ -50,13 +50,16 @@ class DecodeSearch {
       builder.add("latents", DType::kFloat32,
                   {1, manifest_.vae.latent_channels, plan_.latent_frames, plan_.latent_height, plan_.latent_width},
                   kPlanDecodeFirst, kPlanDecodeNext);
-      plan_.weight_bytes = add_decoder(builder, manifest_, modules_, plan_);
-      return builder.finish(plan_);
+      const std::uint64_t weights = add_decoder(builder, manifest_, modules_, plan_);
+      plan_.weight_bytes = plan_.residency == "all" ? weights : 0;
+      return builder.finish(plan_, modules_.backend().device());
     };
-    plan_.residency = "all";
-    GenerationLayout layout = lay_out({});
-    least_ = std::min(least_, layout.total_bytes());
-    if (limit_.holds(layout.total_bytes())) return layout;
+    for (const char* residency : {"all", "stage_by_stage"}) {
+      plan_.residency = residency;
+      GenerationLayout layout = lay_out({});
+      least_ = std::min(least_, layout.total_bytes());
+      if (limit_.holds(layout.total_bytes())) return layout;
+    }
     plan_.residency = "stream";
     return stream_weights(lay_out, limit_.bytes, &least_);
   }

@@ -43,6 +43,10 @@ class Device {
   virtual void* allocate(std::size_t bytes) = 0;
   /// Give memory back (null is nothing), once work that uses it has ended.
   virtual void release(void* memory) noexcept = 0;
+  /// Whether memory that is allocated is taken page by page, as it is written for the first time.
+  virtual bool takes_memory_as_written() const { return false; }
+  /// What a block of memory holds is of no use any more: where pages are taken as they are written, they go back.
+  virtual void discard(void* /*memory*/, std::size_t /*bytes*/) {}
   /// "1024 of 4096 bytes are free on ...", or nothing where that is not known. For messages.
   virtual std::string memory_state() const { return ""; }
   /// Bytes that could be allocated now, those of other processes not among them; nothing where that is not known, as of

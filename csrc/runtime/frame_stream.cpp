@@ -3,19 +3,22 @@
 #include <algorithm>
 #include <cstddef>
 #include <string>
+#include <utility>
 
 #include "runtime/tile_blend.h"
 
 namespace vidrt {
 
 FrameStream::FrameStream(ModuleSet& modules, const ArenaTensors& tensors, const TensorView& latents,
-                         const GenerationPlan& plan, const VaeConfig& vae, DType output)
+                         const GenerationPlan& plan, const VaeConfig& vae, DType output,
+                         std::function<void(const std::string& module)> before_run)
     : modules_(modules),
       device_(modules.backend().device()),
       tensors_(tensors),
       latents_(latents),
       calls_(decode_calls(vae, plan.latent_frames, plan.decode_chunk)),
-      grid_(tile_grid(plan)) {
+      grid_(tile_grid(plan)),
+      before_run_(std::move(before_run)) {
   if (vae.form == "causal") {
     caches_.emplace(tensors, cache_specs(modules.variant("vae_decoder_first")), decode_symbols(plan, calls_.front()),
                     grid_.count());
@@ -67,19 +70,21 @@ TensorView FrameStream::gather_latents(const DecodeCall& call, int tile) const {
   return gathered;
 }
 
+const char* FrameStream::module_of_next() const {
+  if (!caches_.has_value()) return "vae_decoder";
+  return started_ == 0 ? "vae_decoder_first" : "vae_decoder_next";
+}
+
 void FrameStream::run(const DecodeCall& call, int tile, const TensorView& frames) {
   const bool first = started_ == 0;
   std::vector<NamedTensor> inputs{{"latents", gather_latents(call, tile)}};
   std::vector<NamedTensor> outputs{{"frames", frames}};
-  const char* module = "vae_decoder";
   if (caches_.has_value() && first) {
-    module = "vae_decoder_first";
     caches_->bind_first(tile, &outputs);
   } else if (caches_.has_value()) {
-    module = "vae_decoder_next";
     caches_->bind_next(tile, &inputs, &outputs);
   }
-  modules_.run(module, inputs, outputs, tensors_.workspace(first ? kPlanDecodeFirst : kPlanDecodeNext));
+  modules_.run(module_of_next(), inputs, outputs, tensors_.workspace(first ? kPlanDecodeFirst : kPlanDecodeNext));
 }
 
 void FrameStream::blend(const DecodeCall& call, int tile, const TensorView& from, const TensorView& frames) const {
@@ -98,6 +103,7 @@ void FrameStream::blend(const DecodeCall& call, int tile, const TensorView& from
 }
 
 void FrameStream::start_next() {
+  before_run_(module_of_next());
   const DecodeCall& call = calls_[started_];
   const char* step = started_ == 0 ? "first" : "next";
   TensorView frames = tensors_[std::string("frames_") + step];

@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "runtime/arena_tensors.h"
@@ -18,9 +20,9 @@ namespace vidrt {
 class FrameStream {
  public:
   /// `latents` are the finished ones, (1,C,T,h,w) float32; `tensors` hold what add_decoder() asked for; frames come as
-  /// `output`, kUInt8 or kFloat32.
+  /// `output`, kUInt8 or kFloat32. `before_run` is told the module of every chunk before it runs, which it may load.
   FrameStream(ModuleSet& modules, const ArenaTensors& tensors, const TensorView& latents, const GenerationPlan& plan,
-              const VaeConfig& vae, DType output);
+              const VaeConfig& vae, DType output, std::function<void(const std::string& module)> before_run);
 
   bool finished() const { return next_call_ == calls_.size(); }
   /// Frames the next call of decode_next() gives.
@@ -30,6 +32,7 @@ class FrameStream {
   void decode_next(void* rgb);
 
  private:
+  const char* module_of_next() const;
   void start_next();
   void run(const DecodeCall& call, int tile, const TensorView& frames);
   TensorView gather_latents(const DecodeCall& call, int tile) const;
@@ -46,6 +49,7 @@ class FrameStream {
   std::size_t next_call_ = 0;         // whose frames the host takes next
   std::size_t started_ = 0;           // calls that the device has been asked for
   std::unique_ptr<FrameReader> reader_;
+  const std::function<void(const std::string& module)> before_run_;
 };
 
 }  // namespace vidrt

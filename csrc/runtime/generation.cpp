@@ -84,15 +84,18 @@ Video Generation::run(const GenerateOptions& options) {
   for (const auto* prompt : {&prompts.positive, &prompts.negative}) {
     if (prompt->has_value() && must_encode(**prompt)) needs_encoder = true;
   }
-  const std::vector<std::string> decoders = decoder_modules(manifest.vae);
-  std::vector<std::string> first_load = needs_encoder ? std::vector<std::string>{"text_encoder"} : decltype(decoders){};
+  std::vector<std::string> first_load;
+  if (needs_encoder) first_load.emplace_back("text_encoder");
   if (!stage_by_stage) {
     if (resolved.has_image) first_load.push_back("vae_encoder");
     first_load.push_back("denoiser");
+    const std::vector<std::string> decoders = decoder_modules(manifest.vae);
     first_load.insert(first_load.end(), decoders.begin(), decoders.end());
   }
   load(first_load, layout, stage_by_stage);
   state_.arena.reserve(static_cast<std::size_t>(plan_.arena_bytes));
+  // What an earlier generation wrote would lie beside the modules of the first stages.
+  if (stage_by_stage) state_.arena.discard();
   const ArenaTensors tensors(state_.arena, layout);
 
   // 3. Text.
@@ -116,8 +119,7 @@ Video Generation::run(const GenerateOptions& options) {
   denoise(tensors, table, resolved);
 
   // 6. Decode, frame by frame.
-  if (stage_by_stage) load(decoders, layout, true);
-  decode(tensors, row(tensors["latents"], 0), resolved.output, options.keep_frames);
+  decode(layout, tensors, row(tensors["latents"], 0), resolved.output, options.keep_frames);
 
   video_.timings.total = since_start_.elapsed_ms();
   video_.timings.session = state_.modules.session_ms() - session_ms_before;

@@ -78,7 +78,8 @@ class Generation {
   void fill_text(const ArenaTensors& tensors, const std::vector<SharedEmbeds>& embeds) const;
   void fill_latents(const ArenaTensors& tensors, const GenerateOptions& options, const SchedulerTable& table);
   void denoise(const ArenaTensors& tensors, const SchedulerTable& table, const ResolvedOptions& resolved);
-  void decode(const ArenaTensors& tensors, const TensorView& latents, DType output, bool keep_frames);
+  void decode(const GenerationLayout& layout, const ArenaTensors& tensors, const TensorView& latents, DType output,
+              bool keep_frames);
   /// All frames of a stream, of which Pixel is the type; null where they are not kept.
   template <typename Pixel>
   std::shared_ptr<const std::vector<Pixel>> take_frames(FrameStream* stream, bool keep_frames);

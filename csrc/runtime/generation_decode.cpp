@@ -40,28 +40,33 @@ Video Generation::decode_latents(const DecodeOptions& options) {
   // What an earlier generation left loaded counts against a limit as well.
   const bool alone =
       limit.is_budget ? limit.bytes != 0 : !limit.holds(layout.total_bytes() + state_.modules.held_bytes());
-  load(decoders, layout, alone);
+  if (plan_.residency == "all") load(decoders, layout, alone);
   state_.arena.reserve(static_cast<std::size_t>(plan_.arena_bytes));
   since_last_step_ = Stopwatch();
   const ArenaTensors tensors(state_.arena, layout);
   const TensorView& latents = tensors["latents"];
   device().copy_from_host(latents.data, options.latents.data, latents.bytes());
-  decode(tensors, latents, resolved.output, options.keep_frames);
+  decode(layout, tensors, latents, resolved.output, options.keep_frames);
 
   video_.timings.total = since_start_.elapsed_ms();
   video_.timings.session = state_.modules.session_ms() - session_ms_before;
   return std::move(video_);
 }
 
-void Generation::decode(const ArenaTensors& tensors, const TensorView& latents, DType output, bool keep_frames) {
+void Generation::decode(const GenerationLayout& layout, const ArenaTensors& tensors, const TensorView& latents,
+                        DType output, bool keep_frames) {
   const Stopwatch stopwatch;
-  FrameStream stream(state_.modules, tensors, latents, plan_, state_.bundle.manifest().vae, output);
+  const double load_before = video_.timings.load;
+  FrameStream stream(state_.modules, tensors, latents, plan_, state_.bundle.manifest().vae, output,
+                     [&](const std::string& module) {
+                       if (plan_.residency != "all") load({module}, layout, true);
+                     });
   if (output == DType::kFloat32) {
     video_.rgb_float = take_frames<float>(&stream, keep_frames);
   } else {
     video_.rgb = take_frames<std::uint8_t>(&stream, keep_frames);
   }
-  video_.timings.decode = stopwatch.elapsed_ms();
+  video_.timings.decode = stopwatch.elapsed_ms() - (video_.timings.load - load_before);
 }
 
 template <typename Pixel>

@@ -92,9 +92,8 @@ GenerationLayout lay_out(const Wish& wish, GenerationPlan plan, const StreamedWe
                                                     kPlanDenoise);
   add_denoise_tensors(builder, wish.manifest, wish.modules.variant("denoiser"), plan, wish.table);
   const std::uint64_t decoder = add_decoder(builder, wish.manifest, wish.modules, plan);
-  plan.weight_bytes = plan.residency == "all" ? text_encoder + image_encoder + denoiser + decoder
-                                              : std::max({text_encoder, image_encoder, denoiser, decoder});
-  return builder.finish(plan);
+  if (plan.residency == "all") plan.weight_bytes = text_encoder + image_encoder + denoiser + decoder;
+  return builder.finish(plan, wish.modules.backend().device());
 }
 
 // The ways that a generation can be done, the best first, until one fits.
@@ -258,7 +257,8 @@ GenerationLayout plan_encode(const ModuleSet& modules) {
   LayoutBuilder builder;
   GenerationPlan plan;
   plan.weight_bytes = builder.add_module(modules, "text_encoder", kTextEncoderSizes, kPlanEncode);
-  return builder.finish(plan);
+  plan.residency = "all";
+  return builder.finish(plan, modules.backend().device());
 }
 
 }  // namespace vidrt

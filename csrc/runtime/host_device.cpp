@@ -8,6 +8,7 @@
 
 #include "runtime/device.h"
 #include "runtime/memory_plan.h"
+#include "runtime/pages.h"
 
 namespace vidrt {
 namespace {
@@ -69,6 +70,9 @@ class HostDevice : public Device {
     return ::operator new (bytes, std::align_val_t{kArenaAlignment}, std::nothrow);
   }
   void release(void* memory) noexcept override { ::operator delete (memory, std::align_val_t{kArenaAlignment}); }
+
+  bool takes_memory_as_written() const override { return true; }
+  void discard(void* memory, std::size_t bytes) override { discard_pages(memory, bytes); }
 
   void copy_from_host(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
   void copy_to_host(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }

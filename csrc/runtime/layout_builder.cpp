@@ -34,47 +34,81 @@ std::uint64_t LayoutBuilder::add_module(const ModuleSet& modules, const std::str
     add(workspace_name(stage), DType::kUInt8, {static_cast<std::int64_t>(workspace)}, stage, stage);
   }
   layout_.sizes[module] = std::move(sizes);
-  const bool known = std::any_of(layout_.modules.begin(), layout_.modules.end(),
-                                 [&](const ModuleLoad& load) { return load.name == module; });
-  if (!known) layout_.modules.push_back({module, stage, needs});
+  const auto known = std::find_if(layout_.modules.begin(), layout_.modules.end(),
+                                  [&](const ModuleLoad& load) { return load.name == module; });
+  if (known == layout_.modules.end()) {
+    layout_.modules.push_back({module, stage, stage, needs});
+  } else {
+    known->last = stage;
+  }
   return needs.weight_bytes - streamed;
+}
+
+void LayoutBuilder::place_tensors(GenerationPlan* plan) {
+  const MemoryPlan placed = plan_memory(wanted_);
+  plan->arena_bytes = placed.arena_bytes;
+  for (std::size_t i = 0; i < wanted_.size(); ++i) {
+    layout_.tensors[i].place.offset = placed.offsets[i];
+    plan->tensors.push_back(layout_.tensors[i].place);
+    plan->unshared_bytes += (wanted_[i].bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+  }
 }
 
 namespace {
 
-// What the backend takes for itself, of all modules that are loaded together. One module runs at a time, and backends
-// give to the next what the last has used.
-void add_measured(const std::vector<ModuleLoad>& modules, GenerationPlan* plan) {
-  plan->activations_known =
-      std::all_of(modules.begin(), modules.end(), [](const ModuleLoad& load) { return load.needs.activations_known; });
-  if (!plan->activations_known) return;
-  std::map<PlanStage, std::uint64_t> packed;
-  for (const ModuleLoad& load : modules) {
-    // Both steps of a causal decoder are loaded for the two stages of decoding.
-    const PlanStage stage = load.stage == kPlanDecodeNext ? kPlanDecodeFirst : load.stage;
-    packed[plan->residency == "all" ? kPlanEncode : stage] += load.needs.packed_bytes;
-    plan->activation_bytes = std::max(plan->activation_bytes, load.needs.activation_bytes);
+// Bytes of the arena that some tensor has lain on up to a stage.
+std::uint64_t written_up_to(int stage, const GenerationPlan& plan) {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> places;
+  for (const PlannedTensor& tensor : plan.tensors) {
+    if (tensor.first_stage <= stage) places.emplace_back(tensor.offset, tensor.offset + tensor.bytes);
   }
-  for (const auto& [stage, bytes] : packed) plan->packed_bytes = std::max(plan->packed_bytes, bytes);
+  std::sort(places.begin(), places.end());
+  std::uint64_t written = 0;
+  std::uint64_t end = 0;
+  for (const auto& [from, to] : places) {
+    if (to <= end) continue;
+    written += to - std::max(from, end);
+    end = to;
+  }
+  return written;
+}
+
+StageMemory memory_of(PlanStage stage, const GenerationPlan& plan, const GenerationLayout& layout,
+                      const Device& device) {
+  StageMemory memory;
+  memory.arena_bytes = device.takes_memory_as_written() ? written_up_to(stage, plan) : plan.arena_bytes;
+  for (const ModuleLoad& load : layout.modules) {
+    const bool runs = load.first <= stage && stage <= load.last;
+    if (runs || plan.residency == "all") {
+      memory.weight_bytes += load.needs.weight_bytes - layout.streamed_bytes(load.name);
+      if (plan.activations_known) memory.packed_bytes += load.needs.packed_bytes;
+    }
+    if (runs && plan.activations_known) memory.activation_bytes = load.needs.activation_bytes;
+  }
+  // All of them: those of a decoder's steps may be the same.
+  if (plan.residency == "all") memory.weight_bytes = plan.weight_bytes;
+  return memory;
 }
 
 }  // namespace
 
-GenerationLayout LayoutBuilder::finish(GenerationPlan plan) {
-  const MemoryPlan placed = plan_memory(wanted_);
-  for (const PlanStage stage : {kPlanEncode, kPlanEncodeImage, kPlanDenoise, kPlanDecodeFirst, kPlanDecodeNext}) {
-    plan.stages.emplace_back(stage_name(stage));
-  }
-  plan.arena_bytes = placed.arena_bytes;
-  for (const ModuleLoad& load : layout_.modules) {
+GenerationLayout LayoutBuilder::finish(GenerationPlan plan, const Device& device) {
+  place_tensors(&plan);
+  const std::vector<ModuleLoad>& modules = layout_.modules;
+  plan.activations_known =
+      std::all_of(modules.begin(), modules.end(), [](const ModuleLoad& load) { return load.needs.activations_known; });
+  for (const ModuleLoad& load : modules) {
     plan.modules.push_back({load.name, load.needs.weight_bytes, layout_.streamed_bytes(load.name),
                             load.needs.packed_bytes, load.needs.activation_bytes, load.needs.activation_terms});
   }
-  add_measured(layout_.modules, &plan);
-  for (std::size_t i = 0; i < wanted_.size(); ++i) {
-    layout_.tensors[i].place.offset = placed.offsets[i];
-    plan.tensors.push_back(layout_.tensors[i].place);
-    plan.unshared_bytes += (wanted_[i].bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+  for (const PlanStage stage : {kPlanEncode, kPlanEncodeImage, kPlanDenoise, kPlanDecodeFirst, kPlanDecodeNext}) {
+    plan.stages.emplace_back(stage_name(stage));
+    plan.stage_memory.push_back(memory_of(stage, plan, layout_, device));
+  }
+  for (const StageMemory& stage : plan.stage_memory) {
+    plan.weight_bytes = std::max(plan.weight_bytes, stage.weight_bytes);
+    plan.packed_bytes = std::max(plan.packed_bytes, stage.packed_bytes);
+    plan.activation_bytes = std::max(plan.activation_bytes, stage.activation_bytes);
   }
   layout_.plan = std::move(plan);
   return std::move(layout_);

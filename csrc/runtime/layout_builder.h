@@ -36,10 +36,11 @@ struct ArenaTensor {
 /// Bytes of modules' weights that stay on the host, by module; 0 of those that are not here.
 using StreamedWeights = std::map<std::string, std::uint64_t>;
 
-/// A module of a layout: in which stage it first runs, and what it takes.
+/// A module of a layout: in which stages it runs, both inclusive, and what it takes.
 struct ModuleLoad {
   std::string name;
-  PlanStage stage;
+  PlanStage first;
+  PlanStage last;
   ModuleNeeds needs;
 };
 
@@ -64,10 +65,13 @@ class LayoutBuilder {
   /// that are on the device.
   std::uint64_t add_module(const ModuleSet& modules, const std::string& module, ModuleSizes sizes, PlanStage stage);
 
-  /// Give the layout of `plan`, whose stages, tensors and bytes of the arena are filled in.
-  GenerationLayout finish(GenerationPlan plan);
+  /// Give the layout of `plan` on a device, whose stages, tensors and memory are filled in. `plan` says the residency
+  /// and, where that is "all", the bytes of all weights.
+  GenerationLayout finish(GenerationPlan plan, const Device& device);
 
  private:
+  void place_tensors(GenerationPlan* plan);
+
   std::vector<PlanTensor> wanted_;
   GenerationLayout layout_;
 };

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "runtime/pages.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -26,10 +27,7 @@ MappedFile::MappedFile(const std::string& path, std::uint64_t bytes) : bytes_(by
 }
 
 void MappedFile::drop_pages(std::uint64_t offset, std::uint64_t bytes) const {
-  static const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-  const std::uint64_t first = (offset + page - 1) / page * page;  // neighbours' pages stay
-  const std::uint64_t end = std::min(offset + bytes, bytes_) / page * page;
-  if (first < end) madvise(const_cast<std::uint8_t*>(data_) + first, end - first, MADV_DONTNEED);
+  if (offset < bytes_) discard_pages(data_ + offset, std::min(bytes, bytes_ - offset));
 }
 
 MappedFile::~MappedFile() { munmap(const_cast<std::uint8_t*>(data_), bytes_); }

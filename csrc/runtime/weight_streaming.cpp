@@ -1,41 +1,40 @@
 #include "runtime/weight_streaming.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 namespace vidrt {
 namespace {
 
-// Modules that are loaded together: those of the decoder's two stages are.
-PlanStage loaded_with(const ModuleLoad& load) { return std::min(load.stage, kPlanDecodeFirst); }
-
-// What has to be streamed so that every stage's weights take at most `room` bytes; nothing where that is not enough.
-// Of modules that are loaded together the first comes first: a decoder's first step runs once a clip.
-std::optional<StreamedWeights> excess_over(std::uint64_t room, const GenerationLayout& layout) {
-  std::map<PlanStage, std::uint64_t> excess;
-  for (const ModuleLoad& load : layout.modules) excess[loaded_with(load)] += load.needs.weight_bytes;
-  for (auto& [stage, bytes] : excess) bytes -= std::min(bytes, room);
-  StreamedWeights streamed;
-  for (const ModuleLoad& load : layout.modules) {
-    std::uint64_t& left = excess[loaded_with(load)];
-    const std::uint64_t cut = std::min(left, load.needs.streamable_bytes);
-    if (cut != 0) streamed[load.name] = cut;
-    left -= cut;
+// The most that a stage which this module runs in would take with all of the module's weights on the device.
+std::uint64_t unstreamed_bytes(const ModuleLoad& load, const GenerationLayout& layout) {
+  std::uint64_t most = 0;
+  for (std::size_t stage = load.first; stage <= static_cast<std::size_t>(load.last); ++stage) {
+    most = std::max(most, layout.plan.stage_memory[stage].total_bytes());
   }
-  const bool fits = std::all_of(excess.begin(), excess.end(), [](const auto& entry) { return entry.second == 0; });
-  return fits ? std::optional(streamed) : std::nullopt;
+  return most + layout.streamed_bytes(load.name);
 }
 
-// What has to be streamed so that the stage whose weights leave the most on the device decides, and no more: where more
-// is streamed the weights take no less, and the arena may take more.
-StreamedWeights most_that_helps(const GenerationLayout& layout) {
-  std::map<PlanStage, std::uint64_t> left;
+// What has to be streamed so that every stage takes at most `limit` bytes; nothing where that is not enough. A stage
+// has one module.
+std::optional<StreamedWeights> excess_over(std::uint64_t limit, const GenerationLayout& layout) {
+  StreamedWeights streamed;
   for (const ModuleLoad& load : layout.modules) {
-    left[loaded_with(load)] += load.needs.weight_bytes - load.needs.streamable_bytes;
+    const std::uint64_t bytes = unstreamed_bytes(load, layout);
+    const std::uint64_t excess = bytes - std::min(bytes, limit);
+    if (excess > load.needs.streamable_bytes) return std::nullopt;
+    if (excess != 0) streamed[load.name] = excess;
   }
+  return streamed;
+}
+
+// What has to be streamed so that the stage that can give up least decides, and no more: where more is streamed all
+// together take no less, and the arena may take more.
+StreamedWeights most_that_helps(const GenerationLayout& layout) {
   std::uint64_t floor = 0;
-  for (const auto& [stage, bytes] : left) floor = std::max(floor, bytes);
+  for (const ModuleLoad& load : layout.modules) {
+    floor = std::max(floor, unstreamed_bytes(load, layout) - load.needs.streamable_bytes);
+  }
   return excess_over(floor, layout).value_or(StreamedWeights{});
 }
 
@@ -51,8 +50,7 @@ std::optional<GenerationLayout> stream_weights(const LayOutStreamed& lay_out, st
   // A module that begins to stream takes workspace for that, which the others may then have to make room for. It never
   // stops again: so this ends after as many rounds as there are modules.
   for (std::size_t round = 0; round <= layout.modules.size(); ++round) {
-    if (layout.plan.arena_bytes > limit) break;
-    std::optional<StreamedWeights> streamed = excess_over(limit - layout.plan.arena_bytes, layout);
+    std::optional<StreamedWeights> streamed = excess_over(limit, layout);
     if (!streamed.has_value()) break;
     for (const auto& [name, bytes] : layout.streamed) streamed->emplace(name, 1);
     layout = lay_out(*streamed);

@@ -81,6 +81,16 @@ def plan(
         _print(result)
 
 
+def _stage_table(plan: GenerationPlan) -> Table:
+    measured = ["repacked weights", "activations"] if plan.activations_known else []
+    table = Table("stage", "weights", *measured, "tensors", "together", box=None, pad_edge=False)
+    for name, stage in zip(plan.stages, plan.stage_memory, strict=True):
+        parts = [stage.weight_bytes, stage.packed_bytes, stage.activation_bytes] if measured else [stage.weight_bytes]
+        sizes = [*parts, stage.arena_bytes, stage.total_bytes]
+        table.add_row(name.replace("_", " "), *(human_bytes(size) for size in sizes))
+    return table
+
+
 def _tell(done: int, total: int) -> None:
     print(f"measured {done} of {total}", file=sys.stderr)
 
@@ -94,17 +104,14 @@ def _print(plan: GenerationPlan) -> None:
         print(described_tiles(plan.tiles))
     print(f"modules loaded: {plan.residency.replace('_', ' ')}; {plan.decode_chunk} latent frames a decode")
     print(
-        f"memory {human_bytes(plan.total_bytes)}: weights {human_bytes(plan.weight_bytes)}, tensors "
-        f"{human_bytes(plan.arena_bytes)} ({human_bytes(plan.unshared_bytes)} without sharing)"
+        f"memory {human_bytes(plan.total_bytes)}: the most of a stage; besides, frames that are kept "
+        f"{human_bytes(plan.frame_bytes)}"
     )
-    if plan.activations_known:
-        print(
-            f"of it activations {human_bytes(plan.activation_bytes)}, repacked weights "
-            f"{human_bytes(plan.packed_bytes)}; besides, frames that are kept {human_bytes(plan.frame_bytes)}"
-        )
-    else:
+    print(f"tensors {human_bytes(plan.arena_bytes)}, {human_bytes(plan.unshared_bytes)} without sharing")
+    if not plan.activations_known:
         print("activations: not measured, and not in these figures; run vidrt plan --measure once")
     console = Console(highlight=False, markup=False)
+    console.print(_stage_table(plan))
     if any(module.streamed_bytes for module in plan.modules):
         weights = Table("module", "weights on the device", "streamed in every run", box=None, pad_edge=False)
         for module in plan.modules:

@@ -257,6 +257,12 @@ class PlannedTiles:
     overlap_height: Final[int]
     overlap_width: Final[int]
 
+class StageMemory:
+    weight_bytes: Final[int]
+    packed_bytes: Final[int]
+    activation_bytes: Final[int]
+    arena_bytes: Final[int]
+
 class GenerationPlan:
     height: Final[int]
     width: Final[int]
@@ -271,6 +277,7 @@ class GenerationPlan:
     image_conditioning: Final[str]
     step_cache: Final[float]
     stages: Final[list[str]]
+    stage_memory: Final[list[StageMemory]]
     tensors: Final[list[PlannedTensor]]
     arena_bytes: Final[int]
     unshared_bytes: Final[int]

@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "runtime/activation_model.h"
+#include "runtime/layout_builder.h"
 #include "support/pipeline_fixture.h"
 #include "support/temp_folder.h"
 
@@ -32,17 +33,20 @@ TEST_F(ActivationModelTest, UntilEveryModuleIsMeasuredThePlanSaysThatItDoesNotKn
   write("denoiser", "100", "[1000, 0, 0, 0, 0]");
   const GenerationPlan plan = open().plan(prompt_options());
   EXPECT_FALSE(plan.activations_known);
-  EXPECT_EQ(plan.total_bytes(), plan.weight_bytes + plan.arena_bytes);
+  for (const StageMemory& stage : plan.stage_memory) EXPECT_EQ(stage.packed_bytes + stage.activation_bytes, 0U);
 }
 
-TEST_F(ActivationModelTest, ThePlanCountsTheLargestActivationsAndWhatAllLoadedModulesHold) {
+TEST_F(ActivationModelTest, ThePlanCountsAStagesActivationsAndWhatAllLoadedModulesHold) {
+  const std::uint64_t without = open().plan(prompt_options()).stage_memory[kPlanDenoise].total_bytes();
   write_all();
-  write("denoiser", "100", "[5000, 0, 0, 0, 0]");
+  write("denoiser", "100", "[50000, 0, 0, 0, 0]");
   const GenerationPlan plan = open().plan(prompt_options());
   EXPECT_TRUE(plan.activations_known);
-  EXPECT_EQ(plan.activation_bytes, 5000U);
+  EXPECT_EQ(plan.activation_bytes, 50000U);
   EXPECT_EQ(plan.packed_bytes, 400U);
-  EXPECT_EQ(plan.total_bytes(), plan.weight_bytes + plan.arena_bytes + 5400);
+  EXPECT_EQ(plan.stage_memory[kPlanDenoise].activation_bytes, 50000U);
+  EXPECT_LT(plan.stage_memory[kPlanDecodeNext].activation_bytes, 50000U);
+  EXPECT_EQ(plan.total_bytes(), without + 50400);
 }
 
 TEST_F(ActivationModelTest, TermsAreThoseOfTheSizesOfARun) {
@@ -83,7 +87,7 @@ TEST_F(ActivationModelTest, StageByStageOnlyWhatIsLoadedTogetherCounts) {
     tight.memory_budget = plan.total_bytes() - 1;
     plan = open(tight).plan(prompt_options());
   }
-  EXPECT_EQ(open(tight).plan(prompt_options()).packed_bytes, 200U);  // the two decoder steps
+  EXPECT_EQ(open(tight).plan(prompt_options()).packed_bytes, 100U);
 }
 
 TEST_F(ActivationModelTest, AFileThatSaysAnythingElseIsAsIfNothingHadBeenMeasured) {

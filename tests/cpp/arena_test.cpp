@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -25,6 +26,20 @@ TEST(Arena, ViewsAreAlignedWritableAndWhereThePlanPutThem) {
   EXPECT_EQ(first.as<unsigned char>()[255], 1);
   EXPECT_EQ(second.shape, (Shape{8}));
   EXPECT_EQ(second.dtype, DType::kInt64);
+}
+
+// What was written once is memory of the process until it is discarded, but for pages that begin or end elsewhere.
+TEST(Arena, DiscardedMemoryIsGivenBackAndCanBeWrittenAgain) {
+  constexpr std::int64_t kBytes = std::int64_t{8} << 20;
+  Arena arena;
+  arena.reserve(kBytes);
+  const TensorView all = arena.view(0, DType::kUInt8, {kBytes});
+  std::memset(all.data, 1, all.bytes());
+  arena.discard();
+  const auto* bytes = all.as<unsigned char>();
+  EXPECT_EQ(std::count(bytes, bytes + kBytes, 0) / 4096, kBytes / 4096 - 1);
+  std::memset(all.data, 2, all.bytes());
+  EXPECT_EQ(std::count(bytes, bytes + kBytes, 2), kBytes);
 }
 
 TEST(Arena, ReserveKeepsABlockThatIsLargeEnough) {

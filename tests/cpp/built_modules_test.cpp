@@ -17,7 +17,7 @@ class BuiltModules : public PipelineFixture {
   // A budget that is too small by one byte for what `pipeline` plans.
   static PipelineOptions less_than(const GenerationPlan& plan) {
     PipelineOptions options;
-    options.memory_budget = plan.weight_bytes + plan.arena_bytes - 1;
+    options.memory_budget = plan.total_bytes() - 1;
     return options;
   }
 };

@@ -315,6 +315,7 @@ TEST_F(CApi, ThePlanIsThatOfTheCppInterface) {
   EXPECT_EQ(plan.arena_bytes, expected.arena_bytes);
   EXPECT_EQ(plan.unshared_bytes, expected.unshared_bytes);
   EXPECT_EQ(plan.weight_bytes, expected.weight_bytes);
+  EXPECT_EQ(plan.total_bytes, expected.total_bytes());
   EXPECT_EQ(plan.latent_frames, expected.latent_frames);
   EXPECT_EQ(plan.guidance, expected.guidance);
   EXPECT_EQ(plan.residency, expected.residency);

@@ -112,7 +112,7 @@ TEST_F(PipelineFixture, SequentialGuidanceGivesTheFramesOfBatchedGuidance) {
   const GenerationPlan plan = batched.plan(prompt_options(21));
   ASSERT_EQ(plan.guidance, "batched");
   PipelineOptions tight;
-  tight.memory_budget = plan.weight_bytes + plan.arena_bytes - 1;
+  tight.memory_budget = plan.total_bytes() - 1;
   Pipeline sequential = open(tight);
   ASSERT_EQ(sequential.plan(prompt_options(21)).guidance, "sequential");
   EXPECT_EQ(pixels(batched.generate(prompt_options(21))), pixels(sequential.generate(prompt_options(21))));
@@ -125,12 +125,30 @@ TEST_F(PipelineFixture, ModulesLoadedStageByStageGiveTheSameFramesWithFewerLoade
   // Each plan's need less one byte forces the next: sequential guidance, then one stage at a time.
   PipelineOptions tight;
   for (GenerationPlan plan = resident.plan(prompt_options()); plan.residency == "all";) {
-    tight.memory_budget = plan.weight_bytes + plan.arena_bytes - 1;
+    tight.memory_budget = plan.total_bytes() - 1;
     plan = open(tight).plan(prompt_options());
   }
   Pipeline staged = open(tight);
   EXPECT_EQ(pixels(staged.generate(prompt_options())), expected);
-  EXPECT_EQ(backend->most_alive(), 2);  // the two decoder steps
+  EXPECT_EQ(backend->most_alive(), 1);
+}
+
+// The processor's memory is taken as it is written: up to a stage, that of all tensors that began to live.
+TEST_F(PipelineFixture, AStageCountsTheArenaAsFarAsItHasBeenWritten) {
+  const GenerationPlan plan = open().plan(prompt_options());
+  ASSERT_EQ(plan.stage_memory.size(), plan.stages.size());
+  for (std::size_t stage = 0; stage < plan.stages.size(); ++stage) {
+    std::vector<bool> written(plan.arena_bytes);
+    for (const PlannedTensor& tensor : plan.tensors) {
+      if (tensor.first_stage > static_cast<int>(stage)) continue;
+      const auto begin = written.begin() + static_cast<std::ptrdiff_t>(tensor.offset);
+      std::fill(begin, begin + static_cast<std::ptrdiff_t>(tensor.bytes), true);
+    }
+    EXPECT_EQ(plan.stage_memory[stage].arena_bytes,
+              static_cast<std::uint64_t>(std::count(written.begin(), written.end(), true)))
+        << plan.stages[stage];
+  }
+  EXPECT_LT(plan.stage_memory.front().arena_bytes, plan.stage_memory.back().arena_bytes);
 }
 
 TEST_F(PipelineFixture, PipelinesInFourThreadsGiveTheSameFrames) {

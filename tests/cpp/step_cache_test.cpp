@@ -139,7 +139,7 @@ TEST_F(StepCacheTest, FramesAndSkippedStepsAreTheSameUnderEveryPlan) {
   ASSERT_FALSE(expected.metadata.skipped_steps.empty());
   PipelineOptions budget;
   for (GenerationPlan plan = resident.plan(options(0.05)); plan.residency == "all";) {
-    budget.memory_budget = plan.weight_bytes + plan.arena_bytes - 1;
+    budget.memory_budget = plan.total_bytes() - 1;
     Pipeline pipeline = open(budget);
     plan = pipeline.plan(options(0.05));
     const Video video = pipeline.generate(options(0.05));

@@ -339,7 +339,7 @@ class TightVaeTiling : public VaeTilingPipeline {
 
   static PipelineOptions budget_of(const GenerationPlan& plan) {
     PipelineOptions options;
-    options.memory_budget = plan.weight_bytes + plan.arena_bytes;
+    options.memory_budget = plan.total_bytes();
     return options;
   }
 };

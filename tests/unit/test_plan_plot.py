@@ -32,11 +32,13 @@ def test_the_plan_is_drawn_as_its_numbers_say(
     figures = []
     monkeypatch.setattr(plan_plot, "save_figure", lambda figure, path: figures.append(figure))
     plan_plot.draw_plan(plan, tmp_path / "plan.png")
-    tensors, total = figures[0].axes
+    tensors, stages = figures[0].axes
     bars = [(bar.get_y(), bar.get_height()) for bar in tensors.patches]
     assert bars == [(tensor.offset / 2**20, tensor.bytes / 2**20) for tensor in plan.tensors]
     assert [label.get_text() for label in tensors.get_xticklabels()] == [s.replace("_", " ") for s in plan.stages]
-    assert sum(bar.get_height() for bar in total.patches) == pytest.approx(plan.total_bytes / 2**20)
+    for index, stage in enumerate(plan.stage_memory):
+        parts = [bar.get_height() for bar in stages.patches if round(bar.get_x() + 0.4) == index]
+        assert sum(parts) == pytest.approx(stage.total_bytes / 2**20)
 
 
 def test_what_cannot_be_drawn_is_one_line(

@@ -242,6 +242,7 @@ typedef struct vidrt_plan {
   int32_t activations_known; /* 1: measured on this machine (docs/memory.md), or in the arena; 0: the next two are 0 */
   uint64_t packed_bytes;     /* what backends hold besides the weights: these repacked */
   uint64_t activation_bytes; /* the backends' own memory in a run */
+  uint64_t total_bytes;      /* the most of a stage, of which these are the parts: what memory_budget limits */
 } vidrt_plan;
 
 /* Loads and runs nothing; fails as vidrt_pipeline_generate does for options that it cannot do. */

@@ -166,7 +166,7 @@ TYPED_TEST_P(DevicePipeline, FramesAreThoseOfTheHostUnderEveryBudget) {
   PipelineOptions tight;
   GenerationPlan plan = this->open().plan(this->prompt_options());
   while (plan.residency == "all") {
-    tight.memory_budget = plan.weight_bytes + plan.arena_bytes - 1;
+    tight.memory_budget = plan.total_bytes() - 1;
     Pipeline pipeline = this->open_there(tight);
     EXPECT_EQ(this->pixels(pipeline.generate(this->prompt_options())), expected) << plan.guidance;
     plan = pipeline.plan(this->prompt_options());

@@ -1,0 +1,11 @@
+// The system's pages.
+#pragma once
+
+#include <cstddef>
+
+namespace vidrt {
+
+/// Let go of the whole pages within a block: memory of its own reads as zeros afterwards, a mapped file as the file.
+void discard_pages(const void* memory, std::size_t bytes) noexcept;
+
+}  // namespace vidrt
