@@ -42,6 +42,7 @@ OrtWeights::OrtWeights(const OrtApi& api, const Bundle& bundle, const std::strin
   for (const LiftedWeight& weight : lifted) {
     weights_.push_back(loader.load(weight));
     names_.push_back(weight.name);
+    only_operands_.push_back(weight.only_operand);
     values_.push_back(wrap_tensor(api, host.get(), weights_.back()->view, "handing over '" + weight.name + "'"));
   }
 }
@@ -50,12 +51,14 @@ void OrtWeights::give_to(OrtSessionOptions* options, Use use) const {
   std::vector<const char*> names;
   std::vector<const OrtValue*> values;
   for (std::size_t i = 0; i < names_.size(); ++i) {
+    if (use == Use::kShare) {
+      check_ort(api_, api_.AddInitializer(options, names_[i].c_str(), values_[i].get()), "sharing '" + names_[i] + "'");
+      if (only_operands_[i]) continue;
+    }
+    // The optimiser has to read constants; while a session is made, ONNX Runtime holds a copy of all that come this
+    // way.
     names.push_back(names_[i].c_str());
     values.push_back(values_[i].get());
-    // This alone would serve kernels, but not the optimiser, which has to read constants.
-    if (use == Use::kShare) {
-      check_ort(api_, api_.AddInitializer(options, names.back(), values.back()), "sharing '" + names_[i] + "'");
-    }
   }
   if (names.empty()) return;
   check_ort(api_, api_.AddExternalInitializers(options, names.data(), values.data(), names.size()),

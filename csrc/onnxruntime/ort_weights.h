@@ -34,6 +34,7 @@ class OrtWeights {
   std::shared_ptr<OrtPrepackedWeightsContainer> packed_;
   std::vector<std::shared_ptr<const Weight>> weights_;
   std::vector<std::string> names_;
+  std::vector<bool> only_operands_;
   std::vector<OrtHandle<OrtValue>> values_;
 };
 

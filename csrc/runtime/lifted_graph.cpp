@@ -13,7 +13,7 @@
 namespace vidrt {
 namespace {
 
-constexpr std::uint64_t kIntAttribute = 2;      // AttributeProto.AttributeType.INT
+constexpr std::uint64_t kIntAttribute = 2;  // AttributeProto.AttributeType.INT
 constexpr const char* kContribDomain = "com.microsoft";
 
 void append_varint(std::string* out, std::uint64_t value) {
@@ -32,7 +32,10 @@ void append_bytes_field(std::string* out, std::uint32_t field, std::string_view 
   out->append(value);
 }
 
-// A TensorProto that says its data lies elsewhere; the owner provides it before anybody looks.
+// Past the end of any file: who looks before the owner has provided the data is refused, and does not get other bytes.
+constexpr const char* kNowhere = "4611686018427387904";
+
+// A TensorProto that says its data lies elsewhere, in a file that exists, as ONNX Runtime insists on.
 std::string initializer_proto(const LiftedWeight& weight) {
   std::string tensor;
   for (const std::int64_t dim : weight.shape()) append_varint_field(&tensor, 1, static_cast<std::uint64_t>(dim));
@@ -40,7 +43,7 @@ std::string initializer_proto(const LiftedWeight& weight) {
   append_bytes_field(&tensor, 8, weight.name);
   const std::uint64_t bytes = static_cast<std::uint64_t>(element_count(weight.shape())) * dtype_bytes(weight.dtype());
   const std::pair<const char*, std::string> place[] = {
-      {"location", weight.stored.location}, {"offset", "0"}, {"length", std::to_string(bytes)}};
+      {"location", weight.stored.location}, {"offset", kNowhere}, {"length", std::to_string(bytes)}};
   for (const auto& [key, value] : place) {
     std::string entry;
     append_bytes_field(&entry, 1, key);
@@ -73,7 +76,8 @@ std::string with_transposed_input(std::string_view node, const std::string& matr
   return fused;
 }
 
-// A graph input of an initialiser's name: the backend then takes it for a default, no constant, and makes no copy of it.
+// A graph input of an initialiser's name: the backend then takes it for a default, no constant, and makes no copy of
+// it.
 std::string input_proto(const LiftedWeight& weight) {
   std::string shape;
   for (const std::int64_t dim : weight.shape()) {
@@ -144,6 +148,8 @@ class Lifter {
       if (!in_graph) append_bytes_field(&lifted, 5, initializer_proto(weight));
       if (as_stored_.count(name) != 0) append_bytes_field(&lifted, 11, input_proto(weight));
       result_.weights.push_back(weight);
+      const bool foldable = has_subgraphs_ || folded_.count(name) != 0 || outputs_.count(name) != 0;
+      result_.weights.back().only_operand = is_large(weight) && !foldable;
     }
     return lifted;
   }
@@ -153,6 +159,7 @@ class Lifter {
     while (graph.next()) {
       if (graph.field() == 5) {
         OnnxTensor tensor = read_onnx_tensor(graph.bytes(), subject_);
+        constants_.insert(tensor.stored.name);
         if (!tensor.external || !dtype_from_onnx(tensor.stored.data_type)) continue;
         const std::string name = tensor.stored.name;
         weights_[name] = LiftedWeight{name, std::move(tensor.stored), false, false};
@@ -203,10 +210,25 @@ class Lifter {
       weights_[weight->name] = *weight;
       return true;
     }
-    for (const std::string& input : node.inputs) {
-      if (weights_.count(input) != 0) read_.insert(input);
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      if (weights_.count(node.inputs[i]) == 0) continue;
+      read_.insert(node.inputs[i]);
+      if (!is_operand(node, i)) folded_.insert(node.inputs[i]);
     }
     return false;
+  }
+
+  bool is_operand(const GraphNode& node, std::size_t input) const {
+    if (!node.standard || node.inputs.size() != 2) return false;
+    const std::string& other = node.inputs[1 - input];
+    if (constants_.count(other) != 0 || weights_.count(other) != 0) return false;
+    return (node.op_type == "MatMul" && input == 1) || (node.op_type == "Gather" && input == 0);
+  }
+
+  static bool is_large(const LiftedWeight& weight) {
+    constexpr std::size_t kLarge = std::size_t{1} << 20U;
+    const Shape shape = weight.shape();
+    return shape.size() == 2 && static_cast<std::size_t>(element_count(shape)) * dtype_bytes(weight.dtype()) >= kLarge;
   }
 
   std::optional<LiftedWeight> computed(const GraphNode& node) const {
@@ -234,6 +256,8 @@ class Lifter {
   std::map<std::string, std::string> flipped_;   // by the name of what was a transposition's result
   std::map<std::string, LiftedWeight> weights_;  // by the name of their value in the graph
   std::set<std::string> read_;                   // those that a node which stays reads
+  std::set<std::string> folded_;                 // those of which something may be computed beforehand
+  std::set<std::string> constants_;              // initialisers of all kinds
   std::set<std::string> outputs_;
   bool has_subgraphs_ = false;
   LiftedGraph result_;
@@ -241,13 +265,9 @@ class Lifter {
 
 }  // namespace
 
-DType LiftedWeight::dtype() const {
-  return widened ? DType::kFloat32 : dtype_from_onnx(stored.data_type).value();
-}
+DType LiftedWeight::dtype() const { return widened ? DType::kFloat32 : dtype_from_onnx(stored.data_type).value(); }
 
-Shape LiftedWeight::shape() const {
-  return transposed ? Shape(stored.dims.rbegin(), stored.dims.rend()) : stored.dims;
-}
+Shape LiftedWeight::shape() const { return transposed ? Shape(stored.dims.rbegin(), stored.dims.rend()) : stored.dims; }
 
 LiftedGraph lift_weights(std::string_view model, const std::string& file, const std::set<std::string>& as_stored) {
   return Lifter(file, as_stored).lift(model);

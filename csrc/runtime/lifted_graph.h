@@ -19,6 +19,9 @@ struct LiftedWeight {
   ExternalTensor stored;    // where its bytes lie, and as what
   bool widened = false;     // float16 or bfloat16 in the file, float32 in the lifted graph
   bool transposed = false;  // a matrix that the lifted graph holds the other way round
+  // Values that are computed multiply by it, or look up rows of it, and that is all: nothing can be computed of it
+  // beforehand, so that only those who run the graph need its bytes. Of large matrices alone.
+  bool only_operand = false;
 
   /// In the lifted graph.
   DType dtype() const;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/module_contract.h"
+#include "runtime/pages.h"
 #include "runtime/stopwatch.h"
 #include "vidrt/errors.h"
 
@@ -74,6 +75,7 @@ void ModuleSet::load(const std::string& module, const ModuleSizes& sizes, std::u
   if (before.has_value() && after.has_value() && *after < *before) entry.held_bytes = *before - *after;
   held_bytes_ += entry.held_bytes;
   loaded_[module] = std::move(entry);
+  trim_heap();  // of what making a session took for a while
 }
 
 void ModuleSet::unload(const std::string& module) {
@@ -89,6 +91,7 @@ void ModuleSet::keep_only(const std::vector<std::string>& modules) {
     if (std::find(modules.begin(), modules.end(), name) == modules.end()) others.push_back(name);
   }
   for (const std::string& name : others) unload(name);
+  if (!others.empty()) trim_heap();
 }
 
 void ModuleSet::run(const std::string& module, const std::vector<NamedTensor>& inputs,

@@ -4,6 +4,11 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <cstdlib>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 namespace vidrt {
 
@@ -13,6 +18,12 @@ void discard_pages(const void* memory, std::size_t bytes) noexcept {
   const std::uintptr_t first = (begin + page - 1) / page * page;  // neighbours' pages stay
   const std::uintptr_t end = (begin + bytes) / page * page;
   if (first < end) madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+}
+
+void trim_heap() noexcept {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }
 
 }  // namespace vidrt

@@ -8,4 +8,7 @@ namespace vidrt {
 /// Let go of the whole pages within a block: memory of its own reads as zeros afterwards, a mapped file as the file.
 void discard_pages(const void* memory, std::size_t bytes) noexcept;
 
+/// Give back what the C library keeps of memory that was freed, where it can be asked to.
+void trim_heap() noexcept;
+
 }  // namespace vidrt

@@ -48,8 +48,8 @@ std::int64_t count(const LiftedGraph& graph, const std::string& op_type) {
 }
 
 TEST(LiftedGraph, ANarrowWeightThatIsCastBecomesAFloatInitialiser) {
-  const LiftedGraph graph =
-      lift(ProtoWriter().message(5, weight("w", kHalf)).message(1, cast("w", "w.f")).message(1, node("Neg", "w.f", "y")));
+  const LiftedGraph graph = lift(
+      ProtoWriter().message(5, weight("w", kHalf)).message(1, cast("w", "w.f")).message(1, node("Neg", "w.f", "y")));
   ASSERT_EQ(graph.weights.size(), 1U);
   EXPECT_EQ(graph.weights[0].name, "w.f");
   EXPECT_EQ(graph.weights[0].dtype(), DType::kFloat32);
@@ -94,18 +94,16 @@ TEST(LiftedGraph, AWeightReadBothWaysIsLiftedBothWays) {
 }
 
 TEST(LiftedGraph, OtherCastsAndTransposesStay) {
-  const LiftedGraph graph = lift(ProtoWriter()
-                                     .message(5, weight("w", kHalf))
-                                     .message(5, weight("f", kFloat))
-                                     .message(1, cast("w", "to_int", 7))
-                                     .message(1, cast("f", "float_to_float"))
-                                     .message(1, cast("x", "not_a_weight"))
-                                     .message(1, cast("w", "foreign").bytes(7, "other"))
-                                     .message(1, transpose("x", "xt"))
-                                     .message(1, transpose("f", "same").message(5, ProtoWriter()
-                                                                                      .bytes(1, "perm")
-                                                                                      .varint(8, 0)
-                                                                                      .varint(8, 1))));
+  const LiftedGraph graph = lift(
+      ProtoWriter()
+          .message(5, weight("w", kHalf))
+          .message(5, weight("f", kFloat))
+          .message(1, cast("w", "to_int", 7))
+          .message(1, cast("f", "float_to_float"))
+          .message(1, cast("x", "not_a_weight"))
+          .message(1, cast("w", "foreign").bytes(7, "other"))
+          .message(1, transpose("x", "xt"))
+          .message(1, transpose("f", "same").message(5, ProtoWriter().bytes(1, "perm").varint(8, 0).varint(8, 1))));
   EXPECT_EQ(count(graph, "Cast"), 3);
   EXPECT_EQ(count(graph, "other::Cast"), 1);
   EXPECT_EQ(count(graph, "Transpose"), 2);
@@ -123,18 +121,51 @@ TEST(LiftedGraph, AnOutputOfTheGraphKeepsItsNode) {
 
 TEST(LiftedGraph, WhatASubgraphMayCaptureIsThere) {
   const ProtoWriter branch = ProtoWriter().message(1, node("Neg", "w.f", "inner"));
-  const LiftedGraph graph = lift(ProtoWriter()
-                                     .message(5, weight("w", kHalf))
-                                     .message(1, cast("w", "w.f"))
-                                     .message(1, node("If", "c", "y").message(5, ProtoWriter()
-                                                                                     .bytes(1, "then_branch")
-                                                                                     .message(6, branch))));
+  const LiftedGraph graph =
+      lift(ProtoWriter()
+               .message(5, weight("w", kHalf))
+               .message(1, cast("w", "w.f"))
+               .message(1, node("If", "c", "y").message(5, ProtoWriter().bytes(1, "then_branch").message(6, branch))));
   EXPECT_TRUE(find(graph, "w.f").widened);
 }
 
 TEST(LiftedGraph, AWeightOffItsAlignmentIsLeftToTheBackend) {
   EXPECT_TRUE(lift(ProtoWriter().message(5, weight("w", kFloat, 4)).message(1, node("Neg", "w", "y"))).weights.empty());
-  EXPECT_EQ(lift(ProtoWriter().message(5, weight("w", kFloat, 64)).message(1, node("Neg", "w", "y"))).weights.size(), 1U);
+  EXPECT_EQ(lift(ProtoWriter().message(5, weight("w", kFloat, 64)).message(1, node("Neg", "w", "y"))).weights.size(),
+            1U);
+}
+
+// Of which nothing can be computed before a run, so that an optimiser never asks for its bytes.
+TEST(LiftedGraph, ALargeMatrixThatIsOnlyMultipliedByOrLookedUpInIsKnownForIt) {
+  const auto matrix = [](int columns) {
+    return tensor_proto("w", {512, columns}, kFloat,
+                        {{"location", "w"}, {"offset", "0"}, {"length", std::to_string(2048 * columns)}});
+  };
+  const auto uses = [](const std::string& op_type, const std::string& a, const std::string& b) {
+    return ProtoWriter().bytes(1, a).bytes(1, b).bytes(2, a + b + op_type).bytes(4, op_type);
+  };
+  const auto graph = [&](int columns) { return ProtoWriter().message(5, matrix(columns)); };
+  const auto only_operand = [](const ProtoWriter& whole) { return find(lift(whole), "w").only_operand; };
+
+  EXPECT_TRUE(only_operand(graph(512).message(1, uses("MatMul", "x", "w"))));
+  EXPECT_TRUE(only_operand(graph(512).message(1, uses("Gather", "w", "x"))));
+  EXPECT_TRUE(only_operand(graph(512).message(1, uses("Gather", "w", "x")).message(1, uses("MatMul", "x", "w"))));
+  const LiftedGraph turned = lift(graph(512).message(1, transpose("w", "w.t")).message(1, uses("MatMul", "x", "w.t")));
+  EXPECT_TRUE(find(turned, "w.t").only_operand);
+
+  EXPECT_FALSE(only_operand(graph(511).message(1, uses("MatMul", "x", "w"))));  // small: a copy is nothing
+  EXPECT_FALSE(only_operand(graph(512).message(1, uses("MatMul", "w", "x"))));
+  EXPECT_FALSE(only_operand(graph(512).message(1, uses("Gather", "x", "w"))));
+  EXPECT_FALSE(only_operand(graph(512).message(1, uses("Add", "x", "w"))));
+  EXPECT_FALSE(only_operand(graph(512).message(1, uses("MatMul", "w", "w"))));
+  EXPECT_FALSE(only_operand(graph(512).message(1, uses("MatMul", "x", "w")).message(1, node("Neg", "w", "y"))));
+  EXPECT_FALSE(only_operand(graph(512)
+                                .message(5, ProtoWriter().varint(1, 1).varint(2, kFloat).bytes(8, "x").bytes(9, "1234"))
+                                .message(1, uses("MatMul", "x", "w"))));
+  EXPECT_FALSE(only_operand(graph(512).message(1, uses("MatMul", "x", "w")).message(12, output("w"))));
+  const ProtoWriter branch = ProtoWriter().bytes(1, "then_branch").message(6, ProtoWriter()).varint(20, 5);
+  const ProtoWriter subgraph = ProtoWriter().bytes(2, "z").bytes(4, "If").message(5, branch);
+  EXPECT_FALSE(only_operand(graph(512).message(1, uses("MatMul", "x", "w")).message(1, subgraph)));
 }
 
 TEST(LiftedGraph, WeightsInsideTheFileStayThere) {
@@ -147,7 +178,8 @@ TEST(LiftedGraph, WeightsInsideTheFileStayThere) {
 }
 
 TEST(LiftedGraph, AGraphWithoutWeightsIsUnchanged) {
-  const std::string model = model_proto(ProtoWriter().message(1, node("Neg", "x", "y")).message(12, output("y")), 20).data();
+  const std::string model =
+      model_proto(ProtoWriter().message(1, node("Neg", "x", "y")).message(12, output("y")), 20).data();
   EXPECT_EQ(lift_weights(model, "g.onnx").model, model);
 }
 
