@@ -1,4 +1,4 @@
-"""The memory of this process that is backed by no file: what the system would have to find or swap."""
+"""The memory of this process: its pages that are in the machine's memory, of mapped files as well."""
 
 from __future__ import annotations
 
@@ -22,8 +22,13 @@ def _kilobytes(*names: str) -> dict[str, int]:
         ) from error
 
 
+def resident_bytes() -> int:
+    """Bytes that are in memory now."""
+    return _kilobytes("VmRSS")["VmRSS"] * 1024
+
+
 def anonymous_bytes() -> int:
-    """Bytes of private memory that is in use now."""
+    """Of them, those that no file backs: what the system would have to swap."""
     return _kilobytes("RssAnon")["RssAnon"] * 1024
 
 
@@ -37,7 +42,6 @@ def reset_peak() -> None:
         ) from error
 
 
-def peak_anonymous_bytes() -> int:
-    """The most bytes of private memory since reset_peak(), pages of files that are mapped now left out."""
-    at = _kilobytes("VmHWM", "RssFile", "RssShmem")
-    return (at["VmHWM"] - at["RssFile"] - at["RssShmem"]) * 1024
+def peak_resident_bytes() -> int:
+    """The most bytes that were in memory since reset_peak()."""
+    return _kilobytes("VmHWM")["VmHWM"] * 1024

@@ -19,7 +19,7 @@ from vidrt.engine.events import Callbacks, CancelToken, FramesEvent, StageEvent
 from vidrt.engine.options import DecodeOptions, GenerateOptions
 from vidrt.engine.pipeline import TextToVideoPipeline
 from vidrt.engine.plan import GenerationPlan
-from vidrt.engine.process_memory import anonymous_bytes, peak_anonymous_bytes, reset_peak
+from vidrt.engine.process_memory import peak_resident_bytes, reset_peak, resident_bytes
 from vidrt.engine.prompt_embeds import PromptEmbeds
 
 _PROMPT = "video"
@@ -43,15 +43,15 @@ class _Watch:
         if event.stage == self.ends_at:
             self._cancel.cancel()
         elif event.stage == "load":
-            self._loaded.append(anonymous_bytes())
+            self._loaded.append(resident_bytes())
         elif event.done == 0:
-            self._begun[event.stage] = anonymous_bytes()
+            self._begun[event.stage] = resident_bytes()
             reset_peak()
         else:
-            self._peaks[event.stage] = peak_anonymous_bytes()
+            self._peaks[event.stage] = peak_resident_bytes()
 
     def _on_frames(self, _event: FramesEvent) -> None:
-        peak = peak_anonymous_bytes()
+        peak = peak_resident_bytes()
         self._peaks.setdefault("first", peak)
         self._peaks["next"] = peak
 
