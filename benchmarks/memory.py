@@ -78,7 +78,16 @@ def main() -> None:
     if args.one:
         _generate(args.bundle, args.sizes[0], args.threads, args.memory_budget)
         return
-    columns = "height x width x frames|modules loaded|predicted MiB|measured MiB|ratio|opened|peak|private".split("|")
+    columns = [
+        "height x width x frames",
+        "modules loaded",
+        "predicted MiB",
+        "measured MiB",
+        "ratio",
+        "opened",
+        "peak",
+        "private",
+    ]
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for size in args.sizes:
         command = [sys.executable, "-W", "ignore", __file__, "--one", args.bundle, size]
