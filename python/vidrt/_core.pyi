@@ -201,6 +201,7 @@ class PipelineOptions:
     embeds_cache: int
     variant: str
     cuda_graphs: bool
+    profile_layers: bool
 
 class VaeTiling:
     mode: str
@@ -344,6 +345,20 @@ class Callbacks:
         on_warning: Callable[[str], object] | None = None,
     ) -> None: ...
 
+class LayerTime:
+    name: Final[str]
+    type: Final[str]
+    median_ms: Final[float]
+    share: Final[float]
+
+class ModuleProfile:
+    module: Final[str]
+    variant: Final[str]
+    runs: Final[int]
+    missed_runs: Final[int]
+    run_ms: Final[float]
+    layers: Final[list[LayerTime]]
+
 class Pipeline:
     def __init__(self, bundle: str | os.PathLike[str], options: PipelineOptions) -> None: ...
     bundle: Final[Bundle]
@@ -360,6 +375,7 @@ class Pipeline:
         negative_prompt_embeds: PromptEmbeds | None,
     ) -> GenerationPlan: ...
     def activations_file(self, module: str) -> str: ...
+    def take_layer_profile(self) -> list[ModuleProfile]: ...
     def plan_decode(self, options: DecodeOptions, latents: npt.NDArray[np.float32]) -> GenerationPlan: ...
     def decode_latents(
         self,

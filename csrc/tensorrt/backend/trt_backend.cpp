@@ -56,8 +56,9 @@ class TrtBackend : public Backend {
       warnings_.push_back(warning);
     };
     auto context = load_engine(*runtime_, engine, options.streamed_bytes, *request_.device);
-    return std::make_unique<TrtSession>(*request_.device, std::move(context),
-                                        TrtSessionOptions{request.module, engine.sizes, options.cuda_graphs, warn});
+    return std::make_unique<TrtSession>(
+        *request_.device, std::move(context),
+        TrtSessionOptions{request.module, engine.sizes, options.cuda_graphs, options.profile_layers, warn});
   }
 
   std::vector<std::string> take_warnings() override {
