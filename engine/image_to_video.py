@@ -31,6 +31,7 @@ class ImageToVideoPipeline(TextToVideoPipeline):
         *,
         cuda_graphs: bool = True,
         embeds_cache: int | str | None = None,
+        profile_layers: bool = False,
     ) -> None:
         opened = bundle if isinstance(bundle, Bundle) else Bundle(bundle)
         check_takes_image(opened)
@@ -43,6 +44,7 @@ class ImageToVideoPipeline(TextToVideoPipeline):
             variant,
             cuda_graphs=cuda_graphs,
             embeds_cache=embeds_cache,
+            profile_layers=profile_layers,
         )
 
     def prepare(self, options: GenerateOptions) -> GenerateOptions:

@@ -60,6 +60,7 @@ def pipeline_options(
     *,
     cuda_graphs: bool = True,
     embeds_cache: int | str | None = None,
+    profile_layers: bool = False,
 ) -> _core.PipelineOptions:
     """Build the core's PipelineOptions. Raises InvalidArgument for a wrong type."""
     options = _core.PipelineOptions()
@@ -70,6 +71,7 @@ def pipeline_options(
     options.variant = "" if variant is None else text("variant", variant)
     options.cuda_graphs = bool(cuda_graphs)
     options.embeds_cache = 0 if embeds_cache is None else parse_bytes(embeds_cache, "embeds_cache")
+    options.profile_layers = bool(profile_layers)
     return options
 
 

@@ -14,6 +14,7 @@ from vidrt.engine.errors import InvalidArgument, VidrtWarning
 from vidrt.engine.events import Callbacks
 from vidrt.engine.frame_stream import FrameStream
 from vidrt.engine.image import fit_to_bundle
+from vidrt.engine.layer_profile import LayerProfile
 from vidrt.engine.onnxruntime_location import announce_onnxruntime
 from vidrt.engine.options import DecodeOptions, GenerateOptions, options_from_settings, pipeline_options
 from vidrt.engine.plan import GenerationPlan
@@ -52,6 +53,8 @@ class TextToVideoPipeline:
         cuda_graphs: TensorRT: record runs that repeat, and replay them at the cost of one launch.
         embeds_cache: Bytes, as a number or "256MiB", that embeddings of prompts may take in the user's cache folder,
             where later processes find them and do without the text encoder (docs/memory.md); None keeps none.
+        profile_layers: Time every layer of every run, for take_layer_profile(). Slower: TensorRT waits for each run and
+            replays none as a CUDA graph, ONNX Runtime writes events. Not with "onnxruntime-cuda".
 
     Raises:
         InvalidArgument: If an option is unknown or of the wrong type.
@@ -70,6 +73,7 @@ class TextToVideoPipeline:
         *,
         cuda_graphs: bool = True,
         embeds_cache: int | str | None = None,
+        profile_layers: bool = False,
     ) -> None:
         options = pipeline_options(
             backend,
@@ -79,6 +83,7 @@ class TextToVideoPipeline:
             variant,
             cuda_graphs=cuda_graphs,
             embeds_cache=embeds_cache,
+            profile_layers=profile_layers,
         )
         announce_onnxruntime()
         announce_tensorrt()
@@ -236,6 +241,17 @@ class TextToVideoPipeline:
     def activations_file(self, module: str) -> str:
         """The file that says what a module's activations take, once measured; "" where the user has no home."""
         return self._core.activations_file(module)
+
+    def take_layer_profile(self) -> LayerProfile:
+        """What the layers took in all runs since the pipeline was opened, or since the last call of this.
+
+        Unloads all modules, for ONNX Runtime tells when a session ends; the next generation loads them again.
+
+        Raises:
+            InvalidArgument: If the pipeline was opened without profile_layers.
+            BackendError: If what ONNX Runtime wrote cannot be read.
+        """
+        return LayerProfile.from_core(self._core.take_layer_profile())
 
     def plan_decode(self, options: DecodeOptions) -> GenerationPlan:
         """Say what decode_latents() would do and need, without loading or running anything. Raises what it raises."""

@@ -35,6 +35,7 @@ LOOP = {
     "fill": "fill",
     "find_not_finite": "not finite",
     "sum_differences": "differences",
+    "blend": "blend",
 }
 
 
@@ -123,8 +124,10 @@ def readable(name: str) -> tuple[str, str]:
     loop = re.search(r"loop::(\w+)<\(?(?:int|bool)?\)?(\w+)>", name)
     if loop and loop[1] in LOOP:
         return "sampling loop", f"{LOOP[loop[1]]}, {'words' if loop[2] == '4' else 'single floats'}"
-    if loop and loop[1] == "frames_to_rgb":
-        return "sampling loop", f"frames to RGB, {'words' if loop[2] in ('1', 'true') else 'single floats'}"
+    frames = re.search(r"loop::frames_to_rgb<(unsigned char|float), \(?(?:bool)?\)?(\w+)>", name)
+    if frames:
+        output = "uint8" if frames[1] == "unsigned char" else "float32"
+        return "sampling loop", f"frames to {output}, {'words' if frames[2] in ('1', 'true') else 'single floats'}"
     sys.exit(f"cuda-resources: got the kernel {name}, expected one of depthwise_window, depthwise_general, "
              "pointwise_product and those of csrc/kernels/loop; add it to readable() in this file")  # fmt: skip
 

@@ -31,7 +31,7 @@ std::string changed_since(const std::filesystem::path& sidecar, const Bundle& bu
 }  // namespace
 
 void bind_engines(py::module_& m) {
-  m.def("add_tensorrt_search_path", &add_tensorrt_search_path, py::arg("folder"));
+  m.def("add_tensorrt_search_path", &add_tensorrt_search_path, py::arg("backend"), py::arg("folder"));
   m.def("find_engine", &find_sidecar, py::arg("folder"), py::arg("bundle"), py::arg("module"), py::arg("backend"),
         py::arg("version"), py::arg("compute_capability"), py::arg("sizes"), py::call_guard<py::gil_scoped_release>());
   m.def("changed_source", &changed_since, py::arg("sidecar"), py::arg("bundle"));

@@ -18,7 +18,8 @@ void bind_options(py::module_& m) {
       .def_readwrite("memory_budget", &PipelineOptions::memory_budget)
       .def_readwrite("embeds_cache", &PipelineOptions::embeds_cache)
       .def_readwrite("variant", &PipelineOptions::variant)
-      .def_readwrite("cuda_graphs", &PipelineOptions::cuda_graphs);
+      .def_readwrite("cuda_graphs", &PipelineOptions::cuda_graphs)
+      .def_readwrite("profile_layers", &PipelineOptions::profile_layers);
   py::class_<VaeTiling>(m, "VaeTiling")
       .def(py::init<>())
       .def_readwrite("mode", &VaeTiling::mode)

@@ -105,7 +105,8 @@ void bind_pipeline(py::module_& m) {
       .def("decode_latents", &decode_latents, py::arg("options"), py::arg("latents").noconvert(), py::arg("cancel"),
            py::arg("callbacks"))
       .def("generate", &generate, py::arg("options"), py::arg("latents").noconvert(), py::arg("image").noconvert(),
-           py::arg("prompt_embeds"), py::arg("negative_prompt_embeds"), py::arg("cancel"), py::arg("callbacks"));
+           py::arg("prompt_embeds"), py::arg("negative_prompt_embeds"), py::arg("cancel"), py::arg("callbacks"))
+      .def("take_layer_profile", &Pipeline::take_layer_profile, py::call_guard<py::gil_scoped_release>());
 }
 
 }  // namespace vidrt::bindings

@@ -14,6 +14,7 @@ void bind_prompt_embeds(pybind11::module_& m);
 void bind_options(pybind11::module_& m);
 void bind_plan(pybind11::module_& m);
 void bind_video(pybind11::module_& m);
+void bind_layer_profile(pybind11::module_& m);
 void bind_pipeline(pybind11::module_& m);
 void bind_schedulers(pybind11::module_& m);
 void bind_onnxruntime(pybind11::module_& m);

@@ -73,6 +73,8 @@ class OrtBackend : public Backend {
               api.AddSessionConfigEntry(session_options.get(), "session.model_external_initializers_file_folder_path",
                                         bundle.path().c_str()),
               what);
+    auto profile = options.profile_layers ? std::make_unique<OrtProfile>() : nullptr;
+    if (profile != nullptr) profile->enable(api, session_options.get());
     const std::set<std::string> as_stored = matrices_that_save(matrices(request), options.streamed_bytes);
     const LiftedGraph graph = lift_weights(read_graph_file(bundle, variant), bundle.resolve(variant.file), as_stored);
     OrtWeights weights(api, bundle, module, graph.weights);
@@ -83,7 +85,8 @@ class OrtBackend : public Backend {
                                                                       graph.model.size(), session_options.get(),
                                                                       weights.packed(), &session),
               what);
-    return std::make_unique<OrtSession>(api, module, std::move(weights), own(session, api.ReleaseSession), place);
+    return std::make_unique<OrtSession>(api, module, std::move(weights), own(session, api.ReleaseSession), place,
+                                        std::move(profile));
   }
 
  private:

@@ -8,11 +8,12 @@
 
 namespace vidrt {
 OrtSession::OrtSession(const OrtApi& api, std::string module, OrtWeights weights, OrtHandle<::OrtSession> session,
-                       OrtPlace place)
+                       OrtPlace place, std::unique_ptr<OrtProfile> profile)
     : api_(api),
       module_(std::move(module)),
       place_(std::move(place)),
       weights_(std::move(weights)),
+      profile_(std::move(profile)),
       session_(std::move(session)),
       memory_(place_.device == nullptr ? host_memory(api) : gpu_memory(api, place_.device->index())),
       run_options_(nullptr, api.ReleaseRunOptions),
@@ -54,6 +55,11 @@ void OrtSession::run(const std::vector<NamedTensor>& inputs, const std::vector<N
   bind(Side::kInput, inputs, &bound_inputs_);
   bind(Side::kOutput, outputs, &bound_outputs_);
   check_ort(api_, api_.RunWithBinding(session_.get(), run_options_.get(), binding_.get()), "running " + module_);
+  ++runs_;
+}
+
+LayerTimes OrtSession::take_layer_times() {
+  return profile_ == nullptr ? LayerTimes() : OrtProfile::end(api_, session_.get(), runs_);
 }
 
 }  // namespace vidrt

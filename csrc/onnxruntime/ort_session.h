@@ -7,6 +7,7 @@
 
 #include "onnxruntime/ort_handle.h"
 #include "onnxruntime/ort_library.h"
+#include "onnxruntime/ort_profile.h"
 #include "onnxruntime/ort_weights.h"
 #include "runtime/gpu_device.h"
 #include "runtime/session.h"
@@ -21,13 +22,15 @@ struct OrtPlace {
 
 class OrtSession : public Session {
  public:
-  /// Takes over the loaded graph and the weights it refers to. `module` is for messages.
-  OrtSession(const OrtApi& api, std::string module, OrtWeights weights, OrtHandle<::OrtSession> session,
-             OrtPlace place);
+  /// Takes over the loaded graph and the weights it refers to. `module` is for messages; `profile`: the one that the
+  /// session was made with, or null.
+  OrtSession(const OrtApi& api, std::string module, OrtWeights weights, OrtHandle<::OrtSession> session, OrtPlace place,
+             std::unique_ptr<OrtProfile> profile);
   ~OrtSession() override;
 
   void run(const std::vector<NamedTensor>& inputs, const std::vector<NamedTensor>& outputs,
            const Workspace& workspace) override;
+  LayerTimes take_layer_times() override;
 
  private:
   enum class Side { kInput, kOutput };
@@ -38,6 +41,8 @@ class OrtSession : public Session {
   OrtPlace place_;  // its stream is used until the session has ended
   // Destroyed from the last to the first: a binding refers to its session, and that to its weights.
   OrtWeights weights_;
+  std::unique_ptr<OrtProfile> profile_;  // its folder is written to until the session has ended
+  int runs_ = 0;
   OrtHandle<::OrtSession> session_;
   OrtHandle<OrtMemoryInfo> memory_;
   OrtHandle<OrtRunOptions> run_options_;

@@ -48,6 +48,13 @@ void resolve_backend(PipelineOptions* options) {
                         (on_gpu ? "; use backend onnxruntime-cuda or tensorrt." : "; leave it out for cuda:0."));
 }
 
+void check_can_profile(const PipelineOptions& resolved) {
+  if (!resolved.profile_layers || resolved.backend != kOrtCuda) return;
+  throw InvalidArgument("profile_layers does not go with the backend " + resolved.backend +
+                        ", which times the launches of its kernels and not what they take; use tensorrt, or " +
+                        "onnxruntime on the processor.");
+}
+
 std::shared_ptr<Backend> make_backend(const std::string& backend, const std::string& device) {
   PipelineOptions resolved;
   resolved.backend = backend;

@@ -25,6 +25,10 @@ struct vidrt_cancel_token {
   vidrt::CancelToken token;
 };
 
+struct vidrt_layer_profile {
+  vidrt::LayerProfile modules;
+};
+
 struct vidrt_video {
   vidrt::Video video;
 };

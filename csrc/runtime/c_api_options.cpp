@@ -57,6 +57,7 @@ PipelineOptions pipeline_options(const vidrt_pipeline_options* given) {
   options.threads = read.threads;
   options.embeds_cache = read.embeds_cache;
   options.cuda_graphs = read.no_cuda_graphs == 0;
+  options.profile_layers = flag("options->profile_layers", read.profile_layers);
   return options;
 }
 

@@ -21,12 +21,20 @@ std::uint64_t random_seed() {
   return ((static_cast<std::uint64_t>(device()) << 32U) | device()) >> 11U;
 }
 
+SessionOptions session_options(const PipelineOptions& options) {
+  SessionOptions session;
+  session.threads = options.threads;
+  session.cuda_graphs = options.cuda_graphs;
+  session.profile_layers = options.profile_layers;
+  return session;
+}
+
 }  // namespace
 
 PipelineState::PipelineState(Bundle opened, const PipelineOptions& pipeline_options, std::shared_ptr<Backend> backend)
     : bundle(std::move(opened)),
       options(pipeline_options),
-      modules(bundle, std::move(backend), options.variant, SessionOptions{options.threads, options.cuda_graphs}),
+      modules(bundle, std::move(backend), options.variant, session_options(options)),
       prompts(bundle.manifest().decoder_only
                   ? std::nullopt
                   : std::optional<PromptEncoder>(std::in_place, bundle, options.embeds_cache)),

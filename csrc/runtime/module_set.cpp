@@ -82,7 +82,9 @@ void ModuleSet::unload(const std::string& module) {
   const auto found = loaded_.find(module);
   if (found == loaded_.end()) return;
   held_bytes_ -= found->second.held_bytes;
+  const Loaded entry = std::move(found->second);
   loaded_.erase(found);
+  if (session_options_.profile_layers) layer_times_[module].append(entry.session->take_layer_times());
 }
 
 void ModuleSet::keep_only(const std::vector<std::string>& modules) {
@@ -101,6 +103,18 @@ void ModuleSet::run(const std::string& module, const std::vector<NamedTensor>& i
   const Stopwatch stopwatch;
   loaded_.at(module).session->run(inputs, outputs, workspace);
   session_ms_ += stopwatch.elapsed_ms();
+}
+
+LayerProfile ModuleSet::take_layer_profile() {
+  keep_only({});
+  LayerProfile profile;
+  for (const auto& [module, times] : std::exchange(layer_times_, {})) {
+    if (times.runs() == 0 && times.missed_runs() == 0) continue;  // loaded, and not needed
+    profile.push_back(times.profile());
+    profile.back().module = module;
+    profile.back().variant = variant(module).id;
+  }
+  return profile;
 }
 
 void ModuleSet::rest() {

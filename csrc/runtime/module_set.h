@@ -42,6 +42,8 @@ class ModuleSet {
   /// After the last run of a call: memory that only waits for another one goes.
   void rest();
   double session_ms() const { return session_ms_; }
+  /// What the layers took in all runs since the last call, where the session options ask for it. Unloads all modules.
+  LayerProfile take_layer_profile();
   /// What the loaded modules took of the device's memory when they were loaded; 0 where the device does not say. From
   /// any thread.
   std::uint64_t held_bytes() const { return held_bytes_; }
@@ -60,6 +62,7 @@ class ModuleSet {
   void unload(const std::string& module);
 
   std::map<std::string, Loaded> loaded_;
+  std::map<std::string, LayerTimes> layer_times_;  // of sessions that were unloaded, by module
   std::atomic<std::uint64_t> held_bytes_{0};
   std::string last_run_;
   double session_ms_ = 0.0;

@@ -24,6 +24,7 @@ Pipeline Pipeline::open(const std::string& bundle_path, const PipelineOptions& o
   PipelineOptions resolved = options;
   check_pipeline_options(resolved);
   resolve_backend(&resolved);
+  check_can_profile(resolved);
   Bundle bundle = Bundle::open(bundle_path);
   return open(std::move(bundle), resolved, make_backend(resolved.backend, resolved.device));
 }
@@ -57,6 +58,14 @@ GenerationPlan Pipeline::plan_decode(const DecodeOptions& options) const {
 Video Pipeline::decode_latents(const DecodeOptions& options, const Callbacks& callbacks) {
   const CallGuard::Scope scope(impl_->guard);
   return Generation(impl_->state, callbacks).decode_latents(options);
+}
+
+LayerProfile Pipeline::take_layer_profile() {
+  const CallGuard::Scope scope(impl_->guard);
+  if (!impl_->state.options.profile_layers) {
+    throw InvalidArgument("this pipeline times no layers; open it with profile_layers.");
+  }
+  return impl_->state.modules.take_layer_profile();
 }
 
 Video Pipeline::generate(const GenerateOptions& options, const Callbacks& callbacks) {

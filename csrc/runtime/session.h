@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/device.h"
+#include "runtime/layer_times.h"
 #include "vidrt/bundle.h"
 #include "vidrt/tensor.h"
 
@@ -77,12 +78,16 @@ class Session {
                    const Workspace& workspace) = 0;
   /// Whether it can be run for these sizes.
   virtual bool takes(const ModuleSizes&) const { return true; }
+  /// What the layers took in all runs, where SessionOptions::profile_layers asked for it. Called once, after the last
+  /// run. Throws BackendError.
+  virtual LayerTimes take_layer_times() { return {}; }
 };
 
 struct SessionOptions {
   int threads = 0;                   // 0 = one per physical core
   bool cuda_graphs = true;           // replay runs that repeat; counts for TensorRT
   std::uint64_t streamed_bytes = 0;  // of the module's weights, at most ModuleNeeds::streamable_bytes
+  bool profile_layers = false;       // keep what each layer takes; every run is waited for, none is replayed
 };
 
 /// Loads modules. Shared by the sessions of one pipeline; thread-safe.

@@ -8,32 +8,39 @@
 namespace vidrt {
 namespace {
 
-SearchFolders& folders() {
-  static SearchFolders folders;
-  return folders;
-}
+struct Flavour {
+  OwnLibrary library;
+  SearchFolders folders;
+};
 
-OwnLibrary& library() {
-  static OwnLibrary library(
-      "vidrt_tensorrt",
-      "this vidrt has no tensorrt backend, which is built where TensorRT's headers are found "
-      "(docs/engines.md). Use backend onnxruntime (device cpu) or onnxruntime-cuda (device cuda:N).");
-  return library;
+// Of the backend "tensorrt", or "tensorrt-rtx".
+Flavour& flavour(const std::string& backend) {
+  static const std::string instead =
+      " (docs/engines.md). Use backend onnxruntime (device cpu) or onnxruntime-cuda (device cuda:N).";
+  static Flavour tensorrt{
+      {"vidrt_tensorrt",
+       "this vidrt has no tensorrt backend, which is built where TensorRT's headers are found" + instead},
+      {}};
+  static Flavour rtx{{"vidrt_tensorrt_rtx",
+                      "this vidrt builds engines for tensorrt-rtx and does not run them: the backend is built where "
+                      "TENSORRT_RTX_ROOT has the headers of TensorRT for RTX" +
+                          instead},
+                     {}};
+  return backend == "tensorrt" ? tensorrt : rtx;
 }
 
 }  // namespace
 
-void add_tensorrt_search_path(const std::string& folder) { folders().add(folder); }
+void add_tensorrt_search_path(const std::string& backend, const std::string& folder) {
+  flavour(backend).folders.add(folder);
+}
 
 std::shared_ptr<Backend> make_tensorrt_backend(const std::string& backend, int device_index) {
-  if (backend != "tensorrt") {
-    throw BackendError("vidrt builds engines for " + backend +
-                       " (vidrt build) and does not run them yet; use backend " +
-                       "tensorrt, onnxruntime-cuda (device cuda:N) or onnxruntime (device cpu).");
-  }
-  library().function<TrtCheckLibrary>(kTrtCheckLibrary)(folders().all());
-  const TrtBackendRequest request{backend, open_gpu_device(device_index), folders().all(), default_engine_folder()};
-  return std::shared_ptr<Backend>(library().function<TrtMakeBackend>(kTrtMakeBackend)(request));
+  OwnLibrary& library = flavour(backend).library;
+  const std::vector<std::string> folders = flavour(backend).folders.all();
+  library.function<TrtCheckLibrary>(kTrtCheckLibrary)(folders);
+  const TrtBackendRequest request{backend, open_gpu_device(device_index), folders, default_engine_folder()};
+  return std::shared_ptr<Backend>(library.function<TrtMakeBackend>(kTrtMakeBackend)(request));
 }
 
 }  // namespace vidrt

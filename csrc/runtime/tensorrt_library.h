@@ -1,5 +1,5 @@
-// vidrt's TensorRT backend: a library of its own, opened when first asked for, so that one build of the core runs with
-// TensorRT and without.
+// vidrt's TensorRT backends, one for each flavour: libraries of their own, opened when first asked for, so that one
+// build of the core runs with TensorRT and without.
 #pragma once
 
 #include <memory>
@@ -11,11 +11,12 @@
 
 namespace vidrt {
 
-/// Look for TensorRT in this folder as well (a Python interpreter's wheel).
-void add_tensorrt_search_path(const std::string& folder);
+/// Look for the TensorRT of a backend, "tensorrt" or "tensorrt-rtx", in this folder as well (a Python interpreter's
+/// wheel).
+void add_tensorrt_search_path(const std::string& backend, const std::string& folder);
 
-/// Open device N with the backend "tensorrt". Throws BackendError where the library, TensorRT, the driver or the device
-/// is missing, and for "tensorrt-rtx", whose engines are built and not run yet.
+/// Open device N with the backend "tensorrt" or "tensorrt-rtx". Throws BackendError where the library, TensorRT, the
+/// driver or the device is missing.
 std::shared_ptr<Backend> make_tensorrt_backend(const std::string& backend, int device_index);
 
 /// What the library gets to make a backend.
@@ -26,7 +27,7 @@ struct TrtBackendRequest {
   std::string engine_folder;
 };
 
-/// The functions of libvidrt_tensorrt.so, but for the version (runtime/own_library.h).
+/// The functions of libvidrt_tensorrt.so and libvidrt_tensorrt_rtx.so, but for the version (runtime/own_library.h).
 /// Their exceptions cross the border: both sides are built together.
 using TrtCheckLibrary = void(const std::vector<std::string>& tensorrt_folders);  // throws BackendError
 using TrtMakeBackend = Backend*(const TrtBackendRequest& request);               // throws BackendError; the caller's

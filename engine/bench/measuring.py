@@ -15,6 +15,8 @@ PROMPT = "a large red circle moving left on a dark background"
 """Of every benchmark, whatever the demo's is: figures of other prompts could not be compared."""
 MODULES = ("text_encoder", "denoiser", "vae_decoder_first", "vae_decoder_next")
 """What a generation with the pocket model runs."""
+PIPELINE_SETTINGS = ("backend", "device", "threads", "memory_budget", "variant")
+"""Of a case's settings, those that a pipeline is opened with."""
 
 
 def peak_rss_mib() -> float:

@@ -14,6 +14,7 @@ import numpy as np
 import vidrt
 from vidrt.engine.bench.files import check_writable, checked
 from vidrt.engine.bench.machine import these_versions, this_machine
+from vidrt.engine.bench.measuring import PIPELINE_SETTINGS
 from vidrt.engine.bench.process import Finished, run_process
 from vidrt.engine.bench.results import (
     CaseResult,
@@ -103,7 +104,7 @@ def _check_case(job: Job, case: Case) -> None:
 
 
 def _settings(case: Case, *, pipeline: bool = True) -> dict[str, Any]:
-    left_out = {*_NOT_OPTIONS, *(() if pipeline else ("backend", "device", "threads", "memory_budget", "variant"))}
+    left_out = {*_NOT_OPTIONS, *(() if pipeline else PIPELINE_SETTINGS)}
     return {name: value for name, value in case if name not in left_out and value is not None}
 
 

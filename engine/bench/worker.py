@@ -17,10 +17,9 @@ import numpy as np
 
 import vidrt
 from vidrt import Callbacks, _core
-from vidrt.engine.bench.measuring import PROMPT, measure_and_print, peak_rss_mib
+from vidrt.engine.bench.measuring import PIPELINE_SETTINGS, PROMPT, measure_and_print, peak_rss_mib
 from vidrt.engine.onnxruntime_location import announce_onnxruntime
 
-_PIPELINE = ("backend", "device", "threads", "memory_budget", "variant")
 _SILENT = Callbacks(on_warning=lambda _: None)
 
 
@@ -50,7 +49,7 @@ def run(request: dict[str, Any]) -> None:
     _core.onnxruntime_facts()  # loads the library, as the peers' imports load theirs
     imports_mib = peak_rss_mib()
     settings = request["options"]
-    opened = {name: settings.pop(name) for name in _PIPELINE if name in settings}
+    opened = {name: settings.pop(name) for name in PIPELINE_SETTINGS if name in settings}
     latents = np.load(request["latents"]) if request["latents"] else None
     pipes = [vidrt.TextToVideoPipeline(request["bundle"], **opened) for _ in range(request["pipelines"])]
     generate: Callable[[vidrt.TextToVideoPipeline, Callbacks], vidrt.Video]

@@ -128,6 +128,59 @@ def run(
         raise typer.Exit(BACKEND)
 
 
+@app.command()
+def layers(
+    bundle: arg.BundleOption = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where the results go.")] = Path("layers.json"),
+    repetitions: Annotated[int, typer.Option(min=1, max=100_000, help="Generations.", rich_help_panel=_HOW)] = 3,
+    top: Annotated[int, typer.Option(min=1, help="Layers of a module that are shown.", rich_help_panel=_HOW)] = 10,
+    height: arg.Height = None,
+    width: arg.Width = None,
+    num_frames: arg.NumFrames = None,
+    num_inference_steps: arg.Steps = None,
+    guidance_scale: arg.GuidanceScale = None,
+    scheduler: arg.SchedulerOption = None,
+    decode_chunk: arg.DecodeChunk = None,
+    backend: Annotated[str, typer.Option(help="onnxruntime or tensorrt.", rich_help_panel="Model")] = "auto",
+    device: arg.Device = None,
+    threads: arg.Threads = None,
+    memory_budget: arg.MemoryBudget = None,
+    variant: arg.VariantOption = None,
+    json: arg.Json = False,
+) -> None:
+    """Time every layer of a few generations: medians and shares of each module's time.
+
+    Slower than without: TensorRT waits for every run and replays none as a CUDA graph, ONNX Runtime writes events.
+    """
+    from vidrt.engine.bench.files import check_writable
+    from vidrt.engine.bench.layers import profile_layers, render_layers, write_layers
+
+    settings = {
+        "height": height,
+        "width": width,
+        "num_frames": num_frames,
+        "num_inference_steps": num_inference_steps,
+        "guidance_scale": guidance_scale,
+        "scheduler": scheduler,
+        "decode_chunk": decode_chunk,
+        "backend": backend,
+        "device": device,
+        "threads": threads,
+        "memory_budget": memory_budget,
+        "variant": variant,
+    }
+    given = {name: value for name, value in settings.items() if value is not None}
+    check_writable(output)
+    with cancel_on_interrupt() as token:
+        result = profile_layers(default_bundle() if bundle is None else bundle, given, repetitions, token)
+    write_layers(output, result)
+    if json:
+        print_json(result.model_dump(mode="json"))
+    else:
+        print(render_layers(result, top))
+        print(f"wrote {output}")
+
+
 def _jobs(
     paths: list[Path], bundle: Path | None, settings: dict[str, Any], counts: dict[str, int], compare: tuple[str, ...]
 ) -> list[Job]:

@@ -24,6 +24,12 @@ def tensorrt(around: Surroundings) -> Finding:
     return _find(around, "libvidrt_tensorrt.so", "build vidrt where TensorRT's headers are (docs/engines.md).")
 
 
+def tensorrt_rtx(around: Surroundings) -> Finding:
+    """What runs engines of TensorRT for RTX."""
+    build = "build vidrt with TENSORRT_RTX_ROOT, the SDK of TensorRT for RTX (docs/engines.md)."
+    return _find(around, "libvidrt_tensorrt_rtx.so", build)
+
+
 def plugins(around: Surroundings) -> Finding:
     """Vidrt's operators for TensorRT."""
     build = f"build {PLUGIN_LIBRARY} where TensorRT's headers are (docs/tensorrt_plugin.md), and name it with --plugin."

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from vidrt.engine.builder.flavour import INSTALL, MODULES, RTX_CUDA_RUNTIME, RTX_LIBRARIES
 from vidrt.engine.doctor.cuda import NO_GPU, has_gpu
 from vidrt.engine.doctor.libraries import FoundLibrary, find_library
 from vidrt.engine.doctor.report import Finding, Status, missing, not_applicable, ok, wrong
 from vidrt.engine.doctor.surroundings import Surroundings, is_importable, package_version
 from vidrt.engine.packages import wheel_files
+from vidrt.engine.tensorrt_location import PACKAGES
 
-_MAJORS = (11, 10)
+
+@dataclass(frozen=True)
+class _Files:
+    """Names of a flavour's libraries, the newest first."""
+
+    inference: list[str]
+    parser: list[str]
+
+
+_FILES = {
+    "tensorrt": _Files(
+        [f"libnvinfer.so.{major}" for major in (11, 10)], [f"libnvonnxparser.so.{major}" for major in (11, 10)]
+    ),
+    "tensorrt-rtx": _Files(*([name] for name in RTX_LIBRARIES)),
+}
 _NOT_RTX = "TensorRT for RTX is for Linux on x86-64"
 
 
@@ -24,21 +41,23 @@ def rtx_python(around: Surroundings) -> Finding:
 
 
 def libraries(around: Surroundings) -> Finding:
-    """TensorRT's libraries, as its bindings and the loader find them."""
-    inference, parser = (
-        _search(around, kind, "tensorrt_libs", [f"{stem}.so.{major}" for major in _MAJORS])
-        for kind, stem in (("tensorrt", "libnvinfer"), ("any", "libnvonnxparser"))
-    )
-    return _both(around, "tensorrt", inference, parser)
+    """TensorRT's inference library, as its bindings and the loader find it."""
+    return _inference(around, "tensorrt")
 
 
 def rtx_libraries(around: Surroundings) -> Finding:
-    """The libraries of TensorRT for RTX, of its wheels or of the loader's path."""
-    inference, parser = (
-        _search(around, kind, "tensorrt_rtx_libs", [name])
-        for kind, name in zip(("tensorrt", "any"), RTX_LIBRARIES, strict=True)
-    )
-    return _both(around, "tensorrt-rtx", inference, parser)
+    """The inference library of TensorRT for RTX, of its wheel or of the loader's path."""
+    return _inference(around, "tensorrt-rtx")
+
+
+def parser(around: Surroundings) -> Finding:
+    """TensorRT's ONNX parser, which builds engines; running them does without."""
+    return _parser(around, "tensorrt")
+
+
+def rtx_parser(around: Surroundings) -> Finding:
+    """The ONNX parser of TensorRT for RTX."""
+    return _parser(around, "tensorrt-rtx")
 
 
 def rtx_cuda_runtime(around: Surroundings) -> Finding:
@@ -77,31 +96,49 @@ def _absent(around: Surroundings, backend: str) -> Finding:
     return missing(f"no Python module {names}", INSTALL[backend])
 
 
-def _search(around: Surroundings, kind: str, package: str, names: list[str]) -> FoundLibrary:
-    wheels = [str(path) for name in names for path in wheel_files(package, name)]
+def _search(around: Surroundings, kind: str, backend: str, names: list[str]) -> FoundLibrary:
+    wheels = [str(path) for name in names for path in wheel_files(PACKAGES[backend], name)]
     return find_library(around, kind, [*wheels, *names])
 
 
-def _both(around: Surroundings, backend: str, inference: FoundLibrary, parser: FoundLibrary) -> Finding:
-    for found in (inference, parser):
-        if found.broken is not None:
-            return wrong(found.broken, INSTALL[backend])
-    if inference.path is None and parser.path is None:
+def _find_inference(around: Surroundings, backend: str) -> FoundLibrary:
+    return _search(around, "tensorrt", backend, _FILES[backend].inference)
+
+
+def _find_parser(around: Surroundings, backend: str) -> FoundLibrary:
+    return _search(around, "any", backend, _FILES[backend].parser)
+
+
+def _inference(around: Surroundings, backend: str) -> Finding:
+    found = _find_inference(around, backend)
+    if found.broken is not None:
+        return wrong(found.broken, INSTALL[backend])
+    if found.path is None:
         absent = _absent(around, backend)
         return absent if absent.status is Status.NOT_APPLICABLE else missing("no library was found", INSTALL[backend])
-    details = {"version": inference.version, "path": inference.path, "onnx_parser_path": parser.path}
-    if inference.path is None or parser.path is None:
-        here, lacking = ("ONNX parser", "TensorRT") if inference.path is None else ("TensorRT", "ONNX parser")
-        return wrong(f"the library of the {here} is there, that of the {lacking} is not", INSTALL[backend], **details)
-    if inference.version is None:
-        return wrong(f"{inference.path} is of before TensorRT 10", INSTALL[backend], **details)
-    value = f"{inference.version} ({inference.path})"
+    details = {"version": found.version, "path": found.path, "onnx_parser_path": _find_parser(around, backend).path}
+    if found.version is None:
+        return wrong(f"{found.path} is of before TensorRT 10", INSTALL[backend], **details)
+    value = f"{found.version} ({found.path})"
     bindings, _ = around.probe("tensorrt_python", backend) if _python_is_there(backend) else ({}, None)
     version = bindings.get("version")
-    if version and version.split(".")[:3] != inference.version.split(".")[:3]:
+    if version and version.split(".")[:3] != found.version.split(".")[:3]:
         fix = f"install bindings and libraries of one version. {INSTALL[backend]}"
         return wrong(f"{value}, but the Python bindings are {version}", fix, **details)
     return ok(value, **details)
+
+
+def _parser(around: Surroundings, backend: str) -> Finding:
+    found = _find_parser(around, backend)
+    if found.path is not None:
+        return ok(found.path, path=found.path)
+    if found.broken is not None:
+        return wrong(found.broken, INSTALL[backend])
+    absent = _absent(around, backend)
+    # Where engines are run, they may be built as well.
+    if absent.status is Status.NOT_APPLICABLE and _find_inference(around, backend).path is None:
+        return absent
+    return missing(f"none of {', '.join(_FILES[backend].parser)} was found", INSTALL[backend])
 
 
 def _python_is_there(backend: str) -> bool:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from vidrt.engine.events import StageEvent as StageEvent
     from vidrt.engine.events import StepEvent as StepEvent
     from vidrt.engine.image_to_video import ImageToVideoPipeline as ImageToVideoPipeline
+    from vidrt.engine.layer_profile import LayerProfile as LayerProfile
     from vidrt.engine.options import DecodeOptions as DecodeOptions
     from vidrt.engine.options import GenerateOptions as GenerateOptions
     from vidrt.engine.pipeline import TextToVideoPipeline as TextToVideoPipeline
@@ -61,6 +62,7 @@ _HOME = {
     "StageEvent": "vidrt.engine.events",
     "StepEvent": "vidrt.engine.events",
     "ImageToVideoPipeline": "vidrt.engine.image_to_video",
+    "LayerProfile": "vidrt.engine.layer_profile",
     "DecodeOptions": "vidrt.engine.options",
     "GenerateOptions": "vidrt.engine.options",
     "TextToVideoPipeline": "vidrt.engine.pipeline",

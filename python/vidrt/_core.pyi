@@ -201,6 +201,7 @@ class PipelineOptions:
     embeds_cache: int
     variant: str
     cuda_graphs: bool
+    profile_layers: bool
 
 class VaeTiling:
     mode: str
@@ -351,6 +352,20 @@ class Callbacks:
         on_warning: Callable[[str], object] | None = None,
     ) -> None: ...
 
+class LayerTime:
+    name: Final[str]
+    type: Final[str]
+    median_ms: Final[float]
+    share: Final[float]
+
+class ModuleProfile:
+    module: Final[str]
+    variant: Final[str]
+    runs: Final[int]
+    missed_runs: Final[int]
+    run_ms: Final[float]
+    layers: Final[list[LayerTime]]
+
 class Pipeline:
     def __init__(self, bundle: str | os.PathLike[str], options: PipelineOptions) -> None: ...
     bundle: Final[Bundle]
@@ -367,6 +382,7 @@ class Pipeline:
         negative_prompt_embeds: PromptEmbeds | None,
     ) -> GenerationPlan: ...
     def activations_file(self, module: str) -> str: ...
+    def take_layer_profile(self) -> list[ModuleProfile]: ...
     def plan_decode(self, options: DecodeOptions, latents: npt.NDArray[np.float32]) -> GenerationPlan: ...
     def decode_latents(
         self,
@@ -428,7 +444,7 @@ def standard_normal(seed: int, count: int, stream: int = 0) -> npt.NDArray[np.fl
 def add_onnxruntime_search_path(folder: str) -> None: ...
 def onnxruntime_facts() -> dict[str, str]: ...
 def onnxruntime_providers() -> list[str]: ...
-def add_tensorrt_search_path(folder: str) -> None: ...
+def add_tensorrt_search_path(backend: str, folder: str) -> None: ...
 def find_engine(
     folder: str | os.PathLike[str],
     bundle: Bundle,

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/environment_variable.h"
+#include "support/temp_folder.h"
 #include "support/throws.h"
 #include "vidrt/errors.h"
 
@@ -42,17 +44,28 @@ TEST(Backends, WhatIsLeftOpenIsWhatTheOtherWordAllows) {
 }
 
 TEST(Backends, ABackendThatCannotBeHadSaysWhy) {
-  EXPECT_TRUE(names(message_of<BackendError>([] { make_backend("tensorrt-rtx", ""); }),
-                    {"builds engines for tensorrt-rtx", "does not run them"}));
-  try {
-    make_backend("tensorrt", "");
-    GTEST_SKIP() << "this machine has TensorRT and a GPU";
-  } catch (const BackendError& error) {
-    // The library, TensorRT, or the driver: each says what to do.
-    const std::string message = error.what();
-    const bool says_what = message.find("TensorRT") != std::string::npos || message.find("driver") != std::string::npos;
-    EXPECT_TRUE(says_what) << message;
+  for (const char* backend : {"tensorrt", "tensorrt-rtx"}) {
+    try {
+      make_backend(backend, "");
+      GTEST_SKIP() << "this machine has " << backend << " and a GPU";
+    } catch (const BackendError& error) {
+      // The library, TensorRT, or the driver: each says what to do.
+      const std::string message = error.what();
+      const bool says_what =
+          message.find("TensorRT") != std::string::npos || message.find("driver") != std::string::npos;
+      EXPECT_TRUE(says_what) << message;
+    }
   }
+}
+
+TEST(Backends, AVidrtWithoutALibraryOfAFlavourSaysHowItIsBuilt) {
+  const TempFolder empty;
+  const EnvironmentVariable folder("VIDRT_LIBRARY_DIR", empty.path());
+  EXPECT_TRUE(names(message_of<BackendError>([] { make_backend("tensorrt", ""); }),
+                    {"no tensorrt backend", "libvidrt_tensorrt.so (VIDRT_LIBRARY_DIR)"}));
+  EXPECT_TRUE(names(message_of<BackendError>([] { make_backend("tensorrt-rtx", ""); }),
+                    {"builds engines for tensorrt-rtx and does not run them", "TENSORRT_RTX_ROOT",
+                     "libvidrt_tensorrt_rtx.so (VIDRT_LIBRARY_DIR)"}));
 }
 
 }  // namespace

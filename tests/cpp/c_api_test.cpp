@@ -417,8 +417,12 @@ TEST_F(CApi, EveryKindOfErrorHasItsStatus) {
   EXPECT_NE(std::strstr(vidrt_last_error(), "abacus"), nullptr);
   wrong.backend = "tensorrt-rtx";
   EXPECT_EQ(vidrt_pipeline_open(toy.path().c_str(), &wrong, &opened), VIDRT_BACKEND_ERROR);
-  EXPECT_NE(std::strstr(vidrt_last_error(), "does not run them yet"), nullptr);
+  EXPECT_NE(std::strstr(vidrt_last_error(), "builds engines for tensorrt-rtx and does not run them"), nullptr);
   wrong.backend = nullptr;
+  wrong.profile_layers = 2;
+  EXPECT_EQ(vidrt_pipeline_open(toy.path().c_str(), &wrong, &opened), VIDRT_INVALID_ARGUMENT);
+  EXPECT_NE(std::strstr(vidrt_last_error(), "profile_layers is 2"), nullptr);
+  wrong.profile_layers = 0;
   wrong.no_cuda_graphs = 2;
   EXPECT_EQ(vidrt_pipeline_open(toy.path().c_str(), &wrong, &opened), VIDRT_INVALID_ARGUMENT);
   EXPECT_NE(std::strstr(vidrt_last_error(), "no_cuda_graphs is 2"), nullptr);

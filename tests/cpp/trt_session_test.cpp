@@ -38,13 +38,18 @@ class CountingContext : public trt::EngineContext {
   void bind(const std::string& name, void* data) override { bound_[name] = data; }
   void enqueue() override {
     ++calls_.enqueues;
+    if (sink_) sink_("first layer", 1.0);
     if (fails) throw BackendError("enqueueV3 failed");
     device_.queue([this, bound = bound_, shape = shape_] {
       ++calls_.done;
       calls_.shape = shape;
       calls_.bound = bound;
     });
+    if (!sink_) return;
+    device_.wait();
+    sink_("second layer", static_cast<double>(calls_.done));
   }
+  void tell_layers(trt::LayerSink sink) override { sink_ = std::move(sink); }
   bool fails = false;
 
  private:
@@ -53,19 +58,22 @@ class CountingContext : public trt::EngineContext {
   std::vector<Port> ports_{{"x", DType::kFloat32, true}, {"y", DType::kFloat32, false}};
   Shape shape_;
   std::map<std::string, void*> bound_;
+  trt::LayerSink sink_;
 };
 
 class TrtSessionTest : public ::testing::Test {
  protected:
   TrtSessionTest() { make(true); }
 
-  void make(bool cuda_graphs) {
+  void make(bool cuda_graphs, bool profile_layers = false) {
     auto owned = std::make_unique<CountingContext>(device, calls);
     context = owned.get();
     session = std::make_unique<TrtSession>(
         device, std::move(owned),
-        trt::TrtSessionOptions{"denoiser", {{"height", {8, 64}}}, cuda_graphs,
-                               [this](const std::string& warning) { warnings.push_back(warning); }});
+        trt::TrtSessionOptions{
+            "denoiser", {{"height", {8, 64}}}, cuda_graphs, profile_layers, [this](const std::string& warning) {
+              warnings.push_back(warning);
+            }});
   }
 
   static NamedTensor tensor(const char* name, int place, std::int64_t size = 4) {
@@ -168,6 +176,32 @@ TEST_F(TrtSessionTest, WithoutGraphsNothingIsRecorded) {
   device.wait();
   EXPECT_EQ(calls.done, 3);
   EXPECT_EQ(device.recordings, 0);
+}
+
+TEST_F(TrtSessionTest, ProfiledRunsAreNotReplayedAndTellWhatTheirLayersTook) {
+  make(true, true);
+  for (int i = 0; i < 3; ++i) run(16);
+  EXPECT_EQ(calls.done, 3);  // each was waited for
+  EXPECT_EQ(device.recordings, 0);
+  const ModuleProfile profile = session->take_layer_times().profile();
+  EXPECT_EQ(profile.runs, 3);
+  EXPECT_GT(profile.run_ms, 0.0);
+  ASSERT_EQ(profile.layers.size(), 2u);
+  EXPECT_EQ(profile.layers[0].name, "second layer");
+  EXPECT_DOUBLE_EQ(profile.layers[0].median_ms, 2.0);
+  EXPECT_DOUBLE_EQ(profile.layers[1].share, 1.0 / 3);
+  EXPECT_EQ(session->take_layer_times().runs(), 0);
+}
+
+TEST_F(TrtSessionTest, ARunThatFailsLeavesNothingInTheProfile) {
+  make(true, true);
+  context->fails = true;
+  EXPECT_THROW(run(16), BackendError);
+  context->fails = false;
+  run(16);
+  const ModuleProfile profile = session->take_layer_times().profile();
+  EXPECT_EQ(profile.runs, 1);
+  EXPECT_DOUBLE_EQ(profile.layers[0].median_ms, 1.0);
 }
 
 TEST_F(TrtSessionTest, ARunThatFailsWhileItIsRecordedIsAnErrorAndTheNextOneWorks) {

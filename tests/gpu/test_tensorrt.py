@@ -1,4 +1,6 @@
-"""The shipped model on an NVIDIA GPU through TensorRT, beside ONNX Runtime on the processor. Has never run on one.
+"""The shipped model on an NVIDIA GPU through either flavour of TensorRT, beside ONNX Runtime on the processor.
+
+Has never run on one.
 
 `pytest tests/gpu/test_tensorrt.py -m gpu -s` also prints what each stage took, with CUDA graphs and without.
 """
@@ -24,9 +26,13 @@ from vidrt.engine.precision import EVERY_MODULE
 
 pytestmark = pytest.mark.gpu
 
+_ROWS = ("python", "libraries", "onnx_parser", "library")
 PROMPT = "a small red circle moving left"
 SETTINGS: dict[str, Any] = {"height": 64, "width": 64, "num_frames": 17, "seed": 7}
-NEEDED = ("cuda_driver", "cuda_devices", "tensorrt_python", "tensorrt_libraries", "cuda_library", "tensorrt_library")
+NEEDED = {
+    flavour: ("cuda_driver", "cuda_devices", "cuda_library", *(f"{rows}_{row}" for row in _ROWS))
+    for flavour, rows in (("tensorrt", "tensorrt"), ("tensorrt-rtx", "tensorrt_rtx"))
+}
 RUNS = 15
 
 
@@ -41,16 +47,23 @@ class Tolerance:
 TOLERANCES = {"fp32": Tolerance(1e-3, 0.2), "fp16": Tolerance(5e-2, 2.0)}
 
 
-@pytest.fixture(scope="module", params=list(TOLERANCES))
-def precision(
-    request: pytest.FixtureRequest, pocket_bundle: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """Engines of one precision, in a cache of their own, which the core reads meanwhile."""
-    for check in diagnose(rows=[row for row in ROWS if row.name in NEEDED]).checks:
+@pytest.fixture(scope="module", params=list(NEEDED))
+def backend(request: pytest.FixtureRequest) -> str:
+    """A flavour that this machine has."""
+    flavour: str = request.param
+    for check in diagnose(rows=[row for row in ROWS if row.name in NEEDED[flavour]]).checks:
         if check.finding.status is not Status.OK:
             pytest.skip(f"{check.row.name}: {check.finding.value}")
+    return flavour
+
+
+@pytest.fixture(scope="module", params=list(TOLERANCES))
+def precision(
+    request: pytest.FixtureRequest, backend: str, pocket_bundle: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Engines of one precision, in a cache of their own, which the core reads meanwhile."""
     options = BuildOptions(
-        backend="tensorrt",
+        backend=backend,
         height=Range(32, 64, 64),
         width=Range(32, 64, 64),
         num_frames=Range(1, 17, 33),
@@ -63,9 +76,11 @@ def precision(
 
 
 @pytest.fixture(scope="module")
-def pipes(precision: str, pocket_bundle: Path) -> tuple[vidrt.TextToVideoPipeline, vidrt.TextToVideoPipeline]:
+def pipes(
+    backend: str, precision: str, pocket_bundle: Path
+) -> tuple[vidrt.TextToVideoPipeline, vidrt.TextToVideoPipeline]:
     """TensorRT on the first GPU, and the processor."""
-    return vidrt.TextToVideoPipeline(pocket_bundle, backend="tensorrt"), vidrt.TextToVideoPipeline(pocket_bundle)
+    return vidrt.TextToVideoPipeline(pocket_bundle, backend=backend), vidrt.TextToVideoPipeline(pocket_bundle)
 
 
 def levels_apart(video: vidrt.Video, other: vidrt.Video) -> float:
@@ -99,8 +114,8 @@ def test_whole_generations_agree_and_repeat_bit_for_bit(precision: str, pipes: A
     assert levels_apart(first, expected) <= 4 * TOLERANCES[precision].mean_levels
 
 
-def test_cuda_graphs_change_no_bit(precision: str, pipes: Any, pocket_bundle: Path) -> None:
-    plain = vidrt.TextToVideoPipeline(pocket_bundle, backend="tensorrt", cuda_graphs=False)
+def test_cuda_graphs_change_no_bit(backend: str, precision: str, pipes: Any, pocket_bundle: Path) -> None:
+    plain = vidrt.TextToVideoPipeline(pocket_bundle, backend=backend, cuda_graphs=False)
     settings = {"num_inference_steps": 8, **SETTINGS}
     assert np.array_equal(pipes[0](PROMPT, **settings).frames, plain(PROMPT, **settings).frames)
     for name, pipe in (("with CUDA graphs", pipes[0]), ("without", plain)):
@@ -111,6 +126,16 @@ def test_cuda_graphs_change_no_bit(precision: str, pipes: Any, pocket_bundle: Pa
         host = statistics.median(time.session / time.total for time in times)
         shares = ", ".join(f"{stage} {ms:.2f} ms" for stage, ms in zip(stages, medians, strict=True))
         print(f"\n{precision} {pipe.backend}, {name}: {shares}; the host asks for work in {host:.0%} of it")
+
+
+def test_layers_are_timed_and_change_no_bit(backend: str, precision: str, pipes: Any, pocket_bundle: Path) -> None:
+    profiled = vidrt.TextToVideoPipeline(pocket_bundle, backend=backend, profile_layers=True)
+    settings = {"num_inference_steps": 8, **SETTINGS}
+    assert np.array_equal(pipes[0](PROMPT, **settings).frames, profiled(PROMPT, **settings).frames)
+    denoiser = profiled.take_layer_profile().modules[0]
+    assert (denoiser.module, denoiser.runs) == ("denoiser", 8)
+    assert len(denoiser.layers) > 10
+    assert 0 < sum(layer.median_ms for layer in denoiser.layers) <= 1.1 * denoiser.run_ms
 
 
 def test_a_size_that_no_engine_takes_is_refused_with_what_differs(precision: str, pipes: Any) -> None:

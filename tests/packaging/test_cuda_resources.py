@@ -48,6 +48,20 @@ def test_kernels_that_fit_their_registers_are_listed(root: Path, tmp_path: Path)
     assert "| window, NCTHW | sm_87 | 1 | 112 | 0 | 0 | 0 | 0 |" in done.stdout
 
 
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        "void vidrt::kernels::loop::blend<4>(vidrt::kernels::LoopBlend)",
+        "void vidrt::kernels::loop::frames_to_rgb<float, false>(vidrt::kernels::LoopFrames, float*)",
+        "void vidrt::kernels::loop::frames_to_rgb<unsigned char, (bool)1>(vidrt::kernels::LoopFrames, unsigned char*)",
+    ],
+)
+def test_kernels_of_the_sampling_loop_have_names(root: Path, tmp_path: Path, kernel: str) -> None:
+    done = run(root, "--nvcc", nvcc(tmp_path, kernel, 0), "--sources", "blend.cu", "--architectures", "87")
+    assert done.returncode == 0, done.stderr
+    assert "| sampling loop | sm_87 | 1 | 112 |" in done.stdout
+
+
 def test_a_kernel_that_spills_is_named_and_fails(root: Path, tmp_path: Path) -> None:
     done = run(root, "--nvcc", nvcc(tmp_path, GENERAL, 8), "--sources", "depthwise_f16.cu", "--architectures", "87")
     assert done.returncode == 1

@@ -85,6 +85,7 @@ def test_a_batch_counts_for_every_module(manifest):
     [
         ("text_encoder", {"batch": "1"}),
         ("denoiser", {"height": "32:64:128", "width": "32:64:128", "num_frames": "1:17:257", "batch": "1:2:2"}),
+        ("vae_encoder", {"height": "32:64:128", "width": "32:64:128", "batch": "1"}),
         ("vae_decoder_first", {"height": "32:64:128", "width": "32:64:128", "batch": "1"}),
         (
             "vae_decoder_next",

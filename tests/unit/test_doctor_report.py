@@ -152,7 +152,7 @@ def test_one_backend_that_has_all_it_needs_is_enough() -> None:
     assert report(absent, here, here).can_generate
     assert not report(absent, here, absent).can_generate
     assert not report(absent, needless, needless).can_generate  # nothing that is needed of a backend is there
-    assert {"onnxruntime", "tensorrt"} == {backend for row in ROWS for backend in row.backends}
+    assert {"onnxruntime", "tensorrt", "tensorrt-rtx"} == {backend for row in ROWS for backend in row.backends}
 
 
 def test_without_onnxruntime_the_exit_code_is_that_of_a_backend(run_vidrt_process: Run, tmp_path: Path) -> None:

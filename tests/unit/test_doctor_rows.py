@@ -233,7 +233,7 @@ def only_inference(kind: str, *candidates: str) -> Answers:
             "1.6.0.9 (/lib/libtensorrt_rtx.so.1), but the Python bindings are 1.7.1",
         ),
         (present(None), None, WRONG, "before TensorRT 10"),
-        (only_inference, "1.7.1.116", WRONG, "that of the ONNX parser is not"),
+        (only_inference, "1.7.1.116", OK, "1.7.1.116"),  # runs engines
         (absent, None, MISSING, "no library was found"),
         (unloadable, None, WRONG, "libneeded.so.7"),
         ("it crashed (SIGSEGV)", None, WRONG, "it crashed (SIGSEGV)"),
@@ -257,6 +257,34 @@ def test_tensorrt_libraries_are_looked_for_in_both_major_versions(around: Around
 
 
 @pytest.mark.parametrize(
+    ("row", "name", "fix"),
+    [
+        (tensorrt.parser, "libnvonnxparser.so.11", "vidrt[tensorrt]"),
+        (tensorrt.rtx_parser, "libtensorrt_onnxparser_rtx.so.1", "vidrt[tensorrt-rtx]"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("library", "files", "status", "value"),
+    [
+        (present(None), {}, OK, ""),
+        (only_inference, {}, MISSING, "none of "),  # wanted where there is a TensorRT, whatever else is
+        (absent, GPU, MISSING, "none of "),
+        (unloadable, GPU, WRONG, "libneeded.so.7"),
+    ],
+)
+def test_the_onnx_parser_is_a_row_of_its_own_for_only_building_needs_it(
+    around: Around, row: Any, name: str, fix: str, library: Any, files: Any, status: Status, value: str
+) -> None:
+    expect(row(around({"shared_library": library}, files, modules=())), status, value or name, fix)
+
+
+def test_a_machine_without_tensorrt_and_without_a_gpu_wants_no_parser(around: Around) -> None:
+    assert tensorrt.parser(around({"shared_library": absent}, modules=())).status is NOT_APPLICABLE
+    place = around({"shared_library": absent}, modules=(), machine="aarch64")
+    assert tensorrt.rtx_parser(place).status is NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
     ("library", "architecture", "status", "value"),
     [
         (present("13.0"), "x86_64", OK, "13.0 (/lib/libcudart.so.13)"),
@@ -275,6 +303,7 @@ def test_tensorrt_rtx_cuda_runtime(around: Around, library: Any, architecture: s
     [
         (own_libraries.cuda, "libvidrt_cuda.so", "docs/devices.md"),
         (own_libraries.tensorrt, "libvidrt_tensorrt.so", "docs/engines.md"),
+        (own_libraries.tensorrt_rtx, "libvidrt_tensorrt_rtx.so", "TENSORRT_RTX_ROOT"),
         (own_libraries.plugins, "libvidrt_trt_plugins.so", "docs/tensorrt_plugin.md"),
     ],
 )

@@ -271,7 +271,7 @@ def test_an_unknown_backend_is_refused(pocket_bundle, backend):
 
 
 @pytest.mark.parametrize(
-    ("backend", "says"), [("tensorrt", "TensorRT|driver"), ("tensorrt-rtx", "does not run them yet")]
+    ("backend", "says"), [("tensorrt", "TensorRT|driver"), ("tensorrt-rtx", "TensorRT for RTX|driver")]
 )
 def test_a_backend_that_this_machine_lacks_says_what_to_do(pocket_bundle, backend, says):
     if local_compute_capability() is not None:

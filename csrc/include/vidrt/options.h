@@ -19,6 +19,9 @@ struct PipelineOptions {
   bool cuda_graphs = true;          // TensorRT: record runs that repeat, and replay them at the cost of one launch
   // Bytes that embeddings of prompts may take in the user's cache folder, where later processes find them; 0 = none.
   std::uint64_t embeds_cache = 0;
+  // Time every layer of every run, for Pipeline::take_layer_profile(). Slower: TensorRT waits for each run and replays
+  // none as a CUDA graph, ONNX Runtime writes events. Not with onnxruntime-cuda, which times launches alone.
+  bool profile_layers = false;
   std::string variant;  // variant id to insist on where a module has it; empty = the first that can run
 };
 

@@ -14,6 +14,7 @@
 #include "vidrt/bundle.h"
 #include "vidrt/errors.h"
 #include "vidrt/events.h"
+#include "vidrt/layer_profile.h"
 #include "vidrt/options.h"
 #include "vidrt/plan.h"
 #include "vidrt/prompt_embeds.h"
@@ -61,6 +62,11 @@ class VIDRT_API Pipeline {
   /// Generate one video. Throws InvalidArgument before anything is loaded, BundleError where the bundle has only a
   /// decoder; OutOfMemory, BackendError; Cancelled.
   Video generate(const GenerateOptions& options, const Callbacks& callbacks = {});
+
+  /// What the layers took in all runs since the pipeline was opened, or since the last call of this. Unloads all
+  /// modules, for ONNX Runtime tells when a session ends; the next generation loads them again. Throws InvalidArgument
+  /// unless the pipeline was opened with profile_layers, IoError, BackendError.
+  LayerProfile take_layer_profile();
 
  private:
   struct Impl;

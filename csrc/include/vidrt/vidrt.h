@@ -79,6 +79,7 @@ typedef struct vidrt_pipeline_options {
   int32_t threads;        /* compute threads; 0 = one per physical core */
   int32_t no_cuda_graphs; /* TensorRT: 1 = queue every run anew instead of replaying those that repeat */
   uint64_t embeds_cache;  /* bytes of prompt embeddings kept in the user's cache folder (docs/memory.md); 0 = none */
+  int32_t profile_layers; /* 1 = time every layer of every run, for vidrt_pipeline_take_layer_profile; slower */
 } vidrt_pipeline_options;
 
 /* Check a bundle and choose backend and variants; modules are loaded when first needed. options may be NULL. */
@@ -280,6 +281,34 @@ VIDRT_API vidrt_status vidrt_pipeline_decode_latents(vidrt_pipeline* pipeline, c
 VIDRT_API vidrt_status vidrt_pipeline_encode_prompt(vidrt_pipeline* pipeline, const char* prompt, int32_t truncate,
                                                     const vidrt_callbacks* callbacks,
                                                     vidrt_prompt_embeds** embeds) VIDRT_NOEXCEPT;
+
+/* ---- What layers take (docs/benchmarks.md) ---- */
+
+typedef struct vidrt_layer_profile vidrt_layer_profile;
+
+/* One layer of one module, as the backend runs it: optimised graphs have others than the bundle's. */
+typedef struct vidrt_layer_time {
+  size_t struct_size;
+  const char* module;
+  const char* name;
+  const char* type;    /* the operator; "" where the backend does not say (TensorRT) */
+  double median_ms;    /* over the runs that had it */
+  double share;        /* of the medians of all layers of the module */
+  double run_ms;       /* median of the module's whole runs */
+  int32_t runs;        /* of the module, that were timed */
+  int32_t missed_runs; /* of the module, that the backend kept no times of */
+} vidrt_layer_time;
+
+/* What the layers took since the pipeline was opened with profile_layers, or since the last call of this. Unloads all
+ * modules; the next generation loads them again. */
+VIDRT_API vidrt_status vidrt_pipeline_take_layer_profile(vidrt_pipeline* pipeline,
+                                                         vidrt_layer_profile** profile) VIDRT_NOEXCEPT;
+/* Layers of all modules together; 0 for NULL. */
+VIDRT_API int32_t vidrt_layer_profile_count(const vidrt_layer_profile* profile) VIDRT_NOEXCEPT;
+/* Layer `index`: modules by name, of each the slowest layer first. */
+VIDRT_API vidrt_status vidrt_layer_profile_get(const vidrt_layer_profile* profile, int32_t index,
+                                               vidrt_layer_time* layer) VIDRT_NOEXCEPT;
+VIDRT_API void vidrt_layer_profile_free(vidrt_layer_profile* profile) VIDRT_NOEXCEPT;
 
 /* ---- Videos ---- */
 

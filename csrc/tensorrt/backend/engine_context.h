@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ struct Port {
   DType dtype = DType::kFloat32;
   bool is_input = false;
 };
+
+/// Told what a layer took.
+using LayerSink = std::function<void(const std::string& name, double ms)>;
 
 /// Shapes and addresses stay set until others are. Every function throws BackendError with what TensorRT said.
 class EngineContext {
@@ -34,6 +38,8 @@ class EngineContext {
   virtual void bind(const std::string& name, void* data) = 0;
   /// Queue one run on the device's stream.
   virtual void enqueue() = 0;
+  /// From now on every run is waited for in enqueue(), which tells what its layers took.
+  virtual void tell_layers(LayerSink sink) = 0;
 };
 
 }  // namespace vidrt::trt

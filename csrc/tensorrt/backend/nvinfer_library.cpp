@@ -6,12 +6,11 @@
 #include <optional>
 
 #include "runtime/library_search.h"
+#include "tensorrt/backend/flavour.h"
 #include "vidrt/errors.h"
 
 namespace vidrt::trt {
 namespace {
-
-constexpr const char* kPrefix = "libnvinfer.so";
 
 struct Version {
   int major, minor, patch;
@@ -34,7 +33,9 @@ std::string read(void* handle, const std::string& path, NvInferLibrary* library)
   const bool complete = load(handle, "getInferLibVersion", &version_number) &&
                         load(handle, "createInferRuntime_INTERNAL", &library->create_runtime) &&
                         load(handle, "getPluginRegistry", &library->plugin_registry);
-  if (!complete) return "is not TensorRT (no getInferLibVersion, createInferRuntime_INTERNAL or getPluginRegistry)";
+  if (!complete)
+    return std::string("is not ") + kFlavour.title +
+           " (no getInferLibVersion, createInferRuntime_INTERNAL or getPluginRegistry)";
   const Version version = version_of(version_number());
   library->version = version.text();
   library->path = path;
@@ -51,23 +52,21 @@ std::unique_ptr<nvinfer1::IRuntime> NvInferLibrary::make_runtime(nvinfer1::ILogg
       static_cast<nvinfer1::IRuntime*>(create_runtime(&logger, NV_TENSORRT_VERSION)));
 }
 
-std::string headers_version() { return std::to_string(NV_TENSORRT_MAJOR) + "." + std::to_string(NV_TENSORRT_MINOR); }
-
 const NvInferLibrary& nvinfer_library(const std::vector<std::string>& folders) {
   static std::mutex mutex;
   static std::optional<NvInferLibrary> library;
   const std::lock_guard<std::mutex> lock(mutex);
   if (library.has_value()) return *library;
-  const std::string name = std::string(kPrefix) + "." + std::to_string(NV_TENSORRT_MAJOR);
+  const std::string major = std::to_string(NV_TENSORRT_MAJOR);
+  const std::string name = std::string(kFlavour.library) + "." + major;
   NvInferLibrary opened;
   const FoundLibrary found =
-      find_library({"VIDRT_TENSORRT", kPrefix, folders, {name}},
+      find_library({kFlavour.variable, kFlavour.library, folders, {name}},
                    [&](void* handle, const std::string& path) { return read(handle, path, &opened); });
   if (found.handle == nullptr) {
-    throw BackendError("TensorRT " + std::to_string(NV_TENSORRT_MAJOR) + " (" + kPrefix +
-                       ") was not found; install it " +
-                       "(JetPack has it; else the TensorRT SDK, or pip install \"vidrt[tensorrt]\"), or set " +
-                       "VIDRT_TENSORRT to its shared library. Tried:" + found.tried);
+    throw BackendError(std::string(kFlavour.title) + " " + major + " (" + kFlavour.library +
+                       ") was not found; install it (" + kFlavour.install + "), or set " + kFlavour.variable +
+                       " to its shared library. Tried:" + found.tried);
   }
   library = opened;
   return *library;

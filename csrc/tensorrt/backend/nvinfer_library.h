@@ -19,12 +19,9 @@ struct NvInferLibrary {
   std::unique_ptr<nvinfer1::IRuntime> make_runtime(nvinfer1::ILogger& logger) const;
 };
 
-/// What the headers that this was compiled against are: "10.3".
-std::string headers_version();
-
-/// The library, opened once for the process and never closed. Searched in this order: the file VIDRT_TENSORRT names
-/// (and no other, where it is set), a copy already in the process, `folders`, the loader's path. Throws BackendError
-/// that lists all that was tried; the next call tries again.
+/// The library, opened once for the process and never closed. Searched in this order: the file that the flavour's
+/// variable names (and no other, where it is set), a copy already in the process, `folders`, the loader's path. Throws
+/// BackendError that lists all that was tried; the next call tries again.
 const NvInferLibrary& nvinfer_library(const std::vector<std::string>& folders);
 
 }  // namespace vidrt::trt

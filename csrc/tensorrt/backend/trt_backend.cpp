@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "runtime/engine_store.h"
+#include "tensorrt/backend/flavour.h"
 #include "tensorrt/backend/nvinfer_library.h"
 #include "tensorrt/backend/trt_engine.h"
 #include "tensorrt/backend/trt_log.h"
@@ -26,7 +27,7 @@ class TrtBackend : public Backend {
   std::string description() const override {
     return name() + " " + library_.version + " on " + request_.device->name();
   }
-  bool has_custom_op(const std::string& op) const override { return has_plugin(op); }
+  bool has_custom_op(const std::string& op) const override { return kFlavour.takes_plugins && has_plugin(op); }
   Device& device() const override { return *request_.device; }
   bool shares_weights() const override { return false; }
 
@@ -56,8 +57,9 @@ class TrtBackend : public Backend {
       warnings_.push_back(warning);
     };
     auto context = load_engine(*runtime_, engine, options.streamed_bytes, *request_.device);
-    return std::make_unique<TrtSession>(*request_.device, std::move(context),
-                                        TrtSessionOptions{request.module, engine.sizes, options.cuda_graphs, warn});
+    return std::make_unique<TrtSession>(
+        *request_.device, std::move(context),
+        TrtSessionOptions{request.module, engine.sizes, options.cuda_graphs, options.profile_layers, warn});
   }
 
   std::vector<std::string> take_warnings() override {
@@ -102,7 +104,7 @@ std::unique_ptr<Backend> make_trt_backend(const TrtBackendRequest& request) {
   if (runtime == nullptr || said != ".") {
     // Where it fails, 10.15 gives a pointer to nothing that is not null (seen without a driver): not to be deleted.
     (void)runtime.release();
-    throw BackendError("TensorRT " + library.version + " (" + library.path +
+    throw BackendError(std::string(kFlavour.title) + " " + library.version + " (" + library.path +
                        ") does not start on cuda:" + std::to_string(request.device->index()) + said);
   }
   return std::make_unique<TrtBackend>(request, library, std::move(runtime));

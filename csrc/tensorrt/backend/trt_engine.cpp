@@ -47,6 +47,23 @@ Shape shape_of(const Dims& dims) { return {dims.d, dims.d + std::max(0, dims.nbD
                     "smaller size, or build engines for smaller sizes.");
 }
 
+// TensorRT calls it once a layer, while enqueueV3 waits for the run.
+class Profiler : public nvinfer1::IProfiler {
+ public:
+  explicit Profiler(LayerSink sink) : sink_(std::move(sink)) {}
+
+  void reportLayerTime(const char* layer, float ms) noexcept override {
+    try {
+      sink_(layer, static_cast<double>(ms));
+    } catch (...) {
+      // Out of memory, within TensorRT: the time is lost, and the process goes on.
+    }
+  }
+
+ private:
+  LayerSink sink_;
+};
+
 class TrtContext : public EngineContext {
  public:
   TrtContext(std::string module, std::unique_ptr<nvinfer1::ICudaEngine> engine, std::optional<std::uint64_t> streamed,
@@ -101,6 +118,12 @@ class TrtContext : public EngineContext {
     if (!context_->enqueueV3(stream())) fail(module_ + " failed in TensorRT");
   }
 
+  void tell_layers(LayerSink sink) override {
+    profiler_ = std::make_unique<Profiler>(std::move(sink));
+    context_->setProfiler(profiler_.get());
+    context_->setEnqueueEmitsProfile(true);
+  }
+
  private:
   void add_port(const char* name) {
     const std::optional<DType> dtype = dtype_of(engine_->getTensorDataType(name));
@@ -122,6 +145,7 @@ class TrtContext : public EngineContext {
   const std::string module_;
   GpuDevice& device_;
   std::unique_ptr<nvinfer1::ICudaEngine> engine_;
+  std::unique_ptr<Profiler> profiler_;                    // after its context
   std::unique_ptr<nvinfer1::IExecutionContext> context_;  // before its engine
   std::vector<Port> ports_;
 };

@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "runtime/stopwatch.h"
 #include "vidrt/errors.h"
 
 namespace vidrt::trt {
@@ -19,7 +20,10 @@ bool same_workspace(const Workspace& a, const Workspace& b) { return a.data == b
 }  // namespace
 
 TrtSession::TrtSession(GpuDevice& device, std::unique_ptr<EngineContext> context, TrtSessionOptions options)
-    : device_(device), context_(std::move(context)), options_(std::move(options)) {}
+    : device_(device), context_(std::move(context)), options_(std::move(options)) {
+  if (!options_.profile_layers) return;
+  context_->tell_layers([this](const std::string& name, double ms) { layer_times_.add(name, "", ms); });
+}
 
 TrtSession::~TrtSession() {
   try {
@@ -37,6 +41,7 @@ void TrtSession::run(const Tensors& inputs, const Tensors& outputs, const Worksp
   }
   const Binding binding{inputs, outputs, workspace};
   apply(binding);
+  if (options_.profile_layers) return enqueue_timed();
   if (Known* known = find(inputs, outputs, workspace); known != nullptr) return enqueue(known);
   // The first run on these tensors is a plain one: an engine may set itself up in it, which is not to be recorded.
   context_->enqueue();
@@ -60,6 +65,17 @@ void TrtSession::enqueue(Known* known) {
   if (known->recorded != nullptr) return known->recorded->replay();
   context_->enqueue();
 }
+
+void TrtSession::enqueue_timed() {
+  device_.synchronize();  // what is queued before the run is none of its time
+  layer_times_.drop_run();
+  const Stopwatch stopwatch;
+  context_->enqueue();
+  device_.synchronize();
+  layer_times_.end_run(stopwatch.elapsed_ms());
+}
+
+LayerTimes TrtSession::take_layer_times() { return std::exchange(layer_times_, {}); }
 
 void TrtSession::apply(const Binding& binding) {
   const bool reshaped =

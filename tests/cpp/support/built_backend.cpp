@@ -47,13 +47,15 @@ void ReferenceContext::enqueue() {
   std::vector<NamedTensor> outputs;
   for (const trt::Port& port : ports_) (port.is_input ? inputs : outputs).push_back({port.name, tensors_[port.name]});
   session_->run(inputs, outputs, workspace_);
+  if (sink_) sink_("all of " + module_, 1.0);
 }
 
 std::unique_ptr<Session> BuiltBackend::load(const ModuleRequest& request, const SessionOptions& options) {
   auto context =
       std::make_unique<ReferenceContext>(reference_->load(request, options), request, reference_->workspace_bytes);
-  return std::make_unique<trt::TrtSession>(*device_, std::move(context),
-                                           trt::TrtSessionOptions{request.module, request.sizes, cuda_graphs, {}});
+  return std::make_unique<trt::TrtSession>(
+      *device_, std::move(context),
+      trt::TrtSessionOptions{request.module, request.sizes, cuda_graphs, options.profile_layers, {}});
 }
 
 }  // namespace vidrt::testing

@@ -25,6 +25,7 @@ class ReferenceContext : public trt::EngineContext {
   void use_workspace(void* data, std::size_t bytes) override { workspace_ = {data, bytes}; }
   void bind(const std::string& name, void* data) override { tensors_[name].data = data; }
   void enqueue() override;
+  void tell_layers(trt::LayerSink sink) override { sink_ = std::move(sink); }
 
  private:
   std::unique_ptr<Session> session_;
@@ -35,6 +36,7 @@ class ReferenceContext : public trt::EngineContext {
   std::vector<trt::Port> ports_;
   std::map<std::string, TensorView> tensors_;
   Workspace workspace_;
+  trt::LayerSink sink_;
 };
 
 /// A backend of such engines; its modules' arithmetic and limits are those of `reference`, which runs on `device`.

@@ -1,5 +1,5 @@
-// The TensorRT backend as the core opens it, on a machine that may have TensorRT's library and no GPU: what it exports,
-// which libraries it takes for TensorRT, and its errors, which cross the border of the library.
+// The TensorRT backend of one flavour as the core opens it, on a machine that may have TensorRT's library and no GPU:
+// what it exports, which libraries it takes for TensorRT, and its errors, which cross the border of the library.
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
@@ -21,6 +21,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
+#ifdef VIDRT_TENSORRT_RTX
+constexpr const char* kBackend = "tensorrt-rtx";
+constexpr const char* kVersion = "vidrt_tensorrt_rtx_version";
+constexpr const char* kTitle = "TensorRT for RTX";
+constexpr const char* kLibrary = "libtensorrt_rtx.so";
+constexpr const char* kInstall = "vidrt[tensorrt-rtx]";
+constexpr const char* kFetch = "set VIDRT_TENSORRT_RTX_LIBS to the wheel's folder tensorrt_rtx_libs";
+#else
+constexpr const char* kBackend = "tensorrt";
+constexpr const char* kVersion = "vidrt_tensorrt_version";
+constexpr const char* kTitle = "TensorRT";
+constexpr const char* kLibrary = "libnvinfer.so";
+constexpr const char* kInstall = "vidrt[tensorrt]";
+constexpr const char* kFetch = "`make tensorrt-libs` fetches it";
+#endif
+
 class TrtBackendLibrary : public ::testing::Test {
  protected:
   TrtBackendLibrary() : handle_(dlopen(VIDRT_TRT_BACKEND_LIBRARY, RTLD_NOW | RTLD_LOCAL)) {}
@@ -39,7 +55,7 @@ class TrtBackendLibrary : public ::testing::Test {
   // Make a backend, say how that went and end the process, in which a library that was found stays.
   void start(const std::string& folder) const {
     try {
-      const TrtBackendRequest request{"tensorrt", std::make_shared<SecludedDevice>(), {folder}, ""};
+      const TrtBackendRequest request{kBackend, std::make_shared<SecludedDevice>(), {folder}, ""};
       const std::unique_ptr<Backend> backend(function<TrtMakeBackend>(kTrtMakeBackend)(request));
       std::fprintf(stderr, "started %s\n", backend->description().c_str());
     } catch (const BackendError& error) {
@@ -48,42 +64,50 @@ class TrtBackendLibrary : public ::testing::Test {
     std::exit(0);
   }
 
-  // The folder with TensorRT's library.
+  // The folder with the library of that flavour.
   static std::string real_folder() {
+#ifdef VIDRT_TENSORRT_RTX
+    const char* given = std::getenv("VIDRT_TENSORRT_RTX_LIBS");
+    return given != nullptr ? given : "";
+#else
     const char* given = std::getenv("VIDRT_TENSORRT_LIBS");
     const char* home = std::getenv("HOME");
-    const fs::path cache = given != nullptr ? fs::path(given) : fs::path(home != nullptr ? home : "") / ".cache/vidrt/tensorrt";
+    const fs::path cache =
+        given != nullptr ? fs::path(given) : fs::path(home != nullptr ? home : "") / ".cache/vidrt/tensorrt";
     return (cache / "lib").string();
+#endif
   }
 
  private:
   void* handle_;  // never closed, as in the core
 };
 
-TEST_F(TrtBackendLibrary, BelongsToThisVersion) {
-  EXPECT_STREQ(function<const char*()>("vidrt_tensorrt_version")(), version());
-}
+TEST_F(TrtBackendLibrary, BelongsToThisVersion) { EXPECT_STREQ(function<const char*()>(kVersion)(), version()); }
 
 TEST_F(TrtBackendLibrary, WhatIsNoTensorRtOrAnotherVersionIsRefusedWithTheReason) {
-  EXPECT_TRUE(names(refusal({"/nowhere"}), {"was not found; install it", "vidrt[tensorrt]", "/nowhere: no libnvinfer.so*"}));
-  EXPECT_TRUE(names(refusal({VIDRT_FAKE_NVINFER "/none"}), {"is not TensorRT (no getInferLibVersion"}));
-  EXPECT_TRUE(names(refusal({VIDRT_FAKE_NVINFER "/old"}), {"is version 10.0.1", "needs 10."}));
+  const std::string nowhere = std::string("/nowhere: no ") + kLibrary + "*";
+  EXPECT_TRUE(names(refusal({"/nowhere"}), {"was not found; install it", kInstall, nowhere.c_str()}));
+  const std::string not_it = std::string("is not ") + kTitle + " (no getInferLibVersion";
+  EXPECT_TRUE(names(refusal({VIDRT_FAKE_NVINFER "/none"}), {not_it.c_str()}));
+  EXPECT_TRUE(names(refusal({VIDRT_FAKE_NVINFER "/old"}), {"is version 0.0.1", "this build needs "}));
   EXPECT_TRUE(names(refusal({VIDRT_FAKE_NVINFER "/later"}), {"is version 99.2.3"}));
 }
 
 TEST_F(TrtBackendLibrary, ATensorRtThatRefusesToStartIsAnErrorWithWhatItLogged) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(start(VIDRT_FAKE_NVINFER "/refuses"), ::testing::ExitedWithCode(0),
-              "TensorRT [0-9]+\\.99\\.0 .*does not start on cuda:0: the fake says no");
+              std::string(kTitle) + " [0-9]+\\.99\\.0 .*does not start on cuda:0: the fake says no");
 }
 
 TEST_F(TrtBackendLibrary, TheRealLibraryIsTakenAndSaysWhatItLacksWithoutAGpu) {
-  if (!fs::exists(real_folder() + "/libnvinfer.so.10")) {
-    GTEST_SKIP() << "TensorRT's library is not in " << real_folder() << "; `make tensorrt-libs` fetches it";
+  if (!fs::exists(real_folder())) {
+    GTEST_SKIP() << kTitle << " is not in " << real_folder() << "; " << kFetch;
   }
   GTEST_FLAG_SET(death_test_style, "threadsafe");
+  // TensorRT for RTX starts without a GPU.
   EXPECT_EXIT(start(real_folder()), ::testing::ExitedWithCode(0),
-              "started tensorrt 10\\.|TensorRT 10.*does not start on cuda:0: .*CUDA initialization failure");
+              std::string("started ") + kBackend +
+                  " 10?\\.|TensorRT 10.*does not start on cuda:0: .*CUDA initialization failure");
 }
 
 }  // namespace

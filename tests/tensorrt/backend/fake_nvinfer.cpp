@@ -1,23 +1,17 @@
-// Libraries that are not the TensorRT that vidrt calls, or that do not start. Knows nothing of TensorRT's headers but
-// the place of ILogger::log among its virtual functions.
+// Libraries that are not the TensorRT that vidrt calls, or that do not start.
+#ifndef FAKE_NO_TENSORRT
+#include <NvInferRuntime.h>  // where log() stands among ILogger's functions depends on the version
+
 #include <cstdint>
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
-#ifndef FAKE_NO_TENSORRT
-struct Logger {
-  virtual void log(std::int32_t severity, const char* message) noexcept = 0;
-
- protected:
-  ~Logger() = default;
-};
-
-EXPORT std::int32_t getInferLibVersion() { return FAKE_VERSION; }
-EXPORT void* getPluginRegistry() { return nullptr; }
-EXPORT void* createInferRuntime_INTERNAL(void* logger, std::int32_t) {
-  static_cast<Logger*>(logger)->log(1, "the fake says no");
+EXPORT std::int32_t getInferLibVersion() noexcept { return FAKE_VERSION; }
+EXPORT nvinfer1::IPluginRegistry* getPluginRegistry() noexcept { return nullptr; }
+EXPORT void* createInferRuntime_INTERNAL(void* logger, std::int32_t) noexcept {
+  static_cast<nvinfer1::ILogger*>(logger)->log(nvinfer1::ILogger::Severity::kERROR, "the fake says no");
   return nullptr;
 }
 #else
-EXPORT int nothing_of_tensorrt() { return 0; }
+extern "C" __attribute__((visibility("default"))) int nothing_of_tensorrt() { return 0; }
 #endif
