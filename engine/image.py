@@ -23,7 +23,7 @@ ImageInput = str | os.PathLike[str] | Image.Image | npt.NDArray[np.uint8]
 
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # without those that start other programs, as EPS does
 _MAX_FILE_BYTES = 2**28
-_MAX_PIXELS = 2**26  # 192 MiB as RGB, and below what Pillow itself warns of
+MAX_PIXELS = 2**26  # 192 MiB as RGB, and below what Pillow itself warns of
 _WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 _BACKGROUND = (255, 255, 255, 255)
 _LEVEL_STEP = 257  # of 16 bits a level of 8
@@ -49,7 +49,7 @@ def fit_to_bundle(
         IoError: If the file cannot be read.
     """
     rgb = _from_array(image) if isinstance(image, np.ndarray) else _read(image)
-    return _cover(rgb, *fit_size(manifest, rgb.height, rgb.width, height, width))
+    return cover(rgb, *fit_size(manifest, rgb.height, rgb.width, height, width))
 
 
 def fit_size(
@@ -95,10 +95,10 @@ def _read(source: str | os.PathLike[str] | Image.Image) -> Image.Image:
             f"image must be a file, an image of Pillow's or (H, W, 3) uint8 RGB, got {type(source).__name__}."
         )
     path = Path(source)
-    _check_file(path)
+    check_file(path, "an image", _MAX_FILE_BYTES)
     with _faults_of(str(path)), _open(path) as opened:
         # Only the header has been read by now.
-        if opened.width * opened.height > _MAX_PIXELS:
+        if opened.width * opened.height > MAX_PIXELS:
             raise _too_many_pixels(path, f"{opened.width}x{opened.height}")
         frames = getattr(opened, "n_frames", 1)
         if frames > 1 and opened.format != "MPO":  # of a camera: the picture first, then previews of it
@@ -106,16 +106,17 @@ def _read(source: str | os.PathLike[str] | Image.Image) -> Image.Image:
         return _to_rgb(ImageOps.exif_transpose(opened), str(path))
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path, what: str, most_bytes: int) -> None:
+    """Raise IoError where a file cannot be read, InvalidArgument where it is none or has more than `most_bytes`."""
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
         raise IoError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     if not stat.S_ISREG(status.st_mode):
-        raise InvalidArgument(f"{path} is no file; expected an image.")
-    if status.st_size > _MAX_FILE_BYTES:
+        raise InvalidArgument(f"{path} is no file; expected {what}.")
+    if status.st_size > most_bytes:
         raise InvalidArgument(
-            f"{path} has {status.st_size} bytes; expected an image of at most {_MAX_FILE_BYTES}: make it smaller first."
+            f"{path} has {status.st_size} bytes; expected {what} of at most {most_bytes}: make it smaller first."
         )
 
 
@@ -131,7 +132,7 @@ def _open(path: Path) -> Image.Image:
 
 
 def _too_many_pixels(path: Path, what: str) -> InvalidArgument:
-    return InvalidArgument(f"{path} has too many pixels ({what}); expected at most {_MAX_PIXELS}: make it smaller.")
+    return InvalidArgument(f"{path} has too many pixels ({what}); expected at most {MAX_PIXELS}: make it smaller.")
 
 
 @contextmanager
@@ -170,7 +171,12 @@ def _from_16_bits(image: Image.Image, name: str) -> Image.Image:
     return Image.fromarray(((values + _LEVEL_STEP // 2) // _LEVEL_STEP).astype(np.uint8)).convert("RGB")
 
 
-def _cover(image: Image.Image, height: int, width: int) -> npt.NDArray[np.uint8]:
+def cover(image: Image.Image, height: int, width: int) -> npt.NDArray[np.uint8]:
+    """Scale to cover height and width (Lanczos), and cut on both sides alike: (height, width, 3) uint8.
+
+    Raises:
+        InvalidArgument: If either is less than 1.
+    """
     if height < 1 or width < 1:
         raise InvalidArgument(f"height and width must be 1 or more, got {height} and {width}.")
     fitted = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)

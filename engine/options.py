@@ -17,6 +17,7 @@ from vidrt.engine.errors import InvalidArgument
 from vidrt.engine.image import ImageInput
 from vidrt.engine.prompt_embeds import PromptEmbeds
 from vidrt.engine.vae_tiling import VaeTiling, tiling_to_core
+from vidrt.engine.video_input import VideoInput
 
 _SEED_MAX = 2**64 - 1
 _SIZE = re.compile(r"(?P<number>\d+(\.\d+)?)\s*(?P<unit>B|KB|KiB|MB|MiB|GB|GiB|TB|TiB)?", re.IGNORECASE)
@@ -101,6 +102,9 @@ class GenerateOptions:
         latents: Initial noise instead of the seed's, (C,T,h,w) or (1,C,T,h,w) float32 at sigma 1.
         image: What the clip begins with, where the bundle takes one: a file, an image of Pillow's, or (H,W,3) uint8
             RGB. It is scaled to cover height and width and cut; where these are None they follow from it.
+        video: What the clip starts from, where the bundle can encode one: a file, or (F,H,W,3) uint8 RGB. Its frames
+            are scaled and cut as an image; num_frames, height, width and fps follow from it where they are None.
+        strength: Of the steps, the part that is run on `video`, from 0 to 1 (docs/video_to_video.md); None is 0.6.
         prompt_embeds: Replaces the prompt and the text encoder.
         negative_prompt_embeds: Replaces the negative prompt.
     """
@@ -123,6 +127,8 @@ class GenerateOptions:
     keep_frames: bool = True
     latents: npt.NDArray[np.float32] | None = None
     image: ImageInput | None = None
+    video: VideoInput | None = None
+    strength: float | None = None
     prompt_embeds: PromptEmbeds | None = None
     negative_prompt_embeds: PromptEmbeds | None = None
 
@@ -154,6 +160,8 @@ class GenerateOptions:
         core.scheduler = "" if self.scheduler is None else text("scheduler", self.scheduler)
         if self.step_cache is not None:
             core.step_cache = number("step_cache", self.step_cache)
+        if self.strength is not None:
+            core.strength = number("strength", self.strength)
         core.truncate = bool(self.truncate)
         if self.decode_chunk is not None:
             core.decode_chunk = integer("decode_chunk", self.decode_chunk, 1, INT32_MAX)
@@ -219,6 +227,8 @@ class GenerateSettings(TypedDict, total=False):
     keep_frames: bool
     latents: npt.NDArray[np.float32] | None
     image: ImageInput | None
+    video: VideoInput | None
+    strength: float | None
     prompt_embeds: PromptEmbeds | None
     negative_prompt_embeds: PromptEmbeds | None
 

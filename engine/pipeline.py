@@ -22,6 +22,7 @@ from vidrt.engine.prompt_embeds import PromptEmbeds
 from vidrt.engine.prompt_fixing import fixed_by, fixed_prompts
 from vidrt.engine.tensorrt_location import announce_tensorrt
 from vidrt.engine.video import Video
+from vidrt.engine.video_input import fit_clip
 from vidrt.engine.writers import Frames
 
 if TYPE_CHECKING:
@@ -143,7 +144,8 @@ class TextToVideoPipeline:
             cancel: Ends the generation from any thread.
             **settings: The attributes of GenerateOptions: negative_prompt, height, width, num_frames,
                 num_inference_steps, guidance_scale, seed, fps, scheduler, step_cache, truncate, decode_chunk,
-                vae_tiling, output_type, keep_frames, latents, image, prompt_embeds, negative_prompt_embeds.
+                vae_tiling, output_type, keep_frames, latents, image, video, strength, prompt_embeds,
+                negative_prompt_embeds.
 
         Raises:
             InvalidArgument: If an option cannot be used; raised for every prompt before anything is generated.
@@ -169,7 +171,8 @@ class TextToVideoPipeline:
         video = self._core.generate(
             options.to_core(),
             options.latents,
-            _pixels(options),
+            _pixels(options.image),
+            _pixels(options.video),
             options.prompt_embeds,
             options.negative_prompt_embeds,
             callbacks.cancel,
@@ -258,14 +261,20 @@ class TextToVideoPipeline:
         return GenerationPlan.from_core(self._core.plan_decode(options.to_core(), options.latents))
 
     def prepare(self, options: GenerateOptions) -> GenerateOptions:
-        """Read the image, if there is one, and bring it to the video's size, which is chosen where it is not given.
+        """Read the image or the clip, if there is one, and bring it to the video's size, chosen where it is not given.
 
-        The result has pixels for an image, and height and width set; every call that takes options does this itself.
+        The result has pixels for it, and height and width set, for a clip num_frames and, of a file, fps as well; every
+        call that takes options does this itself.
 
         Raises:
-            InvalidArgument: If the bundle takes no image, or this is none that can be used.
+            InvalidArgument: If the bundle takes no image or no clip, or this is none that can be used.
             IoError: If its file cannot be read.
+            BackendError: If a clip's file needs PyAV, which is not there.
         """
+        if options.video is not None:
+            _core.require_clip_encoder(self.bundle.manifest)
+            options.to_core()  # checks the types of the sizes, before anything is read
+            return fit_clip(options, self.bundle.manifest)
         if options.image is None:
             return options
         check_takes_image(self.bundle)
@@ -293,7 +302,8 @@ class TextToVideoPipeline:
         plan = self._core.plan(
             options.to_core(),
             options.latents,
-            _pixels(options),
+            _pixels(options.image),
+            _pixels(options.video),
             options.prompt_embeds,
             options.negative_prompt_embeds,
         )
@@ -315,9 +325,9 @@ def check_takes_image(bundle: Bundle) -> None:
         )
 
 
-def _pixels(options: GenerateOptions) -> npt.NDArray[np.uint8] | None:
-    """The image of options that are prepared."""
-    return cast("npt.NDArray[np.uint8] | None", options.image)
+def _pixels(given: object) -> npt.NDArray[np.uint8] | None:
+    """The image or clip of options that are prepared."""
+    return cast("npt.NDArray[np.uint8] | None", given)
 
 
 def _with_warnings(callbacks: Callbacks) -> Callbacks:

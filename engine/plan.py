@@ -128,9 +128,10 @@ class GenerationPlan:
         latent_frames: Latent frames, and so the denoiser's T.
         latent_height: Latent rows.
         latent_width: Latent columns.
-        num_inference_steps: Denoising steps.
+        num_inference_steps: Denoising steps that run.
         guidance: "batched" (one denoiser run over both prompts), "sequential" (two runs) or "off".
         image_conditioning: "first_latent_frame" where an image is given, else "none".
+        strength: Of a generation that starts from a clip: the part of the steps that runs; else 0.
         step_cache: Threshold up to which a prediction is used again; 0 where every step runs the denoiser.
         decode_chunk: Latent frames a call of the decoder takes.
         tiles: The tiles in which it makes a frame.
@@ -157,6 +158,7 @@ class GenerationPlan:
     num_inference_steps: int
     guidance: str
     image_conditioning: str
+    strength: float
     step_cache: float
     decode_chunk: int
     tiles: PlannedTiles
@@ -185,6 +187,7 @@ class GenerationPlan:
             num_inference_steps=plan.num_inference_steps,
             guidance=plan.guidance,
             image_conditioning=plan.image_conditioning,
+            strength=plan.strength,
             step_cache=plan.step_cache,
             decode_chunk=plan.decode_chunk,
             tiles=PlannedTiles.from_core(plan.tiles),

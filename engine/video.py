@@ -30,7 +30,7 @@ class Timings:
     Attributes:
         load: Loading modules.
         encode: The text encoder.
-        encode_image: The image encoder; 0 where no image was given.
+        encode_image: The encoder of an image, or of a clip's frames; 0 where neither was given.
         denoise: The sampling loop.
         decode: The decoder, callbacks included.
         last_step_to_first_frame: From the last denoising step to the first frame.
@@ -63,6 +63,8 @@ class VideoMetadata:
         prompts_fixed_by: "ftfy 6.3.1" where it was asked to put the prompts right, which are here as it gave them.
         skipped_steps: Those, from 0, that used the prediction of an earlier step because of step_cache.
         image_sha256: Of the RGB bytes that the clip begins with, at its size; empty where no image was given.
+        video_sha256: Of the RGB bytes of the clip that it started from, likewise.
+        strength: Of num_inference_steps, the part that ran on that clip; 0 where none was given.
         warnings: Those issued while it was made.
     """
 
@@ -75,6 +77,8 @@ class VideoMetadata:
     prompt: str = ""
     negative_prompt: str = ""
     image_sha256: str = ""
+    video_sha256: str = ""
+    strength: float = 0.0
     seed: int = 0
     num_inference_steps: int = 0
     guidance_scale: float = 0.0

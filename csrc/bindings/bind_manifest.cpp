@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "bindings/bindings.h"
+#include "runtime/module_contract.h"
 #include "vidrt/bundle.h"
 
 namespace py = pybind11;
@@ -111,6 +112,7 @@ void bind_manifest(py::module_& m) {
       .def_readonly("defaults", &Manifest::defaults)
       .def_readonly("data_files", &Manifest::data_files)
       .def_readonly("modules", &Manifest::modules);
+  m.def("require_clip_encoder", &require_clip_encoder, py::arg("manifest"));
 }
 
 }  // namespace vidrt::bindings

@@ -39,6 +39,7 @@ void bind_options(py::module_& m) {
       .def_readwrite("seed", &GenerateOptions::seed)
       .def_readwrite("fps", &GenerateOptions::fps)
       .def_readwrite("scheduler", &GenerateOptions::scheduler)
+      .def_readwrite("strength", &GenerateOptions::strength)
       .def_readwrite("step_cache", &GenerateOptions::step_cache)
       .def_readwrite("truncate", &GenerateOptions::truncate)
       .def_readwrite("decode_chunk", &GenerateOptions::decode_chunk)

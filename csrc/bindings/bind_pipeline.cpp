@@ -17,7 +17,7 @@ namespace vidrt::bindings {
 namespace {
 
 using Latents = py::array_t<float, py::array::c_style>;
-using Image = py::array_t<std::uint8_t, py::array::c_style>;
+using Pixels = py::array_t<std::uint8_t, py::array::c_style>;
 
 // The core only reads it; TensorView has no const form.
 template <typename T>
@@ -28,10 +28,11 @@ TensorView view_of(const py::array_t<T, py::array::c_style>& array, DType dtype)
 TensorView view_of(const Latents& latents) { return view_of(latents, DType::kFloat32); }
 
 GenerateOptions with_tensors(GenerateOptions options, const std::optional<Latents>& latents,
-                             const std::optional<Image>& image, const PromptEmbeds* prompt_embeds,
-                             const PromptEmbeds* negative_prompt_embeds) {
+                             const std::optional<Pixels>& image, const std::optional<Pixels>& video,
+                             const PromptEmbeds* prompt_embeds, const PromptEmbeds* negative_prompt_embeds) {
   if (latents) options.latents = view_of(*latents);
   if (image) options.image = view_of(*image, DType::kUInt8);
+  if (video) options.video = view_of(*video, DType::kUInt8);
   options.prompt_embeds = prompt_embeds;
   options.negative_prompt_embeds = negative_prompt_embeds;
   return options;
@@ -50,9 +51,9 @@ PromptEmbeds encode_prompt(Pipeline& pipeline, const std::string& prompt, bool t
 }
 
 GenerationPlan plan(const Pipeline& pipeline, const GenerateOptions& options, const std::optional<Latents>& latents,
-                    const std::optional<Image>& image, const PromptEmbeds* prompt_embeds,
-                    const PromptEmbeds* negative_prompt_embeds) {
-  const GenerateOptions complete = with_tensors(options, latents, image, prompt_embeds, negative_prompt_embeds);
+                    const std::optional<Pixels>& image, const std::optional<Pixels>& video,
+                    const PromptEmbeds* prompt_embeds, const PromptEmbeds* negative_prompt_embeds) {
+  const GenerateOptions complete = with_tensors(options, latents, image, video, prompt_embeds, negative_prompt_embeds);
   const py::gil_scoped_release no_gil;
   return pipeline.plan(complete);
 }
@@ -72,10 +73,10 @@ Video decode_latents(Pipeline& pipeline, DecodeOptions options, const Latents& l
 }
 
 Video generate(Pipeline& pipeline, const GenerateOptions& options, const std::optional<Latents>& latents,
-               const std::optional<Image>& image, const PromptEmbeds* prompt_embeds,
-               const PromptEmbeds* negative_prompt_embeds, const CancelToken* cancel,
+               const std::optional<Pixels>& image, const std::optional<Pixels>& video,
+               const PromptEmbeds* prompt_embeds, const PromptEmbeds* negative_prompt_embeds, const CancelToken* cancel,
                const PythonCallbacks& callbacks) {
-  const GenerateOptions complete = with_tensors(options, latents, image, prompt_embeds, negative_prompt_embeds);
+  const GenerateOptions complete = with_tensors(options, latents, image, video, prompt_embeds, negative_prompt_embeds);
   const Callbacks core_callbacks = callbacks.callbacks(cancel);
   const py::gil_scoped_release no_gil;
   return pipeline.generate(complete, core_callbacks);
@@ -99,13 +100,14 @@ void bind_pipeline(py::module_& m) {
       .def("encode_prompt", &encode_prompt, py::arg("prompt"), py::arg("truncate"), py::arg("cancel"),
            py::arg("callbacks"))
       .def("plan", &plan, py::arg("options"), py::arg("latents").noconvert(), py::arg("image").noconvert(),
-           py::arg("prompt_embeds"), py::arg("negative_prompt_embeds"))
+           py::arg("video").noconvert(), py::arg("prompt_embeds"), py::arg("negative_prompt_embeds"))
       .def("activations_file", &Pipeline::activations_file, py::arg("module"))
       .def("plan_decode", &plan_decode, py::arg("options"), py::arg("latents").noconvert())
       .def("decode_latents", &decode_latents, py::arg("options"), py::arg("latents").noconvert(), py::arg("cancel"),
            py::arg("callbacks"))
       .def("generate", &generate, py::arg("options"), py::arg("latents").noconvert(), py::arg("image").noconvert(),
-           py::arg("prompt_embeds"), py::arg("negative_prompt_embeds"), py::arg("cancel"), py::arg("callbacks"))
+           py::arg("video").noconvert(), py::arg("prompt_embeds"), py::arg("negative_prompt_embeds"), py::arg("cancel"),
+           py::arg("callbacks"))
       .def("take_layer_profile", &Pipeline::take_layer_profile, py::call_guard<py::gil_scoped_release>());
 }
 

@@ -43,6 +43,7 @@ void bind_plan(py::module_& m) {
       .def_readonly("num_inference_steps", &GenerationPlan::num_inference_steps)
       .def_readonly("guidance", &GenerationPlan::guidance)
       .def_readonly("image_conditioning", &GenerationPlan::image_conditioning)
+      .def_readonly("strength", &GenerationPlan::strength)
       .def_readonly("step_cache", &GenerationPlan::step_cache)
       .def_readonly("decode_chunk", &GenerationPlan::decode_chunk)
       .def_readonly("tiles", &GenerationPlan::tiles)

@@ -93,6 +93,8 @@ void bind_schedulers(py::module_& m) {
   py::class_<SchedulerTable>(m, "SchedulerTable")
       .def_readonly("name", &SchedulerTable::name)
       .def_readonly("init_noise_sigma", &SchedulerTable::init_noise_sigma)
+      .def_property_readonly(
+          "start", [](const SchedulerTable& table) { return std::make_pair(table.start.alpha, table.start.sigma); })
       .def_readonly("num_history", &SchedulerTable::num_history)
       .def_readonly("needs_prev_sample", &SchedulerTable::needs_prev_sample)
       .def_readonly("adds_noise", &SchedulerTable::adds_noise)
@@ -100,7 +102,7 @@ void bind_schedulers(py::module_& m) {
       .def_readonly("steps", &SchedulerTable::steps)
       .def_property_readonly("timesteps", &timesteps);
   m.def("scheduler_table", &make_scheduler_table, py::arg("config_json"), py::arg("override_name"),
-        py::arg("num_inference_steps"));
+        py::arg("num_inference_steps"), py::arg("first_step") = 0);
   // noconvert: arrays are changed in place, and writing to a converted copy would be lost.
   m.def("scheduler_run_step", &run_step, py::arg("table"), py::arg("step"), py::arg("sample").noconvert(),
         py::arg("output").noconvert(), py::kw_only(), py::arg("output_negative").noconvert() = py::none(),

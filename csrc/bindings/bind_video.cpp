@@ -50,6 +50,8 @@ void bind_video(py::module_& m) {
       .def_readonly("prompt", &VideoMetadata::prompt)
       .def_readonly("negative_prompt", &VideoMetadata::negative_prompt)
       .def_readonly("image_sha256", &VideoMetadata::image_sha256)
+      .def_readonly("video_sha256", &VideoMetadata::video_sha256)
+      .def_readonly("strength", &VideoMetadata::strength)
       .def_readonly("seed", &VideoMetadata::seed)
       .def_readonly("num_inference_steps", &VideoMetadata::num_inference_steps)
       .def_readonly("guidance_scale", &VideoMetadata::guidance_scale)

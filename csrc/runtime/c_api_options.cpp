@@ -40,6 +40,17 @@ TensorView image_view(const std::uint8_t* image, std::int32_t height, std::int32
   return {const_cast<std::uint8_t*>(image), DType::kUInt8, {height, width, 3}};  // read only, as the latents
 }
 
+TensorView video_view(const vidrt_generate_options& read) {
+  if (read.video_num_frames < 1 || read.video_height < 1 || read.video_width < 1) {
+    throw InvalidArgument("options->video_num_frames, video_height and video_width are " +
+                          std::to_string(read.video_num_frames) + ", " + std::to_string(read.video_height) + " and " +
+                          std::to_string(read.video_width) + "; expected the length and size of options->video.");
+  }
+  return {const_cast<std::uint8_t*>(read.video),  // read only, as the latents
+          DType::kUInt8,
+          {read.video_num_frames, read.video_height, read.video_width, 3}};
+}
+
 }  // namespace
 
 PipelineOptions pipeline_options(const vidrt_pipeline_options* given) {
@@ -87,6 +98,10 @@ GenerateOptions generate_options(const vidrt_generate_options* given) {
   if (read.negative_prompt_embeds != nullptr) options.negative_prompt_embeds = &read.negative_prompt_embeds->embeds;
   if (read.latents != nullptr) options.latents = latents_view(read.latents, read.latents_shape);
   if (read.image != nullptr) options.image = image_view(read.image, read.image_height, read.image_width);
+  if (read.video != nullptr) {
+    options.video = video_view(read);
+    options.strength = read.strength;
+  }
   return options;
 }
 

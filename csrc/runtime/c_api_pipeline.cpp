@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "runtime/c_api_internal.h"
+#include "runtime/video_input.h"
 
 using namespace vidrt::c_api;  // NOLINT: this file is the C face of that namespace
 
@@ -28,6 +29,7 @@ vidrt_plan c_plan(const GenerationPlan& made) {
   filled.latent_width = made.latent_width;
   filled.num_inference_steps = made.num_inference_steps;
   filled.decode_chunk = made.decode_chunk;
+  filled.strength = made.strength;
   filled.guidance = static_word(made.guidance);
   filled.residency = static_word(made.residency);
   filled.image_conditioning = static_word(made.image_conditioning);
@@ -84,6 +86,7 @@ vidrt_status vidrt_generate_options_init(const vidrt_pipeline* pipeline, vidrt_g
     filled.guidance_scale = defaults.guidance_scale;
     filled.fps = defaults.fps;
     filled.random_seed = 1;
+    filled.strength = vidrt::kDefaultStrength;
     write_struct("options", filled, options);
   });
 }

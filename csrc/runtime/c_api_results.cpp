@@ -35,6 +35,8 @@ vidrt_video_info describe(const vidrt::Video& video) {
   info.guidance = metadata.guidance.c_str();
   info.residency = metadata.residency.c_str();
   info.image_sha256 = metadata.image_sha256.c_str();
+  info.video_sha256 = metadata.video_sha256.c_str();
+  info.strength = metadata.strength;
   info.decode_chunk = metadata.decode_chunk;
   info.num_warnings = static_cast<std::int32_t>(metadata.warnings.size());
   info.num_skipped_steps = static_cast<std::int32_t>(metadata.skipped_steps.size());

@@ -9,7 +9,6 @@
 #include "runtime/denoise_loop.h"
 #include "runtime/image_input.h"
 #include "runtime/module_contract.h"
-#include "runtime/philox.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -28,6 +27,8 @@ SessionOptions session_options(const PipelineOptions& options) {
   session.profile_layers = options.profile_layers;
   return session;
 }
+
+bool needs_vae_encoder(const ResolvedOptions& resolved) { return resolved.has_image || resolved.strength > 0.0; }
 
 }  // namespace
 
@@ -64,8 +65,8 @@ GenerationPlan plan_only(const PipelineState& state, const GenerateOptions& opti
   require_generation(state.bundle);
   const Manifest& manifest = state.bundle.manifest();
   const ResolvedOptions resolved = resolve_options(manifest, options);
-  const SchedulerTable table =
-      make_scheduler_table(manifest.scheduler_json, options.scheduler, resolved.num_inference_steps);
+  const SchedulerTable table = make_scheduler_table(manifest.scheduler_json, options.scheduler,
+                                                    resolved.num_inference_steps, resolved.first_step);
   return plan_generation(manifest, state.modules, resolved, table, options.decode_chunk, state.limit()).plan;
 }
 
@@ -77,8 +78,8 @@ Video Generation::run(const GenerateOptions& options) {
   const Prompts prompts = prepare_prompts(options, resolved);
   const SharedEmbeds given_positive = given_embeds("prompt_embeds", options.prompt_embeds);
   const SharedEmbeds given_negative = given_embeds("negative_prompt_embeds", options.negative_prompt_embeds);
-  const SchedulerTable table =
-      make_scheduler_table(manifest.scheduler_json, options.scheduler, resolved.num_inference_steps);
+  const SchedulerTable table = make_scheduler_table(manifest.scheduler_json, options.scheduler,
+                                                    resolved.num_inference_steps, resolved.first_step);
   const GenerationLayout layout =
       plan_generation(manifest, state_.modules, resolved, table, options.decode_chunk, state_.limit());
   plan_ = layout.plan;
@@ -95,7 +96,7 @@ Video Generation::run(const GenerateOptions& options) {
   std::vector<std::string> first_load;
   if (needs_encoder) first_load.emplace_back("text_encoder");
   if (!stage_by_stage) {
-    if (resolved.has_image) first_load.push_back("vae_encoder");
+    if (needs_vae_encoder(resolved)) first_load.push_back("vae_encoder");
     first_load.push_back("denoiser");
     const std::vector<std::string> decoders = decoder_modules(manifest.vae);
     first_load.insert(first_load.end(), decoders.begin(), decoders.end());
@@ -114,16 +115,16 @@ Video Generation::run(const GenerateOptions& options) {
   embeds.push_back(encode(prompts.positive, given_positive, encoding));
   video_.timings.encode = encode_clock.elapsed_ms();
 
-  // 4. The image.
-  if (resolved.has_image) {
-    if (stage_by_stage) load({"vae_encoder"}, layout, true);
-    encode_image(tensors, *options.image);
-  }
+  // 4. The image, or the clip to start from.
+  if (needs_vae_encoder(resolved) && stage_by_stage) load({"vae_encoder"}, layout, true);
+  if (resolved.has_image) encode_image(tensors, *options.image);
+  std::vector<float> clip;
+  if (options.video.has_value()) clip = encode_video(tensors, *options.video);
 
   // 5. Denoise.
   if (stage_by_stage) load({"denoiser"}, layout, true);
   fill_text(tensors, embeds);
-  fill_latents(tensors, options, table);
+  fill_latents(tensors, options, table, clip);
   denoise(tensors, table, resolved);
 
   // 6. Decode, frame by frame.
@@ -214,22 +215,6 @@ Generation::SharedEmbeds Generation::encode(const std::optional<PreparedPrompt>&
   return embeds;
 }
 
-void Generation::encode_image(const ArenaTensors& tensors, const TensorView& image) {
-  const Stopwatch stopwatch;
-  announce(Stage::kEncodeImage, 0, 1);
-  const std::vector<float> values = normalised_image(image);
-  const TensorView& input = tensors["image"];
-  const TensorView& condition = tensors["condition"];
-  device().copy_from_host(input.data, values.data(), input.bytes());
-  state_.modules.run("vae_encoder", {{"image", input}}, {{"latents", condition}}, tensors.workspace(kPlanEncodeImage));
-  if (!device().all_finite(condition)) {
-    throw BackendError("the image encoder produced values that are not finite; use a variant of higher precision.");
-  }
-  video_.timings.encode_image = stopwatch.elapsed_ms();
-  announce(Stage::kEncodeImage, 1, 1);
-  check_cancelled("after the image was encoded");
-}
-
 void Generation::fill_text(const ArenaTensors& tensors, const std::vector<SharedEmbeds>& embeds) const {
   for (std::size_t i = 0; i < embeds.size(); ++i) {
     const TensorView target = row(tensors["text_embeds"], static_cast<std::int64_t>(i));
@@ -241,25 +226,6 @@ void Generation::fill_text(const ArenaTensors& tensors, const std::vector<Shared
     if (!tensors.has("text_mask")) continue;
     const TensorView mask = row(tensors["text_mask"], static_cast<std::int64_t>(i));
     device().copy_from_host(mask.data, embeds[i]->mask.data(), mask.bytes());
-  }
-}
-
-void Generation::fill_latents(const ArenaTensors& tensors, const GenerateOptions& options,
-                              const SchedulerTable& table) {
-  const TensorView& latents = tensors["latents"];
-  std::vector<float> noise(static_cast<std::size_t>(row(latents, 0).elements()));
-  if (options.latents.has_value()) {
-    std::copy_n(options.latents->as<float>(), noise.size(), noise.data());
-  } else {
-    fill_standard_normal(video_.metadata.seed, static_cast<std::int64_t>(noise.size()), noise.data());
-  }
-  const auto sigma = static_cast<float>(table.init_noise_sigma);
-  if (sigma != 1.0f) {
-    for (float& value : noise) value *= sigma;
-  }
-  for (std::int64_t i = 0; i < latents.shape[0]; ++i) {
-    const TensorView sample = row(latents, i);
-    device().copy_from_host(sample.data, noise.data(), sample.bytes());
   }
 }
 
@@ -286,13 +252,17 @@ void Generation::denoise(const ArenaTensors& tensors, const SchedulerTable& tabl
 void Generation::describe(const GenerateOptions& options, const ResolvedOptions& resolved, const SchedulerTable& table,
                           const Prompts& prompts) {
   std::vector<std::string> modules = generation_modules(state_.bundle.manifest());
-  if (!resolved.has_image) modules.erase(std::remove(modules.begin(), modules.end(), "vae_encoder"), modules.end());
+  if (!needs_vae_encoder(resolved)) {
+    modules.erase(std::remove(modules.begin(), modules.end(), "vae_encoder"), modules.end());
+  }
   describe_frames(resolved, modules);
   VideoMetadata& metadata = video_.metadata;
   metadata.prompt = prompts.positive ? prompts.positive->text : options.prompt_embeds->prompt;
   if (prompts.negative) metadata.negative_prompt = prompts.negative->text;
   if (options.negative_prompt_embeds != nullptr) metadata.negative_prompt = options.negative_prompt_embeds->prompt;
   if (options.image) metadata.image_sha256 = image_sha256(*options.image);
+  if (options.video) metadata.video_sha256 = image_sha256(*options.video);
+  metadata.strength = resolved.strength;
   metadata.seed = options.seed ? *options.seed : (options.latents ? 0 : random_seed());
   metadata.num_inference_steps = resolved.num_inference_steps;
   metadata.guidance_scale = resolved.guidance_scale;

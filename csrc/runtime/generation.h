@@ -74,9 +74,14 @@ class Generation {
   void load(const std::vector<std::string>& modules, const GenerationLayout& layout, bool only_these);
   SharedEmbeds encode(const std::optional<PreparedPrompt>& prompt, const SharedEmbeds& given,
                       const Workspace& workspace);
+  void encode_frame(const ArenaTensors& tensors, const TensorView& frame);
   void encode_image(const ArenaTensors& tensors, const TensorView& image);
+  /// The latents (C,T,h,w) of a clip, on the host.
+  std::vector<float> encode_video(const ArenaTensors& tensors, const TensorView& video);
   void fill_text(const ArenaTensors& tensors, const std::vector<SharedEmbeds>& embeds) const;
-  void fill_latents(const ArenaTensors& tensors, const GenerateOptions& options, const SchedulerTable& table);
+  /// `clip` has the latents to start from; empty: noise alone.
+  void fill_latents(const ArenaTensors& tensors, const GenerateOptions& options, const SchedulerTable& table,
+                    const std::vector<float>& clip);
   void denoise(const ArenaTensors& tensors, const SchedulerTable& table, const ResolvedOptions& resolved);
   void decode(const GenerationLayout& layout, const ArenaTensors& tensors, const TensorView& latents, DType output,
               bool keep_frames);

@@ -26,14 +26,17 @@ std::int64_t embeds_dim(const Variant& denoiser) {
   return evaluate_dimension(embeds->shape.at(2), {});
 }
 
-// The image, the latents that it becomes and what lies between. Returns the bytes of the encoder's weights.
+// An image, or a frame of a clip, the latents that it becomes and what lies between. Returns the bytes of the encoder's
+// weights.
 std::uint64_t add_image_encoder(LayoutBuilder& builder, const Manifest& manifest, const ModuleSet& modules,
                                 const GenerationPlan& plan) {
-  if (plan.image_conditioning == "none") return 0;
+  const bool has_image = plan.image_conditioning != "none";
+  if (!has_image && plan.strength == 0.0) return 0;
   builder.add("image", DType::kFloat32, {1, 3, 1, plan.height, plan.width}, kPlanEncodeImage, kPlanEncodeImage);
-  // Put into the latents before every run of the denoiser, and after the last step.
+  // An image's are put into the latents before every run of the denoiser, and after the last step; those of frames go
+  // to the host one after another.
   builder.add("condition", DType::kFloat32, {1, manifest.vae.latent_channels, 1, plan.latent_height, plan.latent_width},
-              kPlanEncodeImage, kPlanDenoise);
+              kPlanEncodeImage, has_image ? kPlanDenoise : kPlanEncodeImage);
   return builder.add_module(
       modules, "vae_encoder",
       {{"height", {plan.height, plan.height}}, {"width", {plan.width, plan.width}}, {"batch", {1, 1}}},
@@ -101,7 +104,8 @@ class Search {
  public:
   explicit Search(const Wish& wish) : wish_(wish) {
     plan_ = plan_of_sizes(wish.resolved);
-    plan_.num_inference_steps = wish.resolved.num_inference_steps;
+    plan_.num_inference_steps = wish.resolved.num_inference_steps - wish.resolved.first_step;
+    plan_.strength = wish.resolved.strength;
     plan_.step_cache = wish.resolved.step_cache;
     plan_.decode_chunk = decode_chunk(wish.manifest.vae, wish.resolved.latent_frames, wish.chunk);
     if (wish.resolved.has_image) plan_.image_conditioning = wish.manifest.image_conditioning;

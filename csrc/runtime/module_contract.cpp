@@ -146,6 +146,21 @@ Contract contract_of(const std::string& module, const Variant& variant, const Ma
 
 }  // namespace
 
+bool encodes_clips(const Manifest& manifest) {
+  return !manifest.decoder_only && manifest.modules.count("vae_encoder") != 0 && manifest.vae.form == "framewise" &&
+         manifest.vae.temporal_ratio == 1;
+}
+
+void require_clip_encoder(const Manifest& manifest) {
+  if (encodes_clips(manifest)) return;
+  std::string why = "has a VAE of the form " + manifest.vae.form +
+                    ", whose encoder does not take a clip frame by frame; open one whose does (form framewise)";
+  if (manifest.modules.count("vae_encoder") == 0) why = "has no vae_encoder; export it again with this version";
+  if (manifest.decoder_only) why = "has only a decoder; open one of a whole model";
+  throw InvalidArgument("got a video to start from, but the bundle '" + manifest.name + "' " + why +
+                        ", or leave video out.");
+}
+
 std::vector<std::string> generation_modules(const Manifest& manifest) {
   std::vector<std::string> names;
   if (!manifest.decoder_only) names = {"text_encoder", "denoiser"};
@@ -154,7 +169,7 @@ std::vector<std::string> generation_modules(const Manifest& manifest) {
   } else {
     names.emplace_back("vae_decoder");
   }
-  if (manifest.image_conditioning != "none") names.emplace_back("vae_encoder");
+  if (manifest.image_conditioning != "none" || encodes_clips(manifest)) names.emplace_back("vae_encoder");
   return names;
 }
 

@@ -9,6 +9,7 @@
 #include "runtime/image_input.h"
 #include "runtime/limit_check.h"
 #include "runtime/vae_tiling.h"
+#include "runtime/video_input.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -146,6 +147,14 @@ ResolvedOptions resolve_options(const Manifest& manifest, const GenerateOptions&
       resolved.warnings.push_back("num_frames " + std::to_string(resolved.num_frames) +
                                   " is a single latent frame, which the image takes: nothing is left to generate.");
     }
+  }
+  if (options.video.has_value()) {
+    check_video(manifest, options, {resolved.num_frames, resolved.height, resolved.width, 3});
+    resolved.strength = options.strength.value_or(kDefaultStrength);
+    resolved.first_step = first_step(resolved.strength, resolved.num_inference_steps);
+  } else if (options.strength.has_value()) {
+    throw InvalidArgument("got a strength of " + number(*options.strength) +
+                          ", but no video that it would change; give the clip to start from, or leave strength out.");
   }
   if (options.latents.has_value()) {
     check_latents(*options.latents, resolved, manifest.vae.latent_channels);

@@ -15,10 +15,12 @@ namespace vidrt {
 struct ResolvedOptions {
   int height = 0, width = 0, num_frames = 0;
   int latent_frames = 0, latent_height = 0, latent_width = 0;
-  int num_inference_steps = 0;
+  int num_inference_steps = 0;  // as asked for
+  int first_step = 0;           // the first of them that is run
   double guidance_scale = 1.0;
   bool guided = false;  // the negative prompt is run as well
   bool has_image = false;
+  double strength = 0.0;  // with a clip to start from; 0 = none is given
   double step_cache = 0.0;
   std::string vae_tiling;        // "auto" | "on" | "off"
   PlannedTiles tiles;            // of the frames where they are decoded in tiles

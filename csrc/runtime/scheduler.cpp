@@ -14,7 +14,8 @@ namespace {
 
 constexpr int kMaxInferenceSteps = 10'000;
 
-SchedulerTable make_configured_table(const std::string& class_name, const nlohmann::json& config, int steps) {
+SchedulerTable make_configured_table(const std::string& class_name, const nlohmann::json& config,
+                                     const StepSpan& steps) {
   if (class_name == kEulerClass) return make_euler_table(read_euler_config(config), steps);
   if (class_name == kUniPcClass) return make_unipc_table(read_unipc_config(config), steps);
   if (class_name == kDpmClass) return make_dpm_table(read_dpm_config(config), steps);
@@ -49,7 +50,7 @@ void check_override(const std::string& name) {
 }
 
 SchedulerTable make_overridden_table(const std::string& name, const std::string& class_name,
-                                     const nlohmann::json& config, int steps) {
+                                     const nlohmann::json& config, const StepSpan& steps) {
   const std::optional<NoiseTime> noise = read_any_noise_time(class_name, config);
   if (!noise.has_value() && holds(names_for_noise(), name)) {
     throw InvalidArgument("scheduler '" + name + "' is for models that predict noise or v, and this one is of flow " +
@@ -107,17 +108,21 @@ void check_table(const SchedulerTable& table) {
 }  // namespace
 
 SchedulerTable make_scheduler_table(const std::string& config_json, const std::string& override_name,
-                                    int num_inference_steps) {
+                                    int num_inference_steps, int first_step) {
   if (num_inference_steps < 1 || num_inference_steps > kMaxInferenceSteps) {
     throw InvalidArgument("num_inference_steps is " + std::to_string(num_inference_steps) + "; expected 1 to " +
                           std::to_string(kMaxInferenceSteps) + ".");
   }
+  if (first_step < 0 || first_step >= num_inference_steps) {
+    throw InvalidArgument("first_step is " + std::to_string(first_step) + "; expected 0 to " +
+                          std::to_string(num_inference_steps - 1) + ".");
+  }
   check_override(override_name);
+  const StepSpan steps{num_inference_steps, first_step};
   std::string class_name;
   const nlohmann::json config = parse_scheduler_config(config_json, &class_name);
-  SchedulerTable table = override_name.empty()
-                             ? make_configured_table(class_name, config, num_inference_steps)
-                             : make_overridden_table(override_name, class_name, config, num_inference_steps);
+  SchedulerTable table = override_name.empty() ? make_configured_table(class_name, config, steps)
+                                               : make_overridden_table(override_name, class_name, config, steps);
   check_table(table);
   return table;
 }

@@ -26,17 +26,24 @@ struct StepCoefficients {
   std::array<double, kMaxHistory> p_history{};
 };
 
+/// x = alpha x0 + sigma noise.
+struct NoiseLevel {
+  double alpha = 0.0;
+  double sigma = 1.0;
+};
+
 struct SchedulerTable {
   // "euler" | "euler_ancestral" | "ddim" | "unipc" | "dpmpp_2m" (orders 1 and 3: "dpmpp_1", "dpmpp_3m") |
   // "dpmpp_2m_sde"
   // ("dpmpp_1_sde")
   std::string name;
-  // num_inference_steps + 1, the last is the end of the trajectory; noise over signal of models that predict noise or
-  // v, but for "ddim", which has the noise itself
+  // one more than steps, the last is the end of the trajectory; noise over signal of models that predict noise or v,
+  // but for "ddim", which has the noise itself
   std::vector<double> sigmas;
-  std::vector<StepCoefficients> steps;
-  double init_noise_sigma = 1.0;  // the initial latents are noise times this
-  int num_history = 0;            // history tensors the steps read
+  std::vector<StepCoefficients> steps;  // from the first that is run
+  double init_noise_sigma = 1.0;        // the initial latents are noise times this
+  NoiseLevel start;                     // or else, of a clip that is given, this mixture of it and noise
+  int num_history = 0;                  // history tensors the steps read
   bool needs_prev_sample = false;
   // Before each step standard normal noise of its own is put into the oldest history tensor: whatever was there is read
   // no more, and the step reads the noise before it puts m in its place.
@@ -46,9 +53,10 @@ struct SchedulerTable {
 /// Build the table for 1 to 10,000 steps. `config_json` is a diffusers scheduler config object with `_class_name`;
 /// `override_name` (empty or euler | unipc | dpmpp_2m, and for models that predict noise or v ddim | euler_ancestral |
 /// dpmpp_2m_sde) takes another algorithm with the same training and spacing, its other settings diffusers' defaults.
-/// Throws InvalidArgument for an algorithm or a setting that is not supported, naming it.
+/// Steps before `first_step` are left out, as if the solver began there: it knows no earlier prediction. Throws
+/// InvalidArgument for an algorithm or a setting that is not supported, naming it.
 SchedulerTable make_scheduler_table(const std::string& config_json, const std::string& override_name,
-                                    int num_inference_steps);
+                                    int num_inference_steps, int first_step = 0);
 
 /// What the first frame of the next sample (C,T,h,w) is, whatever the step makes of it.
 struct FirstFrame {

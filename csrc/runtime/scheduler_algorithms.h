@@ -9,11 +9,17 @@
 
 namespace vidrt {
 
-SchedulerTable make_euler_table(const EulerConfig& config, int num_inference_steps);
-SchedulerTable make_unipc_table(const UniPcConfig& config, int num_inference_steps);
-SchedulerTable make_dpm_table(const DpmConfig& config, int num_inference_steps);
-SchedulerTable make_ddim_table(const DdimConfig& config, int num_inference_steps);
-SchedulerTable make_euler_discrete_table(const EulerDiscreteConfig& config, int num_inference_steps);
+/// The steps that a table has: all of a trajectory of `count` from `first` on.
+struct StepSpan {
+  int count;
+  int first;
+};
+
+SchedulerTable make_euler_table(const EulerConfig& config, const StepSpan& steps);
+SchedulerTable make_unipc_table(const UniPcConfig& config, const StepSpan& steps);
+SchedulerTable make_dpm_table(const DpmConfig& config, const StepSpan& steps);
+SchedulerTable make_ddim_table(const DdimConfig& config, const StepSpan& steps);
+SchedulerTable make_euler_discrete_table(const EulerDiscreteConfig& config, const StepSpan& steps);
 
 /// shift * sigma / (1 + (shift - 1) * sigma): Esser et al., "Scaling rectified flow transformers for high-resolution
 /// image synthesis", 2024, section 5.3.2.
@@ -24,12 +30,6 @@ std::vector<double> linspace(double start, double stop, int count);
 
 /// diffusers keeps sigmas in float32 and computes with the rounded values; so do we.
 inline double round_to_float(double value) { return static_cast<double>(static_cast<float>(value)); }
-
-/// x = alpha x0 + sigma noise.
-struct NoiseLevel {
-  double alpha;
-  double sigma;
-};
 
 /// log(alpha / sigma): half the log signal-to-noise ratio. Infinite at sigma 0.
 double half_log_snr(const NoiseLevel& level);
@@ -77,6 +77,9 @@ struct SolverGrid {
   std::vector<double> timesteps;  // steps
   std::vector<NoiseLevel> levels;
 };
+
+/// Put the grid's sigmas from the first step on into a table, and the level there.
+void begin_table(const SolverGrid& grid, int first, SchedulerTable* table);
 
 SolverGrid noise_solver_grid(const NoiseTime& time, const NoiseGridRules& rules, int steps);
 SolverGrid flow_solver_grid(const FlowGrid& grid);

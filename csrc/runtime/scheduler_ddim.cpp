@@ -28,16 +28,17 @@ void check_first_timestep(const NoiseTime& time, int steps) {
 
 }  // namespace
 
-SchedulerTable make_ddim_table(const DdimConfig& config, int num_inference_steps) {
+SchedulerTable make_ddim_table(const DdimConfig& config, const StepSpan& steps) {
   const NoiseTime& time = config.time;
-  check_trained_steps(time, num_inference_steps, 0);
-  check_first_timestep(time, num_inference_steps);
+  check_trained_steps(time, steps.count, 0);
+  check_first_timestep(time, steps.count);
   const std::vector<double> products = alphas_cumprod(time);
-  const int stride = time.num_train_timesteps / num_inference_steps;
+  const int stride = time.num_train_timesteps / steps.count;
   SchedulerTable table;
   table.name = "ddim";
-  for (const double spaced : spaced_timesteps(time, num_inference_steps, num_inference_steps)) {
-    const auto timestep = static_cast<int>(std::nearbyint(spaced));
+  const std::vector<double> timesteps = spaced_timesteps(time, steps.count, steps.count);
+  for (int i = steps.first; i < steps.count; ++i) {
+    const auto timestep = static_cast<int>(std::nearbyint(timesteps[static_cast<std::size_t>(i)]));
     // One stride back, whatever the next timestep of the spacing is.
     const int previous = timestep - stride;
     const double final_product = config.set_alpha_to_one ? 1.0 : products.front();
@@ -50,7 +51,8 @@ SchedulerTable make_ddim_table(const DdimConfig& config, int num_inference_steps
     step.p_m = to.alpha - from.alpha * step.p_sample;
     table.steps.push_back(step);
     table.sigmas.push_back(from.sigma);
-    if (table.steps.size() == static_cast<std::size_t>(num_inference_steps)) table.sigmas.push_back(to.sigma);
+    if (i == steps.first) table.start = from;
+    if (i == steps.count - 1) table.sigmas.push_back(to.sigma);
   }
   return table;
 }

@@ -30,12 +30,12 @@ SolverGrid dpm_grid(const DpmConfig& config, int steps) {
   return noise_solver_grid(*config.noise, rules, steps);
 }
 
-int order_at(const DpmConfig& config, int step, int steps) {
+int order_at(const DpmConfig& config, int step, const StepSpan& steps) {
   constexpr int kFewSteps = 15;
-  const bool few = config.lower_order_final && steps < kFewSteps;
-  if (step == steps - 1 && (config.euler_at_final || few || config.final_sigma_zero)) return 1;
-  const int wanted = step == steps - 2 && few ? std::min(config.solver_order, 2) : config.solver_order;
-  return std::min(wanted, step + 1);
+  const bool few = config.lower_order_final && steps.count < kFewSteps;
+  if (step == steps.count - 1 && (config.euler_at_final || few || config.final_sigma_zero)) return 1;
+  const int wanted = step == steps.count - 2 && few ? std::min(config.solver_order, 2) : config.solver_order;
+  return std::min(wanted, step - steps.first + 1);
 }
 
 // x <- sigma_t/sigma_s x - alpha_t (e^-h - 1) m0 + w1 D1 + w2 D2, with D1, D2 spelled out in m0, m1, m2. The form that
@@ -79,19 +79,19 @@ const char* table_name(int order) { return order == 1 ? "dpmpp_1" : (order == 2 
 
 }  // namespace
 
-SchedulerTable make_dpm_table(const DpmConfig& config, int num_inference_steps) {
-  const SolverGrid grid = dpm_grid(config, num_inference_steps);
+SchedulerTable make_dpm_table(const DpmConfig& config, const StepSpan& steps) {
+  const SolverGrid grid = dpm_grid(config, steps.count);
   SchedulerTable table;
   table.name = table_name(config.solver_order) + std::string(config.sde ? "_sde" : "");
-  table.sigmas = grid.sigmas;
+  begin_table(grid, steps.first, &table);
   table.adds_noise = config.sde;
   table.num_history = config.solver_order - 1 + (config.sde ? 1 : 0);
-  for (int i = 0; i < num_inference_steps; ++i) {
+  for (int i = steps.first; i < steps.count; ++i) {
     const auto at = static_cast<std::size_t>(i);
     StepCoefficients step;
     step.timestep = grid.timesteps[at];
     set_data_prediction(config.noise, grid.levels[at], &step);
-    set_update(config, grid.levels, at, order_at(config, i, num_inference_steps), &step);
+    set_update(config, grid.levels, at, order_at(config, i, steps), &step);
     table.steps.push_back(step);
   }
   return table;

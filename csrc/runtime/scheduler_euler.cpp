@@ -18,7 +18,7 @@ float shifted_training_sigma(float sigma, double shift) {
 
 }  // namespace
 
-SchedulerTable make_euler_table(const EulerConfig& config, int num_inference_steps) {
+SchedulerTable make_euler_table(const EulerConfig& config, const StepSpan& steps) {
   const double train = config.time.num_train_timesteps;
   const float smallest = 1.0f / static_cast<float>(train);
   const double sigma_max = static_cast<double>(shifted_training_sigma(1.0f, config.time.shift));
@@ -26,9 +26,11 @@ SchedulerTable make_euler_table(const EulerConfig& config, int num_inference_ste
 
   SchedulerTable table;
   table.name = "euler";
-  for (double timestep : linspace(sigma_max * train, sigma_min * train, num_inference_steps)) {
-    table.sigmas.push_back(round_to_float(shift_sigma(timestep / train, config.time.shift)));
+  const std::vector<double> timesteps = linspace(sigma_max * train, sigma_min * train, steps.count);
+  for (auto i = static_cast<std::size_t>(steps.first); i < timesteps.size(); ++i) {
+    table.sigmas.push_back(round_to_float(shift_sigma(timesteps[i] / train, config.time.shift)));
   }
+  table.start = {1.0 - table.sigmas.front(), table.sigmas.front()};
   table.sigmas.push_back(0.0);
   for (std::size_t i = 0; i + 1 < table.sigmas.size(); ++i) {
     StepCoefficients step;

@@ -11,22 +11,22 @@
 
 namespace vidrt {
 
-SchedulerTable make_euler_discrete_table(const EulerDiscreteConfig& config, int num_inference_steps) {
+SchedulerTable make_euler_discrete_table(const EulerDiscreteConfig& config, const StepSpan& steps) {
   NoiseGridRules rules;
   rules.whole_timesteps = false;
   rules.counts_end = false;
   rules.karras_over_training = false;
   rules.final_sigma_zero = config.final_sigma_zero;
-  const SolverGrid grid = noise_solver_grid(config.time, rules, num_inference_steps);
+  const SolverGrid grid = noise_solver_grid(config.time, rules, steps.count);
   SchedulerTable table;
   table.name = config.ancestral ? "euler_ancestral" : "euler";
-  table.sigmas = grid.sigmas;
+  begin_table(grid, steps.first, &table);
   table.adds_noise = config.ancestral;
   table.num_history = config.ancestral ? 1 : 0;
   // diffusers begins with noise times the largest sigma, or times sqrt(sigma^2 + 1) with leading timesteps.
   const bool leading = config.time.spacing == TimestepSpacing::kLeading;
   table.init_noise_sigma = leading ? 1.0 : grid.levels.front().sigma;
-  for (std::size_t i = 0; i < grid.timesteps.size(); ++i) {
+  for (auto i = static_cast<std::size_t>(steps.first); i < grid.timesteps.size(); ++i) {
     const double from = grid.sigmas[i];
     const double to = grid.sigmas[i + 1];
     const double up = config.ancestral ? std::sqrt(to * to * (from * from - to * to) / (from * from)) : 0.0;

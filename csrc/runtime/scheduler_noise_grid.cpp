@@ -168,6 +168,11 @@ SolverGrid noise_solver_grid(const NoiseTime& time, const NoiseGridRules& rules,
   return grid;
 }
 
+void begin_table(const SolverGrid& grid, int first, SchedulerTable* table) {
+  table->sigmas.assign(grid.sigmas.begin() + first, grid.sigmas.end());
+  table->start = grid.levels[static_cast<std::size_t>(first)];
+}
+
 SolverGrid flow_solver_grid(const FlowGrid& flow) {
   SolverGrid grid{flow.sigmas, flow.timesteps, {}};
   for (const double sigma : grid.sigmas) grid.levels.push_back({1.0 - sigma, sigma});

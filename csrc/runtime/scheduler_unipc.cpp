@@ -156,16 +156,16 @@ SolverGrid unipc_grid(const UniPcConfig& config, int steps) {
 }
 
 // The order of the predictor at `step`: few predictions are known at first, and the end wants a lower order.
-int order_at(const UniPcConfig& config, int step, int steps) {
-  const int wanted = config.lower_order_final ? std::min(config.solver_order, steps - step) : config.solver_order;
-  return std::min(wanted, step + 1);
+int order_at(const UniPcConfig& config, int step, const StepSpan& steps) {
+  const int wanted = config.lower_order_final ? std::min(config.solver_order, steps.count - step) : config.solver_order;
+  return std::min(wanted, step - steps.first + 1);
 }
 
 }  // namespace
 
-SchedulerTable make_unipc_table(const UniPcConfig& config, int num_inference_steps) {
-  const SolverGrid grid = unipc_grid(config, num_inference_steps);
-  if (config.final_sigma_zero && order_at(config, num_inference_steps - 1, num_inference_steps) > 1) {
+SchedulerTable make_unipc_table(const UniPcConfig& config, const StepSpan& steps) {
+  const SolverGrid grid = unipc_grid(config, steps.count);
+  if (config.final_sigma_zero && order_at(config, steps.count - 1, steps) > 1) {
     throw InvalidArgument(
         "scheduler setting 'lower_order_final' of UniPCMultistepScheduler is false; with "
         "final_sigmas_type \"zero\" the last step of order " +
@@ -175,16 +175,16 @@ SchedulerTable make_unipc_table(const UniPcConfig& config, int num_inference_ste
   const UniPc unipc(config, grid.levels);
   SchedulerTable table;
   table.name = "unipc";
-  table.sigmas = grid.sigmas;
-  for (int i = 0; i < num_inference_steps; ++i) {
+  begin_table(grid, steps.first, &table);
+  for (int i = steps.first; i < steps.count; ++i) {
     const auto at = static_cast<std::size_t>(i);
     StepCoefficients step;
     step.timestep = grid.timesteps[at];
     set_data_prediction(config.noise, grid.levels[at], &step);
 
     const auto& disabled = config.disable_corrector;
-    if (i > 0 && std::find(disabled.begin(), disabled.end(), i - 1) == disabled.end()) {
-      const Update corrected = unipc.update(at - 1, order_at(config, i - 1, num_inference_steps), true);
+    if (i > steps.first && std::find(disabled.begin(), disabled.end(), i - 1) == disabled.end()) {
+      const Update corrected = unipc.update(at - 1, order_at(config, i - 1, steps), true);
       step.correct = true;
       step.c_prev = corrected.sample;
       step.c_m = corrected.newest;
@@ -192,7 +192,7 @@ SchedulerTable make_unipc_table(const UniPcConfig& config, int num_inference_ste
       std::copy_n(corrected.older.begin(), kMaxHistory - 1, step.c_history.begin() + 1);
       table.needs_prev_sample = true;
     }
-    const Update predicted = unipc.update(at, order_at(config, i, num_inference_steps), false);
+    const Update predicted = unipc.update(at, order_at(config, i, steps), false);
     step.p_sample = predicted.sample;
     step.p_m = predicted.base;
     step.p_history = predicted.older;

@@ -118,6 +118,21 @@ ImageFile = Annotated[
         rich_help_panel=_VIDEO,
     ),
 ]
+VideoFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--video",
+        help="A clip that the video starts from, scaled and cut. Size and length that are not given follow from it.",
+        rich_help_panel=_VIDEO,
+    ),
+]
+Strength = Annotated[
+    float | None,
+    typer.Option(
+        help="With --video, how far the video goes from it: the part of the steps that is run. (default: 0.6)",
+        rich_help_panel=_VIDEO,
+    ),
+]
 OutputType = Annotated[
     str,
     typer.Option(

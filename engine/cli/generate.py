@@ -44,6 +44,8 @@ def generate(
     seed: Annotated[int | None, typer.Option(help="Same seed, same video. (default: drawn and printed)")] = None,
     fps: Annotated[float | None, typer.Option(help="Frames per second of the file. (default: the bundle's)")] = None,
     image: arg.ImageFile = None,
+    video: arg.VideoFile = None,
+    strength: arg.Strength = None,
     negative_prompt: arg.NegativePrompt = None,
     height: arg.Height = None,
     width: arg.Width = None,
@@ -73,7 +75,7 @@ def generate(
     json: arg.Json = False,
     quiet: arg.Quiet = False,
 ) -> None:
-    """Generate a video from a prompt, with --image one that begins with an image.
+    """Generate a video from a prompt, with --image one that begins with an image, with --video one made of a clip.
 
     Ctrl-C stops after the step in progress and keeps the finished frames as NAME.partial.mp4.
     """
@@ -98,6 +100,8 @@ def generate(
         output_type=output_type,
         keep_frames=False,
         image=image,
+        video=video,
+        strength=strength,
         prompt_embeds=arg.load_embeds(prompt_embeds),
         negative_prompt_embeds=arg.load_embeds(negative_prompt_embeds),
     )
@@ -124,11 +128,13 @@ def generate(
             print(f"seed {options.seed} · {size} · {pipe.backend}", file=sys.stderr)
             if image is not None:
                 print(f"begins with {image}, scaled and cut to {plan.width}x{plan.height}", file=sys.stderr)
-        video = render(lambda callbacks: pipe.generate(options, callbacks), writer, plan, target, silent=json or quiet)
+            if video is not None:
+                print(f"starts from {video}, scaled and cut to {plan.width}x{plan.height}", file=sys.stderr)
+        made = render(lambda callbacks: pipe.generate(options, callbacks), writer, plan, target, silent=json or quiet)
     if json:
-        print_json(_summary(target, video, plan))
+        print_json(_summary(target, made, plan))
     else:
-        _tell(target, video, plan)
+        _tell(target, made, plan)
 
 
 def _default_name(options: GenerateOptions) -> Path:
@@ -144,15 +150,19 @@ def _known_metadata(pipe: TextToVideoPipeline, options: GenerateOptions, plan: G
     embeds, negative_embeds = options.prompt_embeds, options.negative_prompt_embeds
     negative = manifest.defaults.negative_prompt if options.negative_prompt is None else options.negative_prompt
     guidance = manifest.defaults.guidance_scale if options.guidance_scale is None else options.guidance_scale
-    image = {}
+    steps = options.num_inference_steps
+    given: dict[str, Any] = {}
     if isinstance(options.image, np.ndarray):
-        image["image_sha256"] = hashlib.sha256(options.image.tobytes()).hexdigest()
+        given["image_sha256"] = hashlib.sha256(options.image.tobytes()).hexdigest()
+    if isinstance(options.video, np.ndarray):
+        given["video_sha256"] = hashlib.sha256(options.video.tobytes()).hexdigest()
+        given["strength"] = plan.strength
     return {
         "prompt": embeds.prompt if embeds else options.prompt,
         "negative_prompt": negative_embeds.prompt if negative_embeds else negative,
-        **image,
+        **given,
         "seed": options.seed,
-        "num_inference_steps": plan.num_inference_steps,
+        "num_inference_steps": manifest.defaults.num_inference_steps if steps is None else steps,
         "guidance_scale": guidance,
         "scheduler": options.scheduler or json_module.loads(manifest.scheduler_json)["_class_name"],
         "bundle": manifest.name,
@@ -179,7 +189,7 @@ def _tell(target: Path, video: Video, plan: GenerationPlan) -> None:
     times = video.timings
     size = f"{plan.num_frames} frames of {plan.width}x{plan.height} at {video.fps:g} fps"
     print(f"{target}: {size}, seed {video.metadata.seed}")
-    names = ["load", "encode", *(["encode_image"] if plan.image_conditioning != "none" else []), "denoise", "decode"]
+    names = ["load", "encode", *(["encode_image"] if times.encode_image else []), "denoise", "decode"]
     stages = ", ".join(f"{name.replace('_', ' ')} {human_ms(getattr(times, name))}" for name in names)
     print(f"{human_ms(times.total)}: {stages}; first frame after {human_ms(times.first_frame)}")
     if plan.step_cache > 0:

@@ -23,6 +23,8 @@ from vidrt.engine.vae_tiling import VaeTiling
 def plan(
     folder: arg.BundleFolder = None,
     image: arg.ImageFile = None,
+    video: arg.VideoFile = None,
+    strength: arg.Strength = None,
     height: arg.Height = None,
     width: arg.Width = None,
     num_frames: arg.NumFrames = None,
@@ -68,6 +70,8 @@ def plan(
         decode_chunk=decode_chunk,
         vae_tiling=tiling,
         image=image,
+        video=video,
+        strength=strength,
     )
     if measure:
         pipe = arg.open_pipeline(folder, backend, device, threads, None, variant)
@@ -99,7 +103,8 @@ def _print(plan: GenerationPlan) -> None:
     latents = f"{plan.latent_frames}x{plan.latent_height}x{plan.latent_width}"
     print(f"{plan.num_frames} frames of {plan.width}x{plan.height}, latents {latents}")
     image = "" if plan.image_conditioning == "none" else ", the first latent frame an image's"
-    print(f"{plan.num_inference_steps} steps, guidance {plan.guidance}{image}")
+    clip = "" if plan.strength == 0 else f" on a clip with noise, at strength {plan.strength:g}"
+    print(f"{plan.num_inference_steps} steps{clip}, guidance {plan.guidance}{image}")
     if plan.tiles.count > 1:
         print(described_tiles(plan.tiles))
     print(f"modules loaded: {plan.residency.replace('_', ' ')}; {plan.decode_chunk} latent frames a decode")

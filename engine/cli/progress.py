@@ -66,5 +66,5 @@ class StageProgress(ProgressLines):
 
     def on_stage(self, event: StageEvent) -> None:
         """Show one event."""
-        name = "image" if event.stage == "encode_image" else event.stage
+        name = "images" if event.stage == "encode_image" else event.stage
         self.update(name, done=event.done, total=event.total, unit=_UNITS[event.stage])

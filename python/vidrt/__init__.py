@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from vidrt.engine.video import Timings as Timings
     from vidrt.engine.video import Video as Video
     from vidrt.engine.video import VideoMetadata as VideoMetadata
+    from vidrt.engine.video_to_video import VideoToVideoPipeline as VideoToVideoPipeline
     from vidrt.engine.writers import open_writer as open_writer
 
 _HOME = {
@@ -72,6 +73,7 @@ _HOME = {
     "Timings": "vidrt.engine.video",
     "Video": "vidrt.engine.video",
     "VideoMetadata": "vidrt.engine.video",
+    "VideoToVideoPipeline": "vidrt.engine.video_to_video",
     "open_writer": "vidrt.engine.writers",
 }
 

@@ -115,6 +115,9 @@ class Manifest:
     data_files: Final[dict[str, DataFile]]
     modules: Final[dict[str, Module]]
 
+def require_clip_encoder(manifest: Manifest) -> None:
+    """Raise InvalidArgument saying why, where a generation cannot start from a clip."""
+
 class Bundle:
     @staticmethod
     def open(path: str | os.PathLike[str]) -> Bundle: ...
@@ -221,6 +224,7 @@ class GenerateOptions:
     seed: int | None
     fps: float | None
     scheduler: str
+    strength: float | None
     step_cache: float
     truncate: bool
     decode_chunk: int
@@ -276,6 +280,7 @@ class GenerationPlan:
     decode_chunk: Final[int]
     tiles: Final[PlannedTiles]
     image_conditioning: Final[str]
+    strength: Final[float]
     step_cache: Final[float]
     stages: Final[list[str]]
     stage_memory: Final[list[StageMemory]]
@@ -309,6 +314,8 @@ class VideoMetadata:
     prompt: Final[str]
     negative_prompt: Final[str]
     image_sha256: Final[str]
+    video_sha256: Final[str]
+    strength: Final[float]
     seed: Final[int]
     num_inference_steps: Final[int]
     guidance_scale: Final[float]
@@ -378,6 +385,7 @@ class Pipeline:
         options: GenerateOptions,
         latents: npt.NDArray[np.float32] | None,
         image: npt.NDArray[np.uint8] | None,
+        video: npt.NDArray[np.uint8] | None,
         prompt_embeds: PromptEmbeds | None,
         negative_prompt_embeds: PromptEmbeds | None,
     ) -> GenerationPlan: ...
@@ -396,6 +404,7 @@ class Pipeline:
         options: GenerateOptions,
         latents: npt.NDArray[np.float32] | None,
         image: npt.NDArray[np.uint8] | None,
+        video: npt.NDArray[np.uint8] | None,
         prompt_embeds: PromptEmbeds | None,
         negative_prompt_embeds: PromptEmbeds | None,
         cancel: CancelToken | None,
@@ -417,6 +426,7 @@ class StepCoefficients:
 class SchedulerTable:
     name: Final[str]
     init_noise_sigma: Final[float]
+    start: Final[tuple[float, float]]
     num_history: Final[int]
     needs_prev_sample: Final[bool]
     adds_noise: Final[bool]
@@ -424,7 +434,9 @@ class SchedulerTable:
     steps: Final[list[StepCoefficients]]
     timesteps: Final[npt.NDArray[np.float64]]
 
-def scheduler_table(config_json: str, override_name: str, num_inference_steps: int) -> SchedulerTable: ...
+def scheduler_table(
+    config_json: str, override_name: str, num_inference_steps: int, first_step: int = 0
+) -> SchedulerTable: ...
 def scheduler_run_step(
     table: SchedulerTable,
     step: int,

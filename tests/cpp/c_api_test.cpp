@@ -106,6 +106,40 @@ TEST_F(CApi, LatentsDecodeToTheFramesOfTheCppInterface) {
   EXPECT_EQ(vidrt_pipeline_decode_latents(pipeline.get(), &given, nullptr, &raw), VIDRT_INVALID_ARGUMENT);
 }
 
+TEST_F(CApi, AClipGivesTheFramesOfTheCppInterface) {
+  ToyBundleOptions toy_options;
+  toy_options.form = "framewise";
+  toy_options.temporal_ratio = 1;
+  toy_options.vae_encoder = true;
+  const ToyBundle clip_toy(toy_options);
+  const Bundle bundle = Bundle::open(clip_toy.path());
+  pipeline.reset(c_api::wrap(Pipeline::open(bundle, {}, backend)));
+  std::vector<std::uint8_t> rgb(13 * 8 * 12 * 3, 200);
+  vidrt_generate_options given = options();
+  EXPECT_EQ(given.strength, 0.6);
+  given.video = rgb.data();
+  expect_refused(given, VIDRT_INVALID_ARGUMENT, "video_num_frames, video_height and video_width are 0, 0 and 0");
+  given.video_num_frames = 13;
+  given.video_height = 8;
+  given.video_width = 12;
+  given.strength = 0.5;
+  GenerateOptions cpp_options = prompt_options();
+  cpp_options.video = TensorView{rgb.data(), DType::kUInt8, {13, 8, 12, 3}};
+  cpp_options.strength = 0.5;
+  const Video expected = Pipeline::open(bundle, {}, backend).generate(cpp_options);
+  const Owned<vidrt_video> video = generate(given);
+  EXPECT_EQ(pixels_of(video.get()), pixels(expected));
+  EXPECT_EQ(info_of(video.get()).video_sha256, expected.metadata.video_sha256);
+  EXPECT_EQ(info_of(video.get()).strength, 0.5);
+  vidrt_plan plan;
+  plan.struct_size = sizeof plan;
+  ASSERT_EQ(vidrt_pipeline_plan(pipeline.get(), &given, &plan), VIDRT_OK);
+  EXPECT_EQ(plan.strength, 0.5);
+  EXPECT_EQ(plan.num_inference_steps, 2);
+  given.video_num_frames = 12;
+  expect_refused(given, VIDRT_INVALID_ARGUMENT, "(13, 8, 12, 3)");
+}
+
 TEST_F(CApi, AnImageGivesTheFramesOfTheCppInterface) {
   std::vector<std::uint8_t> rgb(8 * 12 * 3, 200);
   vidrt_generate_options given = options();

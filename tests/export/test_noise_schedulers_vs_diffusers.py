@@ -101,11 +101,11 @@ def scale(scheduler: Any, index: int) -> float:
 class Theirs:
     """A run of diffusers' scheduler, which is given the noise that the core makes."""
 
-    def __init__(self, scheduler: Any, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, scheduler: Any, steps: int, monkeypatch: pytest.MonkeyPatch, first: int = 0) -> None:
         self.scheduler = scheduler
         scheduler.set_timesteps(steps)
         if hasattr(scheduler, "set_begin_index"):
-            scheduler.set_begin_index(0)
+            scheduler.set_begin_index(first)
         self.sample = torch.from_numpy(_steps.NOISE) * float(scheduler.init_noise_sigma)
         self.noise = torch.zeros_like(self.sample)
         monkeypatch.setattr(scheduling_euler_ancestral_discrete, "randn_tensor", lambda *_, **__: self.noise)
@@ -159,6 +159,42 @@ def test_whole_trajectories_are_within_5e_6_of_diffusers(
         tolerance = 1e-3 if (name, setting) in FAR_FROM_ZERO else 5e-6
         assert _steps.relative(ours.sample, expected) < tolerance, index
         assert _steps.relative(fused.sample, expected) < tolerance, index
+
+
+@pytest.mark.parametrize("first", [0, 1, 8, 19])
+@pytest.mark.parametrize(("name", "setting"), CASES)
+def test_trajectories_that_start_from_a_clip_are_within_5e_6_of_diffusers(
+    name: str, setting: str, first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if first == 0 and (name, setting) in FAR_FROM_ZERO:
+        pytest.skip("diffusers' float32 sample is 4096 times the one that the denoiser is given")
+    scheduler, steps = make(name, setting), 20
+    table = _core.scheduler_table(_steps.config_json(scheduler), "", steps, first)
+    assert (len(table.steps), len(table.sigmas)) == (steps - first, steps - first + 1)
+    theirs = Theirs(scheduler, steps, monkeypatch, first)
+    clip = np.random.default_rng(5).standard_normal(_steps.NOISE.shape)
+    at = scheduler.timesteps[first : first + 1]
+    theirs.sample = scheduler.add_noise(torch.from_numpy(clip), torch.from_numpy(_steps.NOISE), at)
+    alpha, sigma = table.start
+    ours = _steps.Double(table, alpha * clip + sigma * _steps.NOISE)
+    assert _steps.relative(ours.sample, theirs.sample.numpy() / scale(scheduler, first)) < 5e-6
+    for index in range(steps - first):
+        noise = _core.standard_normal(7, _steps.NOISE.size, stream=index + 1).reshape(_steps.NOISE.shape)
+        theirs.step(first + index, noise.astype(np.float64))
+        velocity = _steps.velocity(ours.sample, float(table.timesteps[index]))
+        ours.step(index, velocity, noise=noise if table.adds_noise else None)
+        expected = theirs.sample.numpy() / scale(scheduler, first + index + 1)
+        if first + index == steps - 1 and np.isnan(expected).all():
+            assert table.sigmas[-1] == table.sigmas[-2]  # a step of length 0, in which diffusers divides by it
+            break
+        assert _steps.relative(ours.sample, expected) < 5e-6, index
+
+
+def test_a_first_step_that_is_none_of_the_steps_is_refused() -> None:
+    config = _steps.config_json(make("ddim", "modelscope"))
+    for first in (-1, 8):
+        with pytest.raises(_core.InvalidArgument, match=f"first_step is {first}; expected 0 to 7"):
+            _core.scheduler_table(config, "", 8, first)
 
 
 def test_zero_snr_of_euler_is_exact_where_diffusers_rounds() -> None:

@@ -133,6 +133,26 @@ def test_single_steps_are_within_1e_6_of_diffusers(algorithm: str, shift: float,
         assert relative(ours.sample, sample.numpy()) < 1e-6, index
 
 
+@pytest.mark.parametrize("first", [1, 6, 14])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_trajectories_that_start_from_a_clip_are_within_1e_6_of_diffusers(algorithm: str, first: int) -> None:
+    scheduler, steps = make(algorithm, 3.0), 15
+    scheduler.set_timesteps(steps)
+    scheduler.set_begin_index(first)
+    table = _core.scheduler_table(config_json(scheduler), "", steps, first)
+    clip = np.random.default_rng(5).standard_normal(NOISE.shape)
+    mix = scheduler.scale_noise if algorithm == "euler" else scheduler.add_noise
+    at, data, noise = scheduler.timesteps[first : first + 1], torch.from_numpy(clip), torch.from_numpy(NOISE)
+    sample = mix(data, at, noise) if algorithm == "euler" else mix(data, noise, at)
+    ours = Double(table, table.start[0] * clip + table.start[1] * NOISE)
+    assert relative(ours.sample, sample.numpy()) < 1e-6
+    for index, timestep in enumerate(scheduler.timesteps[first:]):
+        output = velocity(sample.numpy(), float(timestep))
+        sample = scheduler.step(torch.from_numpy(output), timestep, sample).prev_sample
+        ours.step(index, velocity(ours.sample, float(table.timesteps[index])))
+        assert relative(ours.sample, sample.numpy()) < 1e-6, index
+
+
 @pytest.mark.parametrize(("algorithm", "shift", "steps"), CASES)
 def test_whole_trajectories_are_within_1e_6_of_diffusers(algorithm: str, shift: float, steps: int) -> None:
     scheduler = start(make(algorithm, shift), steps)

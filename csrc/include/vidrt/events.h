@@ -10,7 +10,7 @@
 
 namespace vidrt {
 
-/// kEncode is that of prompts. kEncodeImage runs after it where an image is given.
+/// kEncode is that of prompts. kEncodeImage runs after it where an image is given, or a clip, whose frames it counts.
 enum class Stage { kLoad, kEncode, kDenoise, kDecode, kEncodeImage };
 
 /// "load", "encode", "denoise", "decode", "encode_image".

@@ -60,6 +60,12 @@ struct GenerateOptions {
   // What the clip begins with, where the bundle takes one (image_conditioning): of the video's height and width,
   // (H,W,3) uint8 RGB or (3,H,W) float32 in [-1,1]; read only, not kept.
   std::optional<TensorView> image;
+  // What the clip starts from (docs/video_to_video.md), where the bundle can encode one: (num_frames,height,width,3)
+  // uint8 RGB, read only, not kept.
+  std::optional<TensorView> video;
+  // How much of the way the video goes, from 0 to 1: of the steps, this part is run, on `video` with as much noise as
+  // belongs there. Unset = 0.6; only with `video`.
+  std::optional<double> strength;
   // Given embeddings replace the prompts and the text encoder. Kept alive by the caller during generate().
   const PromptEmbeds* prompt_embeds = nullptr;
   const PromptEmbeds* negative_prompt_embeds = nullptr;

@@ -49,9 +49,10 @@ struct StageMemory {
 struct GenerationPlan {
   int height = 0, width = 0, num_frames = 0;
   int latent_frames = 0, latent_height = 0, latent_width = 0;
-  int num_inference_steps = 0;
+  int num_inference_steps = 0;              // that run: of those asked for the part `strength`
   std::string guidance;                     // "batched" | "sequential" | "off"
   std::string image_conditioning = "none";  // "none" | "first_latent_frame", where an image is given
+  double strength = 0.0;                    // of a generation that starts from a clip; 0 = it starts from noise
   double step_cache = 0.0;                  // threshold; 0 = every step runs the denoiser
   int decode_chunk = 0;                     // latent frames a call of the decoder takes
   PlannedTiles tiles;

@@ -16,7 +16,7 @@ namespace vidrt {
 struct Timings {
   double load = 0.0;
   double encode = 0.0;        // prompts
-  double encode_image = 0.0;  // 0 where no image was given
+  double encode_image = 0.0;  // of an image, or of the frames of a clip; 0 where none was given
   double denoise = 0.0;
   double decode = 0.0;
   double last_step_to_first_frame = 0.0;
@@ -35,8 +35,10 @@ struct VideoMetadata {
   std::string prompt;
   std::string negative_prompt;
   std::string image_sha256;  // of the image's values as they were given; empty where none was
+  std::string video_sha256;  // of the clip that it started from, likewise
+  double strength = 0.0;     // of the steps, the part that ran; 0 where no clip was given
   std::uint64_t seed = 0;
-  int num_inference_steps = 0;
+  int num_inference_steps = 0;  // as asked for
   double guidance_scale = 0.0;
   std::string scheduler;
   double step_cache = 0.0;         // threshold; 0 = every step ran the denoiser

@@ -128,7 +128,7 @@ typedef enum vidrt_stage {
   VIDRT_STAGE_ENCODE = 1,
   VIDRT_STAGE_DENOISE = 2,
   VIDRT_STAGE_DECODE = 3,
-  VIDRT_STAGE_ENCODE_IMAGE = 4 /* after ENCODE, which is that of prompts; only with an image */
+  VIDRT_STAGE_ENCODE_IMAGE = 4 /* after ENCODE, which is that of prompts; only with an image or a clip */
 } vidrt_stage;
 
 /* Progress: `done` of `total` units of the stage (modules, prompts, steps, frames, images). done = 0 announces the
@@ -210,7 +210,13 @@ typedef struct vidrt_generate_options {
   int32_t image_width;
   double step_cache; /* change of a prediction up to which it is used again, in parts of it; 0 = never */
   vidrt_vae_tiling vae_tiling;
-  const char* output_type; /* uint8 | float32: the same frames, not rounded, in [0,1] (docs/frames.md); NULL = uint8 */
+  const char* output_type;  /* uint8 | float32: the same frames, not rounded, in [0,1] (docs/frames.md); NULL = uint8 */
+  const uint8_t* video;     /* RGB that the video starts from, (video_num_frames, video_height, video_width, 3); NULL =
+                               none (docs/video_to_video.md) */
+  int32_t video_num_frames; /* those of video, which must be num_frames, height and width */
+  int32_t video_height;
+  int32_t video_width;
+  double strength; /* with video: the part of the steps that is run, from 0 to 1; init sets 0.6 */
 } vidrt_generate_options;
 
 /* Set every field but struct_size to the bundle's defaults. */
@@ -244,6 +250,7 @@ typedef struct vidrt_plan {
   uint64_t packed_bytes;     /* what backends hold besides the weights: these repacked */
   uint64_t activation_bytes; /* the backends' own memory in a run */
   uint64_t total_bytes;      /* the most of a stage, of which these are the parts: what memory_budget limits */
+  double strength;           /* where the video starts from a clip, of which num_inference_steps are the part; else 0 */
 } vidrt_plan;
 
 /* Loads and runs nothing; fails as vidrt_pipeline_generate does for options that it cannot do. */
@@ -348,7 +355,9 @@ typedef struct vidrt_video_info {
   int32_t tile_width;
   int32_t tile_overlap_height;
   int32_t tile_overlap_width;
-  const float* rgb_float; /* (num_frames, height, width, 3) in [0,1]; NULL for uint8, or frames discarded */
+  const float* rgb_float;   /* (num_frames, height, width, 3) in [0,1]; NULL for uint8, or frames discarded */
+  const char* video_sha256; /* of the bytes of the clip that the video started from; "" where none was given */
+  double strength;          /* likewise; 0 where none was given */
 } vidrt_video_info;
 
 VIDRT_API vidrt_status vidrt_video_get_info(const vidrt_video* video, vidrt_video_info* info) VIDRT_NOEXCEPT;
