@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from vidrt.engine.builder import Range
 from vidrt.engine.precision import EVERY_MODULE
 from vidrt.export.exporter import export_bundle
@@ -14,6 +16,7 @@ from vidrt.export.options import ExportOptions
 from vidrt.export.registry import ModelSource
 
 
+@pytest.mark.slow
 def test_engines_are_built(
     unet3d_folder: Callable[[str], tuple[Any, Path]], check_engines: Callable[..., None], tmp_path: Path
 ) -> None:
