@@ -2,6 +2,9 @@
 
 One engine a module, precision and size, each for everything from the bundle's least size to that one, built by TensorRT
 for RTX without a GPU. Bytes are what TensorRT says of an engine, activations those at the largest shapes.
+
+UNET3D_ENGINES.md is of ModelScope's published shapes: `python benchmarks/unet3d_folder.py FOLDER`, `vidrt export unet3d
+FOLDER BUNDLE --dtype fp16`, `python benchmarks/engines.py --bundle BUNDLE --size 256x16 --output UNET3D_ENGINES.md`.
 """
 
 from __future__ import annotations
@@ -19,11 +22,12 @@ from vidrt.engine.precision import EVERY_MODULE
 
 HERE = Path(__file__).resolve().parent
 BACKEND = "tensorrt-rtx"
-SIZES = ((64, 17), (96, 65), (128, 257))
-"""Height and width in pixels, and frames."""
+SIZES = ("64x17", "96x65", "128x257")
+"""Height, which is the width as well, in pixels, and frames."""
 BATCH = 2
 """Prompts a call of every module, as the denoiser's with guidance."""
 
+Size = tuple[int, int]
 Built = dict[str, BuiltEngine]
 """Engines of one size by module."""
 
@@ -53,15 +57,15 @@ def table(rows: list[list[str]]) -> str:
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]) + "\n"
 
 
-def engine_rows(bundle: Bundle, built: dict[str, list[Built]]) -> list[list[str]]:
+def engine_rows(bundle: Bundle, built: dict[str, list[Built]], sizes: list[Size]) -> list[list[str]]:
     """One row a module and precision: the engine of the largest size, and the activations of every size."""
     rows = [["module", "precision", "nodes of the graph", "layers", "engine MiB", "weights MiB", "build s"]]
-    rows[0] += [f"activations MiB, {side}x{side}, {frames} frames" for side, frames in SIZES]
+    rows[0] += [f"activations MiB, {side}x{side}, {frames} frames" for side, frames in sizes]
     for name, module in bundle.modules.items():
-        for precision, sizes in built.items():
-            outcomes = [of_size[name].engine.sidecar.outcome for of_size in sizes]
+        for precision, of_sizes in built.items():
+            outcomes = [of_size[name].engine.sidecar.outcome for of_size in of_sizes]
             largest = outcomes[-1]
-            source = sizes[-1][name].engine.sidecar.source
+            source = of_sizes[-1][name].engine.sidecar.source
             variant = next(one for one in module.variants if one.id == source.variant)
             rows.append(
                 [
@@ -92,23 +96,37 @@ def _is_stock(variant: Variant, precision: str) -> bool:
     return variant.precision == precision and not variant.custom_ops
 
 
+def size(text: str) -> Size:
+    """128x257 as 128 and 257."""
+    side, frames = text.split("x")
+    return int(side), int(frames)
+
+
 def main() -> None:
     """Build, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=Path, default=HERE.parent / "models" / "pocket", help="bundle to build")
+    parser.add_argument("--size", type=size, action="append", help="side and frames of the largest clip, as 256x16")
+    parser.add_argument("--output", default="ENGINES.md", help="name of the report, beside this script")
+    parser.add_argument("--precision", action="append", help="leave the others out; may be given again")
+    parser.add_argument(
+        "--cache", type=Path, help="where engines are kept, and taken from; they are thrown away without"
+    )
     parser.add_argument("--remark", default="", help="what a reader must know of the machine, as a sentence")
     arguments = parser.parse_args()
     bundle = Bundle(arguments.bundle)
-    precisions = precisions_of(next(iter(bundle.modules.values())), BACKEND)
+    sizes = arguments.size or [size(text) for text in SIZES]
+    precisions = arguments.precision or precisions_of(next(iter(bundle.modules.values())), BACKEND)
     with tempfile.TemporaryDirectory() as folder:
-        cache = EngineCache(Path(folder))
+        cache = EngineCache(arguments.cache or Path(folder))
         built = {
-            precision: [engines(bundle, precision, side, frames, cache) for side, frames in SIZES]
+            precision: [engines(bundle, precision, side, frames, cache) for side, frames in sizes]
             for precision in sorted(precisions, reverse=True)
         }
     target = next(iter(built[precisions[0]][-1].values())).engine.sidecar.target
     text = (
-        "# TensorRT engines of the pocket graphs\n\nMade by `python benchmarks/engines.py`; do not edit. "
+        f"# TensorRT engines of the {bundle.manifest.family} graphs\n\n"
+        "Made by `python benchmarks/engines.py`; do not edit. "
         f"{target.backend} {target.version} on {platform.machine()} without a GPU, for compute capability "
         f"{', '.join(target.compute_capabilities)}; batch 1 to {BATCH}, at most 8 latent frames a call of the decoder. "
         "Each engine takes every size up to the one named; engine, layers and seconds are those of the largest. None "
@@ -116,14 +134,19 @@ def main() -> None:
     )
     if arguments.remark:
         text += f"**{arguments.remark}**\n\n"
-    text += f"## Without vidrt's operators\n\n{table(engine_rows(bundle, built))}\n"
-    text += (
-        "## With vidrt's operators\n\n**No such engine was built.** TensorRT for RTX takes no plugins from ONNX "
-        "graphs, and TensorRT's own builder needs a GPU. What the graphs are:\n\n"
-        f"{table(operator_rows(bundle))}"
-    )
-    (HERE / "ENGINES.md").write_text(text)
-    print(f"wrote {HERE / 'ENGINES.md'}")
+    rows = table(engine_rows(bundle, built, sizes))
+    titles, *with_operators = operator_rows(bundle)
+    if with_operators:
+        text += (
+            f"## Without vidrt's operators\n\n{rows}\n"
+            "## With vidrt's operators\n\n**No such engine was built.** TensorRT for RTX takes no plugins from ONNX "
+            "graphs, and TensorRT's own builder needs a GPU. What the graphs are:\n\n"
+            f"{table([titles, *with_operators])}"
+        )
+    else:
+        text += rows
+    (HERE / arguments.output).write_text(text)
+    print(f"wrote {HERE / arguments.output}")
 
 
 if __name__ == "__main__":

@@ -40,11 +40,29 @@ def make_wan_bundle(layers: int, folder: Path) -> Path:
     return bundle
 
 
+def make_unet3d_bundle(layers: int, folder: Path) -> Path:
+    """Write a checkpoint of ModelScope's widths with `layers` a block and export it; returns <folder>/bundle."""
+    import torch
+    from unet3d_folder import write_folder
+
+    from vidrt.export.exporter import export_bundle
+    from vidrt.export.models.unet3d import load
+    from vidrt.export.options import ExportOptions
+    from vidrt.export.registry import ModelSource
+
+    checkpoint, bundle = folder / "checkpoint", folder / "bundle"
+    write_folder(checkpoint, dtype=torch.float32, full=("unet", "vae"), layers=layers)
+    export_bundle(load(ModelSource(checkpoint)), bundle, ExportOptions(storage="fp32"))
+    return bundle
+
+
 def make(request: dict[str, Any], folder: Path) -> Path:
     """Make what was asked for in a new folder; returns the bundle's."""
     folder.mkdir(parents=True)
     if request["make"] == "wan":
         return make_wan_bundle(request["layers"], folder)
+    if request["make"] == "unet3d":
+        return make_unet3d_bundle(request["layers"], folder)
     if request["make"] == "turbo-vaed":
         return make_turbo_vaed_bundle(request["preset"], folder / f"turbo-vaed-{request['preset']}")
     from decode_bundle import make_decode_bundle

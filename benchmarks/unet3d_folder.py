@@ -1,6 +1,6 @@
 """A folder of ModelScope's text-to-video model at published size with random weights.
 
-`python benchmarks/unet3d_folder.py FOLDER [--dtype fp16] [--full COMPONENT ...]` writes what diffusers'
+`python benchmarks/unet3d_folder.py FOLDER [--dtype fp16] [--full COMPONENT ...] [--layers N]` writes what diffusers'
 save_pretrained() would, weight by weight. Components that are not named by --full are of toy width, of the shapes that
 the others fit.
 """
@@ -54,15 +54,20 @@ _TOY: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def write_folder(folder: Path, *, dtype: torch.dtype, full: Sequence[str] = COMPONENTS) -> None:
+def write_folder(
+    folder: Path, *, dtype: torch.dtype, full: Sequence[str] = COMPONENTS, layers: int | None = None
+) -> None:
     """Write a folder.
 
     Args:
         folder: To be made.
         dtype: Of all weights.
         full: The components at published size.
+        layers: Of each block of a full UNet on the way down, instead of two.
     """
     settings = {name: {**FULL[name], **({} if name in full else _TOY[name])} for name in COMPONENTS}
+    if layers is not None and "unet" in full:
+        settings["unet"]["layers_per_block"] = layers
     config = CLIPTextConfig(**settings["text_encoder"])
     with torch.device("meta"):
         text_encoder = CLIPTextModel(config)
@@ -116,10 +121,11 @@ def main() -> None:
     parser.add_argument(
         "--full", choices=COMPONENTS, nargs="+", default=COMPONENTS, help="components at published size"
     )
+    parser.add_argument("--layers", type=int, help="of each block of a full UNet on the way down, instead of 2")
     arguments = parser.parse_args()
     if arguments.folder.exists():
         parser.error(f"{arguments.folder} is there already; name a new folder")
-    write_folder(arguments.folder, dtype=DTYPES[arguments.dtype], full=arguments.full)
+    write_folder(arguments.folder, dtype=DTYPES[arguments.dtype], full=arguments.full, layers=arguments.layers)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Layers of one structure, one after another: traced once, and written into the graph once for each.
+"""Layers of one structure, in a row or here and there: traced once, and written into the graph once for each.
 
 Tracing takes seconds a layer, and published denoisers have thirty of them.
 """
@@ -39,6 +39,8 @@ class LayerSpec:
 class Repeated(nn.Module):
     """x -> layer(x, *shared) for each layer. In a trace a layer is one node, which expand() puts the layer's graph for.
 
+    Layers between which others stand are called one by one, with layer().
+
     Args:
         layers: Layers that compute the same with different weights.
         spec: What they take.
@@ -59,17 +61,21 @@ class Repeated(nn.Module):
 
     def forward(self, x: Tensor, *shared: Tensor) -> Tensor:
         """Of x's shape."""
-        for index, layer in enumerate(self.layers):
-            x = self._stand_in(index, x, *shared) if torch.compiler.is_exporting() else layer(x, *shared)
+        for index in range(len(self.layers)):
+            x = self.layer(index, x, *shared)
         return x
 
-    def _stand_in(self, index: int, *inputs: Tensor) -> Tensor:
+    def layer(self, index: int, x: Tensor, *shared: Tensor) -> Tensor:
+        """One of the layers: of x's shape."""
+        if not torch.compiler.is_exporting():
+            result: Tensor = self.layers[index](x, *shared)
+            return result
         return torch.onnx.ops.symbolic(
             f"{_DOMAIN}::{_OPERATOR}",
-            inputs,
+            (x, *shared),
             {"owner": str(id(self)), "index": index},
-            dtype=inputs[0].dtype,
-            shape=inputs[0].shape,
+            dtype=x.dtype,
+            shape=x.shape,
             version=1,
         )
 
@@ -126,11 +132,21 @@ def _expand(
 ) -> None:
     for domain, version in layer.opset_imports.items():
         model.opset_imports.setdefault(domain, version)
-    entry = stand_ins[0].inputs[0]  # all layers' x have its shape: sizes are taken from it, and so computed once
-    assert entry is not None
-    for node in stand_ins:
+    entries = [_entry(node, stand_ins) for node in stand_ins]
+    for node, entry in zip(stand_ins, entries, strict=True):
         index = node.attributes["index"].as_int()
         _put_in_place(model.graph, node, layer.clone().graph, renamed[index], f"{path}.{index}", entry)
+
+
+def _entry(node: ir.Node, stand_ins: Sequence[ir.Node]) -> ir.Value:
+    """What goes into a row of layers. All their x have its shape: sizes are taken from it, and so computed once."""
+    while True:
+        x = node.inputs[0]
+        assert x is not None
+        before = x.producer()
+        if before is None or before not in stand_ins:
+            return x
+        node = before
 
 
 def _put_in_place(

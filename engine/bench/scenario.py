@@ -53,15 +53,15 @@ class Case(Strict):
 class MadeBundle(Strict):
     """A bundle that benchmarks/make_bundle.py makes for the scenario, with random weights or parts replaced."""
 
-    make: Literal["decode-only", "turbo-vaed", "wan"]
+    make: Literal["decode-only", "turbo-vaed", "unet3d", "wan"]
     preset: str | None = None
     """turbo-vaed: the published configuration."""
     layers: Count | None = None
-    """wan: so many of the thirty layers."""
+    """wan: so many of the thirty layers; unet3d: so many of a block's two."""
 
     @model_validator(mode="after")
     def _has_what_it_takes(self) -> MadeBundle:
-        wanted = {"decode-only": set(), "turbo-vaed": {"preset"}, "wan": {"layers"}}[self.make]
+        wanted = {"turbo-vaed": {"preset"}, "unet3d": {"layers"}, "wan": {"layers"}}.get(self.make, set())
         given = {name for name in ("preset", "layers") if getattr(self, name) is not None}
         if given != wanted:
             raise ValueError(f"'{self.make}' takes {', '.join(wanted) or 'nothing else'}")

@@ -15,7 +15,12 @@ _PEER_PACKAGES = {
     "openvino": ("openvino",),
     "diffusers": ("torch", "diffusers", "transformers"),
 }
-_EXPORT_PACKAGES = {"decode-only": ("onnx",), "turbo-vaed": ("torch", "onnxscript"), "wan": ("torch", "onnxscript")}
+_EXPORT_PACKAGES = {
+    "decode-only": ("onnx",),
+    "turbo-vaed": ("torch", "onnxscript"),
+    "unet3d": ("torch", "onnxscript"),
+    "wan": ("torch", "onnxscript"),
+}
 
 
 def script(name: str) -> Path:

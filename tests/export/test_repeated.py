@@ -45,16 +45,33 @@ class Network(nn.Module):
         return self.layers(self.entry(x), shift)
 
 
-@pytest.fixture
-def network() -> Network:
+class Scattered(Network):
+    """The second and the third layer take twice as many rows as the first."""
+
+    def forward(self, x: Tensor, shift: Tensor) -> Tensor:
+        x = self.layers.layer(0, self.entry(x), shift)
+        x, shift = torch.cat((x, x), dim=1), torch.cat((shift, shift))
+        return self.layers.layer(2, self.layers.layer(1, x, shift), shift)
+
+
+def _random(kind: type[Network]) -> Network:
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        return Network().eval().requires_grad_(False)
+        return kind().eval().requires_grad_(False)
+
+
+@pytest.fixture
+def network() -> Network:
+    return _random(Network)
 
 
 @pytest.fixture
 def model(network: Network) -> ir.Model:
-    """The expanded graph, as the exporter cleans it."""
+    return _expanded(network, "N")
+
+
+def _expanded(network: Network, rows: str) -> ir.Model:
+    """The expanded graph of a network that gives so many rows, as the exporter cleans it."""
     spec = ModuleSpec(
         name="network",
         build=lambda: network,
@@ -62,7 +79,7 @@ def model(network: Network) -> ir.Model:
             TensorSpec("x", "float32", ("B", "N", 2), normal),
             TensorSpec("shift", "float32", ("N", 4), normal),
         ),
-        outputs=(TensorSpec("y", "float32", ("B", "N", 4)),),
+        outputs=(TensorSpec("y", "float32", ("B", rows, 4)),),
         extents={"B": Extent(1, 8), "N": Extent(1, 8)},
         trace={"B": 2, "N": 3},
         cases=({"B": 1, "N": 1},),
@@ -81,6 +98,16 @@ def model(network: Network) -> ir.Model:
 def test_every_layer_computes_with_its_own_weights_at_any_size(
     network: Network, model: ir.Model, sizes: tuple[int, int], tmp_path: Path
 ) -> None:
+    _assert_computes_the_same(network, model, sizes, tmp_path)
+
+
+@pytest.mark.parametrize("sizes", [(2, 3), (1, 1), (3, 5)])
+def test_layers_here_and_there_have_each_their_own_size(sizes: tuple[int, int], tmp_path: Path) -> None:
+    network = _random(Scattered)
+    _assert_computes_the_same(network, _expanded(network, "N*2"), sizes, tmp_path)
+
+
+def _assert_computes_the_same(network: Network, model: ir.Model, sizes: tuple[int, int], tmp_path: Path) -> None:
     refer_to(model, write_weights(tmp_path, named_weights({"network": network}, "fp32")))
     write_graph(tmp_path, "network.onnx", model)
     session = onnxruntime.InferenceSession(str(tmp_path / "network.onnx"), providers=["CPUExecutionProvider"])

@@ -72,6 +72,7 @@ def test_the_scenarios_of_the_source_tree_are_read(path: Path) -> None:
         (changed(cases=SCENARIO["cases"] * 2), ["two cases have the same label"]),
         (changed(name="../up"), ["name", "'../up'"]),
         (changed(bundle={"make": "wan"}), ["'wan' takes layers"]),
+        (changed(bundle={"make": "unet3d", "preset": "ltx"}), ["'unet3d' takes layers"]),
         (changed(bundle={"make": "gold"}), ["bundle", "'gold'"]),
     ],
     ids=lambda value: value[0][:40] if isinstance(value, list) else "",
