@@ -86,7 +86,7 @@ class Part:
 MODELS = {
     "1.3b": Model("wan2.1-t2v-1.3b", ("transformer", "vae"), 20),
     "block": Model("wan2.1-t2v-1.3b", ("transformer",), 2, layers=1, all_layers=30),
-    "5b-2": Model("wan2.2-ti2v-5b", ("transformer", "vae"), 12, layers=2, all_layers=30),
+    "5b-2": Model("wan2.2-ti2v-5b", ("transformer",), 8, layers=2, all_layers=30),
     "umt5-4": Model("wan2.1-t2v-1.3b", ("text_encoder",), 24, layers=4, all_layers=24),
     "5b": Model("wan2.2-ti2v-5b", ("transformer",), 24),
     "umt5": Model("wan2.1-t2v-1.3b", ("text_encoder",), 30),
@@ -111,7 +111,7 @@ PARTS = (
     Part("block.export-fp32", "export", "fp32"),
     Part("block.step", "block", "fp32", {"sizes": {"height": 480, "width": 832, "num_frames": 81}}, 6),
     Part("5b-2.export-bf16", "export", "bf16"),
-    _engines("5b-2.engines", "bf16", ("denoiser", *_STEPS), {**_720P, "decode_chunk": "1"}, 8),
+    _engines("5b-2.engines", "bf16", ("denoiser",), _720P, 8),
     Part("umt5-4.export-fp32", "export", "fp32"),
     _engines("umt5-4.engines", "fp32", ("text_encoder",), {}, 14),
     Part("5b.export-bf16", "export", "bf16"),

@@ -94,15 +94,15 @@ def _blocks(parts: list[tuple[str, str, Record]]) -> list[list[str]]:
 
 
 def _engines(parts: list[tuple[str, str, Record]]) -> list[list[str]]:
-    rows = [["part", "depth", "module", "precision", "sizes", "engine MiB", "weights MiB", "activations MiB"]]
-    rows[0] += ["layers", "build s", "peak MiB"]
+    rows = [["part", "depth", "module", "precision", "sizes", "graph's weights MiB", "engine's", "engine MiB"]]
+    rows[0] += ["activations MiB", "layers", "build s", "peak MiB"]
     for name, depth, record in parts:
         for engine in record["engines"]:
-            outcome, sizes = engine["outcome"], engine["target"]["sizes"]
-            rows.append([name, depth, engine["module"], engine["source"]["precision"]])
-            rows[-1].append(", ".join(f"{size} {value}" for size, value in sizes.items()))
-            rows[-1] += [_mib(outcome[key]) for key in ("bytes", "weight_bytes", "activation_bytes")]
-            rows[-1] += [str(outcome["layers"]), f"{outcome['build_seconds']:.0f}"]
+            rows.append([name, depth, engine["module"], engine["precision"]])
+            rows[-1].append(", ".join(f"{size} {value}" for size, value in engine["sizes"].items()))
+            figures = ("initializer_bytes", "weight_bytes", "bytes", "activation_bytes")
+            rows[-1] += [_mib(engine[key]) for key in figures]
+            rows[-1] += [str(engine["layers"]), f"{engine['build_seconds']:.0f}"]
             rows[-1].append(f"{record['peak_anonymous_mib']:.0f}")
     return rows
 

@@ -9,7 +9,10 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # each task imports what it needs: memory is measured
+    from vidrt.engine.builder import BuiltEngine
 
 PROMPT = "a red fox runs through deep snow"
 _MIB = 2**20
@@ -73,12 +76,23 @@ def build(request: dict[str, Any]) -> dict[str, Any]:
         **sizes,
     )
     built = build_engines(Bundle(request["bundle"]), options, cache=EngineCache(Path(request["cache"])))
-    engines = []
-    for one in built:
-        sidecar = one.engine.sidecar.to_dict()
-        sidecar["outcome"]["layers"] = len(sidecar["outcome"]["layers"])
-        engines.append({"module": one.module, **sidecar})
-    return {"engines": engines}
+    return {"engines": [_engine(one) for one in built]}
+
+
+def _engine(built: BuiltEngine) -> dict[str, Any]:
+    sidecar = built.engine.sidecar
+    outcome = dataclasses.asdict(sidecar.outcome)
+    figures = ("bytes", "weight_bytes", "activation_bytes", "scratch_bytes", "build_seconds", "warnings")
+    return {
+        "module": built.module,
+        "precision": sidecar.source.precision,
+        "initializer_bytes": sidecar.source.initializer_bytes,
+        "version": sidecar.target.version,
+        "compute_capabilities": sidecar.target.compute_capabilities,
+        "sizes": sidecar.target.sizes,
+        "layers": len(sidecar.outcome.layers),
+        **{name: outcome[name] for name in figures},
+    }
 
 
 def block(request: dict[str, Any]) -> dict[str, Any]:
