@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vidrt.engine.bundle import Bundle
 from vidrt.export import parity
+from vidrt.export.comparisons import Comparisons
 from vidrt.export.depthwise.report import Report
 from vidrt.export.finished_parts import FinishedParts, export_key
 from vidrt.export.manifest import FILE_NAME, manifest_of
@@ -16,7 +17,7 @@ from vidrt.export.options import ExportOptions, check_options, check_scheduler
 from vidrt.export.part_export import ExportedPart, export_part, steps_of
 from vidrt.export.spec import BundleSpec, Part
 from vidrt.export.tokenizer_files import write_files
-from vidrt.export.writer import staged_folder
+from vidrt.export.writer import RECORDS, staged_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +60,8 @@ def export_bundle(
     """Export a declared model to a bundle folder.
 
     Where the declaration names the files that it comes from, an export that was interrupted, or that the disk refused,
-    leaves its finished parts beside the target, and the same export goes on from there.
+    leaves its finished parts beside the target, and what was compared of the part after them; the same export goes on
+    from there.
 
     Args:
         spec: The declaration.
@@ -79,7 +81,7 @@ def export_bundle(
     key = export_key(spec, options)
     with staged_folder(target, overwrite=options.overwrite, key=key) as root:
         if key is None:
-            parts = [export_part(part, root, options, steps.begin) for part in spec.parts]
+            parts = [export_part(part, root, options, steps.begin, Comparisons(None)) for part in spec.parts]
         else:
             parts = [_resumed(part, root, options, steps) for part in spec.parts]
         files = [file for part in parts for file in part.files]
@@ -104,7 +106,7 @@ def _resumed(part: Part, root: Path, options: ExportOptions, steps: _Steps) -> E
     if exported is not None:
         steps.skip(part)
         return exported
-    exported = export_part(part, root, options, steps.begin)
+    exported = export_part(part, root, options, steps.begin, Comparisons(root / RECORDS))
     records.save(part, exported)
     return exported
 

@@ -12,6 +12,7 @@ from onnxruntime import InferenceSession
 from torch import nn
 
 from vidrt.export import graph_file, graph_passes, parity, repeated
+from vidrt.export.comparisons import Comparisons
 from vidrt.export.depthwise.plugin_form import from_plugin_form
 from vidrt.export.depthwise.report import Report
 from vidrt.export.manifest import GraphRecord
@@ -62,8 +63,8 @@ def steps_of(part: Part) -> int:
     return 2 * len(part.modules) + 1
 
 
-def export_part(part: Part, root: Path, options: ExportOptions, begin: Begin) -> ExportedPart:
-    """Write the graphs and weights of a part to a bundle's folder.
+def export_part(part: Part, root: Path, options: ExportOptions, begin: Begin, comparisons: Comparisons) -> ExportedPart:
+    """Write the graphs and weights of a part to a bundle's folder, and compare those that were not compared before.
 
     Raises:
         ExportError: The model cannot be exported, or a graph does not compute what PyTorch computes.
@@ -94,7 +95,7 @@ def export_part(part: Part, root: Path, options: ExportOptions, begin: Begin) ->
     for item in traced:
         begin(f"comparing {item.spec.name}")
         for variant in graphs[item.spec.name].variants:
-            records.append(_finish(item, variant, files, root, options))
+            records.append(_finish(item, variant, files, _Target(root, options, comparisons)))
     stored = [DataFile(file.path, file.bytes, file.sha256) for file in files.all()]
     return ExportedPart(stored, records, {name: made.report for name, made in graphs.items()})
 
@@ -192,20 +193,25 @@ def _write_narrow(
     return files
 
 
-def _finish(traced: _Traced, variant: Variant, files: _Files, root: Path, options: ExportOptions) -> GraphRecord:
-    spec = traced.spec
+@dataclasses.dataclass(frozen=True)
+class _Target:
+    """The bundle's folder, how it is made, and what is known of its graphs."""
+
+    root: Path
+    options: ExportOptions
+    comparisons: Comparisons
+
+
+def _finish(traced: _Traced, variant: Variant, files: _Files, target: _Target) -> GraphRecord:
+    spec, root = traced.spec, target.root
     path = f"{spec.name}{variant.file_suffix}"
     if variant.int8:
         graph_file.refer_to(variant.model, files.own[spec.name, variant.id])
     graph_file.refer_to(variant.model, files.main, files.narrow.get(variant.precision))
     graph_file.write_graph(root, path, variant.model)
-    session = _session(root, path, variant, frugal=files.main.bytes > _LARGE_FILE)
-    allowed = parity.Allowed(spec.tolerance[variant.precision])
-    if variant.int8:
-        allowed = parity.Allowed(spec.tolerance[INT8], spec.least_cosine)
-    with stored_weights(traced.module, root, files.main, traced.names):
-        measured = parity.measure(spec, traced.module, session, allowed)
     content = (root / path).read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    measured = target.comparisons.of(sha256, lambda: _compare(traced, variant, files, root))
     data_files = _data_files(variant, files)
     return GraphRecord(
         module=spec.name,
@@ -214,13 +220,31 @@ def _finish(traced: _Traced, variant: Variant, files: _Files, root: Path, option
         backends=variant.backends,
         file=path,
         bytes=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=sha256,
         data_files=data_files,
         precision=variant.precision,
-        storage=INT8 if variant.int8 else options.storage if data_files == (files.main.path,) else variant.precision,
+        storage=_storage(variant, data_files, files, target.options),
         nodes=len(variant.model.graph),
-        parity=measured if variant.precision == "fp32" else dataclasses.replace(measured, method="emulated"),
+        parity=measured,
     )
+
+
+def _storage(variant: Variant, data_files: tuple[str, ...], files: _Files, options: ExportOptions) -> str:
+    if variant.int8:
+        return INT8
+    return options.storage if data_files == (files.main.path,) else variant.precision
+
+
+def _compare(traced: _Traced, variant: Variant, files: _Files, root: Path) -> parity.Parity:
+    """Compare a written graph with its module, which computes with the stored weights."""
+    spec = traced.spec
+    session = _session(root, f"{spec.name}{variant.file_suffix}", variant, frugal=files.main.bytes > _LARGE_FILE)
+    allowed = parity.Allowed(spec.tolerance[variant.precision])
+    if variant.int8:
+        allowed = parity.Allowed(spec.tolerance[INT8], spec.least_cosine)
+    with stored_weights(traced.module, root, files.main, traced.names):
+        measured = parity.measure(spec, traced.module, session, allowed)
+    return measured if variant.precision == "fp32" else dataclasses.replace(measured, method="emulated")
 
 
 def _data_files(variant: Variant, files: _Files) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-POCKET = Path(__file__).resolve().parent.parent / "models" / "pocket"
+ROOT = Path(__file__).resolve().parent.parent
+POCKET = ROOT / "models" / "pocket"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,6 +27,32 @@ def pocket_bundle() -> Path:
     """The reference bundle in the repository."""
     assert (POCKET / "manifest.json").is_file(), f"the shipped bundle is missing from {POCKET}"
     return POCKET
+
+
+@pytest.fixture(scope="session")
+def built() -> Path:
+    """The build folder of `make build`."""
+    folder = ROOT / "build" / "dev"
+    if not (folder / "CMakeCache.txt").is_file():
+        pytest.skip("there is no build/dev; `make build` makes it")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run_example(built: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run an example program, in "c" or "cpp", with the environment's ONNX Runtime."""
+    # A program in C cannot ask the interpreter where it is.
+    found = subprocess.run(
+        [sys.executable, ROOT / "tools" / "onnxruntime_library.py"], check=True, capture_output=True, text=True
+    )
+    variables = {**os.environ, "VIDRT_ONNXRUNTIME": found.stdout.strip()}
+
+    def run(language: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        program = built / "examples" / language / f"example_{language}_generate"
+        command = [str(program), *map(str, arguments)]
+        return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120, check=False)
+
+    return run
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import onnx_ir as ir
 import pytest
@@ -14,7 +15,7 @@ from torch import nn
 
 import vidrt
 from vidrt.engine.file_lock import locked
-from vidrt.export import cli, part_export, to_onnx
+from vidrt.export import cli, parity, part_export, to_onnx
 from vidrt.export.errors import ExportError
 from vidrt.export.exporter import export_bundle
 from vidrt.export.options import ExportOptions
@@ -92,6 +93,34 @@ def test_the_same_export_goes_on_and_gives_the_same_bundle(in_parts: BundleSpec,
     assert summary.graphs == whole.graphs
     assert summary.rewrites == whole.rewrites
     assert summary.weight_bytes == whole.weight_bytes
+    assert _tree(target) == _tree(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_within_a_part_a_module_is_compared_once(
+    miniature: BundleSpec, source: Path, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    whole = Part(miniature.networks, tuple(miniature.modules))
+    spec = dataclasses.replace(miniature, parts=(whole,), sources=(source,))
+    said = _interrupted(spec, target, "comparing vae_decoder")
+    (staging,) = target.parent.iterdir()
+    assert f"What is finished stays in {staging}" in said
+    if damaged:
+        for record in (staging / ".finished").iterdir():
+            record.write_text("{")
+
+    compared: list[str] = []
+    measure = parity.measure
+
+    def counted(spec: ModuleSpec, *rest: Any) -> parity.Parity:
+        compared.append(spec.name)
+        return measure(spec, *rest)
+
+    monkeypatch.setattr(parity, "measure", counted)
+    summary = export_bundle(spec, target, ExportOptions())
+    expected = {"vae_decoder", "text_encoder", "denoiser"} if damaged else {"vae_decoder"}
+    assert set(compared) == expected
+    assert summary.graphs == export_bundle(spec, tmp_path / "whole", ExportOptions()).graphs
     assert _tree(target) == _tree(tmp_path / "whole")
 
 

@@ -41,14 +41,6 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def built() -> Path:
-    """The build folder of `make build`."""
-    if not (BUILD / "CMakeCache.txt").is_file():
-        pytest.skip("there is no build/dev; `make build` makes it")
-    return BUILD
-
-
-@pytest.fixture(scope="session")
 def prefix(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An install prefix that was moved after it was made: nothing in it may hold its first place."""
     first = tmp_path_factory.mktemp("install") / "first"

@@ -2,54 +2,37 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
 LANGUAGES = ["cpp", "c"]
 PROMPT = "a small red circle moving left"
 
 
-@pytest.fixture(scope="module")
-def variables(root: Path) -> dict[str, str]:
-    """Where the environment's ONNX Runtime is: a program in C cannot ask the interpreter."""
-    found = subprocess.run(
-        [sys.executable, root / "tools" / "onnxruntime_library.py"], check=True, capture_output=True, text=True
-    )
-    return {**os.environ, "VIDRT_ONNXRUNTIME": found.stdout.strip()}
-
-
-def run_example(
-    built: Path, language: str, variables: dict[str, str], *arguments: str | Path
-) -> subprocess.CompletedProcess[str]:
-    program = built / "examples" / language / f"example_{language}_generate"
-    command = [str(program), *map(str, arguments)]
-    return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120, check=False)
-
-
 @pytest.mark.parametrize("seed", ["7", "18446744073709551615"])
 def test_python_cpp_and_c_give_the_same_bytes(
-    built: Path, variables: dict[str, str], pipe: Any, pocket_bundle: Path, tmp_path: Path, seed: str
+    run_example: Run, pipe: Any, pocket_bundle: Path, tmp_path: Path, seed: str
 ) -> None:
     python = pipe(PROMPT, seed=int(seed)).frames.tobytes()
     for language in LANGUAGES:
         output = tmp_path / f"{language}.rgb"
-        done = run_example(built, language, variables, pocket_bundle, PROMPT, output, seed)
+        done = run_example(language, pocket_bundle, PROMPT, output, seed)
         assert done.returncode == 0, done.stderr
         assert output.read_bytes() == python, language
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_example_writes_a_y4m_that_pyav_reads(
-    built: Path, variables: dict[str, str], pocket_bundle: Path, tmp_path: Path, language: str
+    run_example: Run, pocket_bundle: Path, tmp_path: Path, language: str
 ) -> None:
     av = pytest.importorskip("av", reason="PyAV reads the file back; it comes with the extra `video`")
     output = tmp_path / "circle.y4m"
-    done = run_example(built, language, variables, pocket_bundle, PROMPT, output)
+    done = run_example(language, pocket_bundle, PROMPT, output)
     assert done.returncode == 0, done.stderr
     assert "17 frames of 64x64" in done.stdout
     with av.open(str(output)) as container:
@@ -60,7 +43,7 @@ def test_an_example_writes_a_y4m_that_pyav_reads(
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_example_says_what_is_wrong_and_leaves_nothing(
-    built: Path, variables: dict[str, str], pocket_bundle: Path, tmp_path: Path, language: str
+    run_example: Run, pocket_bundle: Path, tmp_path: Path, language: str
 ) -> None:
     bad = {
         "no bundle": (tmp_path / "missing", PROMPT, tmp_path / "a.y4m"),
@@ -70,7 +53,7 @@ def test_an_example_says_what_is_wrong_and_leaves_nothing(
         "no number": (pocket_bundle, PROMPT, tmp_path / "a.y4m", "seven"),
     }
     for what, arguments in bad.items():
-        done = run_example(built, language, variables, *arguments)
+        done = run_example(language, *arguments)
         assert done.returncode in (1, 2), what
         assert "error: " in done.stderr, what
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,144 @@
+"""What a process of benchmarks/wan_published.py does: export a folder, generate, build engines, or run one block."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # each task imports what it needs: memory is measured
+    from vidrt.engine.builder import BuiltEngine
+
+PROMPT = "a red fox runs through deep snow"
+_MIB = 2**20
+
+
+def write(request: dict[str, Any]) -> dict[str, Any]:
+    """Write a folder of random weights."""
+    from random_weights import DTYPES
+    from wan_folder import write_folder
+
+    folder = Path(request["folder"])
+    write_folder(request["size"], folder, dtype=DTYPES["bf16"], full=request["full"], layers=request["layers"])
+    return {"bytes": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())}
+
+
+def export(request: dict[str, Any]) -> dict[str, Any]:
+    """`vidrt export wan FOLDER BUNDLE --dtype DTYPE`: what it says of every graph."""
+    from vidrt.engine.precision import EVERY_MODULE
+    from vidrt.export.exporter import export_bundle
+    from vidrt.export.models.wan import load
+    from vidrt.export.options import ExportOptions
+    from vidrt.export.registry import ModelSource
+
+    dtype = request["dtype"]
+    options = ExportOptions({EVERY_MODULE: (dtype,)}, storage=dtype)
+    summary = export_bundle(load(ModelSource(Path(request["folder"]))), Path(request["bundle"]), options)
+    graphs = [dataclasses.asdict(graph) for graph in summary.graphs]
+    return {"weight_bytes": summary.weight_bytes, "graphs": graphs, "resumed": list(summary.resumed)}
+
+
+def generate(request: dict[str, Any]) -> dict[str, Any]:
+    """One step without guidance, and the frames."""
+    import vidrt
+
+    pipe = vidrt.TextToVideoPipeline(request["bundle"], memory_budget=request["memory_budget"])
+    options = vidrt.GenerateOptions(
+        PROMPT, num_inference_steps=1, guidance_scale=1.0, seed=0, output_type="float32", **request["sizes"]
+    )
+    plan = pipe.plan(options)
+    video = pipe.generate(options, vidrt.Callbacks(on_warning=lambda _: None))
+    return {
+        "residency": plan.residency,
+        "plan_mib": plan.total_bytes / _MIB,
+        "variants": dict(video.metadata.variants),
+        "shape": list(video.frames.shape),
+        "deviation": float(video.frames.std()),
+        "timings_ms": dataclasses.asdict(video.timings),
+    }
+
+
+def build(request: dict[str, Any]) -> dict[str, Any]:
+    """`vidrt build BUNDLE --backend tensorrt-rtx` of some modules in one precision: what TensorRT says of each."""
+    from vidrt.engine.builder import BuildOptions, EngineCache, Range, build_engines
+    from vidrt.engine.bundle import Bundle
+
+    sizes = {name: Range.parse(name, text) for name, text in request["sizes"].items()}
+    options = BuildOptions(
+        "tensorrt-rtx",
+        modules=tuple(request["modules"]),
+        precisions=dict.fromkeys(request["modules"], request["precision"]),
+        **sizes,
+    )
+    built = build_engines(Bundle(request["bundle"]), options, cache=EngineCache(Path(request["cache"])))
+    return {"engines": [_engine(one) for one in built]}
+
+
+def _engine(built: BuiltEngine) -> dict[str, Any]:
+    sidecar = built.engine.sidecar
+    outcome = dataclasses.asdict(sidecar.outcome)
+    figures = ("bytes", "weight_bytes", "activation_bytes", "scratch_bytes", "build_seconds", "warnings")
+    return {
+        "module": built.module,
+        "precision": sidecar.source.precision,
+        "initializer_bytes": sidecar.source.initializer_bytes,
+        "version": sidecar.target.version,
+        "compute_capabilities": sidecar.target.compute_capabilities,
+        "sizes": sidecar.target.sizes,
+        "layers": len(sidecar.outcome.layers),
+        **{name: outcome[name] for name in figures},
+    }
+
+
+def block(request: dict[str, Any]) -> dict[str, Any]:
+    """One denoising step of a bundle, and the most private memory from its open pipeline to the step's end."""
+    import vidrt
+    from vidrt.engine.process_memory import anonymous_bytes, peak_anonymous_bytes, reset_peak
+
+    pipe = vidrt.TextToVideoPipeline(request["bundle"], threads=2)
+    options = vidrt.GenerateOptions(PROMPT, num_inference_steps=1, guidance_scale=1.0, seed=0, **request["sizes"])
+    plan = pipe.plan(options)
+    cancel, seen = vidrt.CancelToken(), {}
+
+    def stepped(event: vidrt.StepEvent) -> None:
+        seen["peak"] = peak_anonymous_bytes()
+        cancel.cancel()
+
+    before = anonymous_bytes()
+    reset_peak()
+    with contextlib.suppress(vidrt.Cancelled):  # after the step: the decoder is measured elsewhere
+        pipe.generate(options, vidrt.Callbacks(on_step=stepped, on_warning=lambda _: None, cancel=cancel))
+    sizes = json.loads((Path(request["folder"]) / "transformer" / "config.json").read_text())
+    tokens = plan.latent_frames * plan.latent_height * plan.latent_width // math.prod(sizes["patch_size"])
+    width = sizes["num_attention_heads"] * sizes["attention_head_dim"]
+    # docs/wan.md, *Memory of a step*: weights as they are and packed, planned tensors, and what a block needs.
+    activations = 4 * tokens * 2 * (width + sizes["ffn_dim"])
+    weights = sum(module.weight_bytes for module in plan.modules)
+    return {
+        "variant": pipe.bundle.modules["denoiser"].variants[0].id,
+        "latents": [plan.latent_frames, plan.latent_height, plan.latent_width],
+        "tokens": tokens,
+        "beyond_mib": (seen["peak"] - before) / _MIB,
+        "weights_mib": weights / _MIB,
+        "arena_mib": plan.arena_bytes / _MIB,
+        "scores_mib": 4 * tokens**2 * sizes["num_attention_heads"] / _MIB,
+        "activation_bound_mib": activations / _MIB,
+        "bound_mib": (2 * weights + plan.arena_bytes + activations) / _MIB,
+    }
+
+
+_TASKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    task.__name__: task for task in (write, export, generate, build, block)
+}
+
+
+def run_child(request: dict[str, Any]) -> None:
+    """Do what a request says and print a line of JSON, with the seconds that it took."""
+    begun = time.perf_counter()
+    result = _TASKS[request["task"]](request)
+    print(json.dumps({**result, "seconds": time.perf_counter() - begun}, default=str))
