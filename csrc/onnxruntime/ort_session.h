@@ -25,7 +25,7 @@ class OrtSession : public Session {
   /// Takes over the loaded graph and the weights it refers to. `module` is for messages; `profile`: the one that the
   /// session was made with, or null.
   OrtSession(const OrtApi& api, std::string module, OrtWeights weights, OrtHandle<::OrtSession> session, OrtPlace place,
-             std::unique_ptr<OrtProfile> profile);
+             std::unique_ptr<OrtProfile> profile = nullptr);
   ~OrtSession() override;
 
   void run(const std::vector<NamedTensor>& inputs, const std::vector<NamedTensor>& outputs,
