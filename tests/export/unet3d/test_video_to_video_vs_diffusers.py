@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,21 @@ def test_the_command_makes_a_clip_of_a_clip(
     assert metadata["video_sha256"] == video.metadata.video_sha256 != ""
     plan = run_vidrt("plan", str(unet3d_toy.bundle), "--video", "clip.y4m", "--strength", "0.6", "--steps", "5")
     assert "3 steps on a clip with noise, at strength 0.6" in plan.stdout, plan.stderr
+
+
+def test_the_example_of_two_passes_makes_a_small_clip_larger(
+    unet3d_toy: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    example = Path(__file__).parents[3] / "examples" / "python" / "two_passes.py"
+    sizes = ["--small-size", "16x8", "--large-size", "32x16", "--num-frames", "2", "--steps", "2"]
+    given = [str(unet3d_toy.bundle), str(unet3d_toy.bundle), PROMPT, str(tmp_path / "large.npy"), *sizes]
+    monkeypatch.setattr("sys.argv", [str(example), *given])
+    runpy.run_path(str(example), run_name="__main__")
+    small = {"height": 8, "width": 16, "num_frames": 2, "num_inference_steps": 2, "seed": 7}
+    clip = vidrt.TextToVideoPipeline(unet3d_toy.bundle)(PROMPT, **small).frames
+    large = {"height": 16, "width": 32, "num_inference_steps": 2, "seed": 7}
+    video = vidrt.VideoToVideoPipeline(unet3d_toy.bundle)(PROMPT, video=np.asarray(clip), strength=0.6, **large)
+    np.testing.assert_array_equal(np.load(tmp_path / "large.npy"), video.frames)
 
 
 @pytest.mark.parametrize(
