@@ -23,6 +23,7 @@ from vidrt.export.unet3d.denoiser import Unet3dDenoiser
 from vidrt.export.unet3d.folder import Unet3dModel, read_folder, unet3d_files
 from vidrt.export.unet3d.text_encoder import ClipTextEncoder
 from vidrt.export.unet3d.vae_decoder import FramewiseDecoder
+from vidrt.export.unet3d.vae_encoder import FramewiseEncoder
 
 _MAX_BATCH = 8
 _MAX_SIDE = 2048  # pixels
@@ -56,7 +57,7 @@ def bundle_spec(model: Unet3dModel, tokenizer: TokenizerSpec) -> BundleSpec:
 
     Every component is a part: its weights lie in a file of their own.
     """
-    ratio, decoder = model.spatial_ratio, FramewiseDecoder(model.vae)
+    ratio, decoder, encoder = model.spatial_ratio, FramewiseDecoder(model.vae), FramewiseEncoder(model.vae)
     side = Limit(ratio, _MAX_SIDE, ratio, None)
     default = model.unet.config.sample_size * ratio
     return BundleSpec(
@@ -67,6 +68,7 @@ def bundle_spec(model: Unet3dModel, tokenizer: TokenizerSpec) -> BundleSpec:
             Part({"text_encoder": model.text_encoder}, (_text_encoder(model),)),
             Part({"denoiser": model.unet}, (_denoiser(model),)),
             Part({"vae_decoder": decoder}, (_vae_decoder(model, decoder),)),
+            Part({"vae_encoder": encoder}, (_vae_encoder(model, encoder),)),
         ),
         compute=("fp32", "fp16", "bf16"),
         tokenizer=tokenizer,
@@ -139,6 +141,21 @@ def _vae_decoder(model: Unet3dModel, decoder: FramewiseDecoder) -> ModuleSpec:
         extents={"B": Extent(1, _MAX_BATCH), "T": Extent(1, _MAX_FRAMES), "h": side, "w": side},
         trace={"B": 2, "T": 3, "h": 4, "w": 5},
         cases=({"B": 1, "T": 2, "h": 3, "w": 2}, {"B": 2, "T": 1, "h": 1, "w": 1}),
+        tolerance=_TOLERANCE,
+    )
+
+
+def _vae_encoder(model: Unet3dModel, encoder: FramewiseEncoder) -> ModuleSpec:
+    ratio = model.spatial_ratio
+    side = Extent(1, _MAX_SIDE // ratio)
+    return ModuleSpec(
+        name="vae_encoder",
+        build=lambda: encoder,
+        inputs=(TensorSpec("image", "float32", ("B", 3, 1, f"h*{ratio}", f"w*{ratio}"), uniform(-1.0, 1.0)),),
+        outputs=(TensorSpec("latents", "float32", ("B", model.vae.config.latent_channels, 1, "h", "w")),),
+        extents={"B": Extent(1, _MAX_BATCH), "h": side, "w": side},
+        trace={"B": 2, "h": 4, "w": 5},
+        cases=({"B": 1, "h": 3, "w": 2}, {"B": 2, "h": 1, "w": 1}),
         tolerance=_TOLERANCE,
     )
 

@@ -155,11 +155,15 @@ def _check_vae(config: Any, unet: Any, path: Path) -> None:
             f"{path}: latent_channels is {config.latent_channels}, but the UNet's latents have {unet.in_channels} "
             "channels. The components are of different models."
         )
-    if config.out_channels != 3 or set(config.up_block_types) != {"UpDecoderBlock2D"}:
-        raise InvalidArgument(
-            f"{path}: out_channels is {config.out_channels} and up_block_types is {list(config.up_block_types)}, "
-            "expected 3 and UpDecoderBlock2D alone."
-        )
+    for channels, blocks, kind in (
+        ("out_channels", "up_block_types", "UpDecoderBlock2D"),
+        ("in_channels", "down_block_types", "DownEncoderBlock2D"),
+    ):
+        if config[channels] != 3 or set(config[blocks]) != {kind}:
+            raise InvalidArgument(
+                f"{path}: {channels} is {config[channels]} and {blocks} is {list(config[blocks])}, expected 3 and "
+                f"{kind} alone."
+            )
     scale = config.scaling_factor
     if isinstance(scale, bool) or not isinstance(scale, int | float) or not math.isfinite(scale) or scale <= 0:
         raise InvalidArgument(f"{path}: scaling_factor is {scale!r}, expected a number greater than 0.")

@@ -128,6 +128,7 @@ def test_other_pipelines_are_refused_by_name(folder: Path, changes: dict[str, An
         ("unet", {"attention_head_dim": 8}, "of another shape: transformer_in"),
         ("vae", {"latent_channels": 8}, "latent_channels is 8, but the UNet's latents have 4"),
         ("vae", {"out_channels": 4}, "out_channels is 4 and up_block_types"),
+        ("vae", {"in_channels": 4}, "in_channels is 4 and down_block_types"),
         ("vae", {"scaling_factor": 0}, "scaling_factor is 0, expected a number greater than 0"),
         ("vae", {"shift_factor": 0.1}, "shift_factor is 0.1, expected null"),
         ("vae", {"latents_mean": [0.0] * 4}, "latents_mean is [0.0, 0.0, 0.0, 0.0], expected null"),

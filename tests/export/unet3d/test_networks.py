@@ -12,6 +12,7 @@ import torch
 from vidrt.export.unet3d.denoiser import Unet3dDenoiser
 from vidrt.export.unet3d.text_encoder import ClipTextEncoder
 from vidrt.export.unet3d.vae_decoder import FramewiseDecoder
+from vidrt.export.unet3d.vae_encoder import FramewiseEncoder
 
 TOLERANCE = 2e-5
 
@@ -48,3 +49,10 @@ def test_the_text_encoder_hides_padding_only_where_its_configuration_says_so(pip
     got = ClipTextEncoder(pipeline.text_encoder, masks_padding=masks_padding)(ids, mask)
     given = mask if masks_padding else None
     _assert_close(got, pipeline.text_encoder(ids, attention_mask=given).last_hidden_state)
+
+
+def test_the_encoder_gives_the_mode_of_each_frame_in_the_denoisers_space(pipeline: Any) -> None:
+    ratio = pipeline.vae_scale_factor
+    image = torch.rand((2, 3, 1, 3 * ratio, 5 * ratio), generator=torch.Generator().manual_seed(3)) * 2.0 - 1.0
+    mode = pipeline.vae.encode(image[:, :, 0]).latent_dist.mode()
+    _assert_close(FramewiseEncoder(pipeline.vae)(image), mode[:, :, None] * pipeline.vae.config.scaling_factor)
