@@ -128,7 +128,7 @@ def block(request: dict[str, Any]) -> dict[str, Any]:
         "session_mib": (opened - before) / _MIB,
         "run_mib": (peak_anonymous_bytes() - opened) / _MIB,
         # docs/wan.md, *Memory of a step*
-        "bound_mib": 4 * tokens * 2 * (width + sizes["ffn_dim"]) / _MIB,
+        "bound_mib": 4 * tokens * (4 * width + 3 * sizes["ffn_dim"]) / _MIB,
         "scores_mib": 4 * tokens**2 * sizes["num_attention_heads"] / _MIB,
     }
 
