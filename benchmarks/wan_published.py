@@ -109,7 +109,7 @@ PARTS = (
     Part("1.3b.export-fp32", "export", "fp32"),
     Part("1.3b.generate-fp32", "generate", "fp32", {"sizes": _SMALL, "memory_budget": "9GiB"}, 12),
     Part("block.export-fp32", "export", "fp32"),
-    Part("block.step", "block", "fp32", {"sizes": {"height": 480, "width": 832, "num_frames": 81}}, 6),
+    Part("block.step", "block", "fp32", {"latents": [21, 60, 104]}, 6),
     Part("5b-2.export-bf16", "export", "bf16"),
     _engines("5b-2.engines", "bf16", ("denoiser",), _720P, 8),
     Part("umt5-4.export-fp32", "export", "fp32"),

@@ -83,13 +83,11 @@ def _generations(parts: list[tuple[str, str, Record]]) -> list[list[str]]:
 
 def _blocks(parts: list[tuple[str, str, Record]]) -> list[list[str]]:
     rows = [
-        ["part", "latents", "tokens", "graph", "peak MiB", "bound MiB", "of it activations", "all scores", "seconds"]
+        ["part", "depth", "latents", "tokens", "peak of a run MiB", "bound MiB", "all scores MiB", "session MiB", "s"]
     ]
-    for name, _, record in parts:
-        latents = "x".join(map(str, record["latents"]))
-        rows.append([name, latents, f"{record['tokens']:,}", record["variant"]])
-        figures = ("beyond_mib", "bound_mib", "activation_bound_mib", "scores_mib", "seconds")
-        rows[-1] += [f"{record[key]:.0f}" for key in figures]
+    for name, depth, record in parts:
+        rows.append([name, depth, "x".join(map(str, record["latents"])), f"{record['tokens']:,}"])
+        rows[-1] += [f"{record[key]:.0f}" for key in ("run_mib", "bound_mib", "scores_mib", "session_mib", "seconds")]
     return rows
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import math
@@ -15,6 +14,7 @@ if TYPE_CHECKING:  # each task imports what it needs: memory is measured
     from vidrt.engine.builder import BuiltEngine
 
 PROMPT = "a red fox runs through deep snow"
+_TEXT_LENGTH = 512
 _MIB = 2**20
 
 
@@ -96,39 +96,40 @@ def _engine(built: BuiltEngine) -> dict[str, Any]:
 
 
 def block(request: dict[str, Any]) -> dict[str, Any]:
-    """One denoising step of a bundle, and the most private memory from its open pipeline to the step's end."""
-    import vidrt
+    """A run of the denoiser's graph for processors, and the most private memory from its open session to its end."""
+    import numpy as np
+    import onnxruntime
+
     from vidrt.engine.process_memory import anonymous_bytes, peak_anonymous_bytes, reset_peak
 
-    pipe = vidrt.TextToVideoPipeline(request["bundle"], threads=2)
-    options = vidrt.GenerateOptions(PROMPT, num_inference_steps=1, guidance_scale=1.0, seed=0, **request["sizes"])
-    plan = pipe.plan(options)
-    cancel, seen = vidrt.CancelToken(), {}
-
-    def stepped(event: vidrt.StepEvent) -> None:
-        seen["peak"] = peak_anonymous_bytes()
-        cancel.cancel()
-
-    before = anonymous_bytes()
-    reset_peak()
-    with contextlib.suppress(vidrt.Cancelled):  # after the step: the decoder is measured elsewhere
-        pipe.generate(options, vidrt.Callbacks(on_step=stepped, on_warning=lambda _: None, cancel=cancel))
     sizes = json.loads((Path(request["folder"]) / "transformer" / "config.json").read_text())
-    tokens = plan.latent_frames * plan.latent_height * plan.latent_width // math.prod(sizes["patch_size"])
+    latents = request["latents"]
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 2
+    options.enable_cpu_mem_arena = False  # it would keep what is not in use any more
+    before = anonymous_bytes()
+    path = Path(request["bundle"]) / "denoiser.fp32.processor.onnx"
+    session = onnxruntime.InferenceSession(str(path), options)
+    opened = anonymous_bytes()
+    rng = np.random.default_rng(0)
+    feeds = {
+        "latents": rng.standard_normal((1, sizes["in_channels"], *latents), np.float32),
+        "timestep": np.full((1, latents[0]), 500, np.float32),
+        "text_embeds": rng.standard_normal((1, _TEXT_LENGTH, sizes["text_dim"]), np.float32),
+    }
+    reset_peak()
+    (prediction,) = session.run(None, feeds)
+    tokens = math.prod(latents) // math.prod(sizes["patch_size"])
     width = sizes["num_attention_heads"] * sizes["attention_head_dim"]
-    # docs/wan.md, *Memory of a step*: weights as they are and packed, planned tensors, and what a block needs.
-    activations = 4 * tokens * 2 * (width + sizes["ffn_dim"])
-    weights = sum(module.weight_bytes for module in plan.modules)
     return {
-        "variant": pipe.bundle.modules["denoiser"].variants[0].id,
-        "latents": [plan.latent_frames, plan.latent_height, plan.latent_width],
+        "latents": latents,
         "tokens": tokens,
-        "beyond_mib": (seen["peak"] - before) / _MIB,
-        "weights_mib": weights / _MIB,
-        "arena_mib": plan.arena_bytes / _MIB,
+        "deviation": float(prediction.std()),
+        "session_mib": (opened - before) / _MIB,
+        "run_mib": (peak_anonymous_bytes() - opened) / _MIB,
+        # docs/wan.md, *Memory of a step*
+        "bound_mib": 4 * tokens * (4 * width + 3 * sizes["ffn_dim"]) / _MIB,
         "scores_mib": 4 * tokens**2 * sizes["num_attention_heads"] / _MIB,
-        "activation_bound_mib": activations / _MIB,
-        "bound_mib": (2 * weights + plan.arena_bytes + activations) / _MIB,
     }
 
 
