@@ -78,7 +78,7 @@ class _Level(nn.Module):
     def __init__(self, block: Any, samplers: nn.ModuleList | None) -> None:
         super().__init__()
         self.resnets: nn.ModuleList = block.resnets
-        self.samplers = samplers or nn.ModuleList()
+        self.samplers: Any = samplers or nn.ModuleList()
 
 
 def _for_each_frame(x: Tensor, frames: int) -> Tensor:
