@@ -220,7 +220,7 @@ TEST_F(VideoStart, FramesAreTheSameStageByStageAndTheEncoderIsGivenUp) {
   const std::vector<std::uint8_t> expected = pixels(generate(resident, clip_options()));
   PipelineOptions tight;
   for (GenerationPlan plan = resident.plan(clip_options()); plan.residency == "all";) {
-    tight.memory_budget = plan.weight_bytes + plan.arena_bytes - 1;
+    tight.memory_budget = plan.total_bytes() - 1;
     plan = open_clip(tight).plan(clip_options());
   }
   backend = std::make_shared<ReferenceBackend>();
