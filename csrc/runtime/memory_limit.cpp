@@ -32,7 +32,7 @@ MemoryLimit memory_limit(std::uint64_t memory_budget, const Device& device, std:
 
 void fail_over_limit(const std::string& what, std::uint64_t smallest, const MemoryLimit& limit,
                      const std::string& remedy) {
-  const std::string needs = what + " needs at least " + byte_string(smallest) + " for weights and tensors, but ";
+  const std::string needs = what + " needs at least " + byte_string(smallest) + " for weights, tensors and the activations that are known, but ";
   if (limit.is_budget) {
     throw OutOfMemory(needs + "memory_budget is " + byte_string(limit.bytes) + "; give a memory_budget of " +
                       std::to_string(smallest) + " or more, or " + remedy + ".");

@@ -39,7 +39,7 @@ Threads = Annotated[
 ]
 MemoryBudget = Annotated[
     str | None,
-    typer.Option(help="Limit for weights and tensors together, as 6GiB. (default: none)", rich_help_panel=_MODEL),
+    typer.Option(help="Limit for the memory that a plan takes, as 6GiB. (default: none)", rich_help_panel=_MODEL),
 ]
 EmbedsCache = Annotated[
     str,

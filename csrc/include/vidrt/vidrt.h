@@ -75,7 +75,7 @@ typedef struct vidrt_pipeline_options {
   const char* backend;    /* auto | onnxruntime | onnxruntime-cuda | tensorrt | tensorrt-rtx; NULL = auto */
   const char* device;     /* cpu | cuda:N; NULL = what the backend runs on: cpu, or cuda:0 */
   const char* variant;    /* variant id to insist on where a module has it; NULL = the first that can run */
-  uint64_t memory_budget; /* bytes for weights and tensors together; 0 = no limit */
+  uint64_t memory_budget; /* bytes that a plan may take; 0 = no limit */
   int32_t threads;        /* compute threads; 0 = one per physical core */
   int32_t no_cuda_graphs; /* TensorRT: 1 = queue every run anew instead of replaying those that repeat */
   uint64_t embeds_cache;  /* bytes of prompt embeddings kept in the user's cache folder (docs/memory.md); 0 = none */
