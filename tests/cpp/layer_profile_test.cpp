@@ -1,4 +1,5 @@
 // What layers took: medians over runs, the files that ONNX Runtime writes, and pipelines that are asked for it.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -202,6 +203,14 @@ TEST_F(ProfiledOrtPipeline, TellsWhatTheNodesOfTheShippedModelTookThroughTheCInt
   vidrt_pipeline_free(pipeline);
 }
 
+// Of the pipeline's own: ONNX Runtime writes another one there when a process first uses it.
+std::int64_t profiles_in(const std::string& folder) {
+  const std::filesystem::directory_iterator entries(folder);
+  return std::count_if(begin(entries), end(entries), [](const std::filesystem::directory_entry& entry) {
+    return entry.path().filename().string().rfind("vidrt-profile-", 0) == 0;
+  });
+}
+
 TEST_F(ProfiledOrtPipeline, LeavesNoFilesBehindAndSaysWhereNoneCanBeWritten) {
   const TempFolder temporary;
   PipelineOptions options;
@@ -217,12 +226,12 @@ TEST_F(ProfiledOrtPipeline, LeavesNoFilesBehindAndSaysWhereNoneCanBeWritten) {
     const EnvironmentVariable folder("TMPDIR", temporary.path());
     Pipeline pipeline = Pipeline::open(std::string(VIDRT_SOURCE_DIR) + "/models/pocket", options);
     pipeline.generate(wish);
-    EXPECT_FALSE(std::filesystem::is_empty(temporary.path()));
+    EXPECT_GT(profiles_in(temporary.path()), 0);
     pipeline.take_layer_profile();
-    EXPECT_TRUE(std::filesystem::is_empty(temporary.path()));
+    EXPECT_EQ(profiles_in(temporary.path()), 0);
     pipeline.generate(wish);  // whose profile nobody takes
   }
-  EXPECT_TRUE(std::filesystem::is_empty(temporary.path()));
+  EXPECT_EQ(profiles_in(temporary.path()), 0);
   const EnvironmentVariable folder("TMPDIR", "/nowhere");
   Pipeline pipeline = Pipeline::open(std::string(VIDRT_SOURCE_DIR) + "/models/pocket", options);
   EXPECT_TRUE(names(message_of<IoError>([&] { pipeline.generate(wish); }), {"ONNX Runtime's profile", "set TMPDIR"}));
