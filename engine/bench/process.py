@@ -18,7 +18,7 @@ from vidrt.engine.events import CancelToken
 
 SAMPLE_SECONDS = 0.02
 """Between two looks at its memory. A look costs a few hundredths of a millisecond, and none of them in its process."""
-_MOST_SAMPLES = 500
+_MOST_SAMPLES = 100
 _PATIENCE_SECONDS = 5.0
 
 
@@ -35,7 +35,7 @@ class Finished:
         return max((anonymous for _, _, anonymous in self.samples), default=None)
 
     def thinned(self) -> tuple[tuple[float, float, float], ...]:
-        """At most 500 samples, evenly taken, for a plot."""
+        """At most 100 samples, evenly taken, for a plot."""
         stride = -(-len(self.samples) // _MOST_SAMPLES) or 1
         return self.samples[::stride]
 
