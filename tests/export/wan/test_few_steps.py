@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, WanPipeline
 
@@ -21,6 +22,7 @@ TOLERANCE = 1e-3
 """Of frames in fp32, whose levels are 0 to 1."""
 
 
+@pytest.mark.slow  # an export of its own
 def test_frames_are_those_of_diffusers_without_guidance(
     wan_folder: Callable[[str], tuple[WanPipeline, Path]], tmp_path: Path
 ) -> None:
