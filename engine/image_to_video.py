@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from vidrt.engine.bundle import Bundle
 from vidrt.engine.errors import InvalidArgument
 from vidrt.engine.options import GenerateOptions
@@ -20,32 +18,8 @@ class ImageToVideoPipeline(TextToVideoPipeline):
         InvalidArgument: If the bundle takes no image, besides what TextToVideoPipeline raises.
     """
 
-    def __init__(
-        self,
-        bundle: str | os.PathLike[str] | Bundle,
-        backend: str = "auto",
-        device: str | None = None,
-        threads: int | None = None,
-        memory_budget: int | str | None = None,
-        variant: str | None = None,
-        *,
-        cuda_graphs: bool = True,
-        embeds_cache: int | str | None = None,
-        profile_layers: bool = False,
-    ) -> None:
-        opened = bundle if isinstance(bundle, Bundle) else Bundle(bundle)
-        check_takes_image(opened)
-        super().__init__(
-            opened,
-            backend,
-            device,
-            threads,
-            memory_budget,
-            variant,
-            cuda_graphs=cuda_graphs,
-            embeds_cache=embeds_cache,
-            profile_layers=profile_layers,
-        )
+    def _check_bundle(self, bundle: Bundle) -> None:
+        check_takes_image(bundle)
 
     def prepare(self, options: GenerateOptions) -> GenerateOptions:
         """The same as for text to video. Raises InvalidArgument where there is no image."""

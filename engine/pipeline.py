@@ -49,7 +49,7 @@ class TextToVideoPipeline:
         backend: "auto", "onnxruntime", "onnxruntime-cuda", "tensorrt" or "tensorrt-rtx".
         device: "cpu" or "cuda:N"; None takes what the backend runs on: the processor, or cuda:0.
         threads: Compute threads; None takes one per physical core.
-        memory_budget: Bytes for weights and arena together, as a number or "6GiB"; None sets no limit.
+        memory_budget: Bytes that a plan may take, as a number or "6GiB"; None sets no limit.
         variant: Insist on this variant of every module that has it; None takes the first that can run.
         cuda_graphs: TensorRT: record runs that repeat, and replay them at the cost of one launch.
         embeds_cache: Bytes, as a number or "256MiB", that embeddings of prompts may take in the user's cache folder,
@@ -89,7 +89,11 @@ class TextToVideoPipeline:
         announce_onnxruntime()
         announce_tensorrt()
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle(bundle)
+        self._check_bundle(self.bundle)
         self._core = _core.Pipeline(self.bundle.path, options)
+
+    def _check_bundle(self, bundle: Bundle) -> None:
+        """Refuse a bundle that lacks what a pipeline of this kind needs; text to video takes all."""
 
     @property
     def backend(self) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from vidrt import _core
 from vidrt.engine.bundle import Bundle
 from vidrt.engine.errors import InvalidArgument
@@ -21,30 +19,8 @@ class VideoToVideoPipeline(TextToVideoPipeline):
         InvalidArgument: If the bundle cannot encode clips, besides what TextToVideoPipeline raises.
     """
 
-    def __init__(
-        self,
-        bundle: str | os.PathLike[str] | Bundle,
-        backend: str = "auto",
-        device: str | None = None,
-        threads: int | None = None,
-        memory_budget: int | str | None = None,
-        variant: str | None = None,
-        *,
-        cuda_graphs: bool = True,
-        embeds_cache: int | str | None = None,
-    ) -> None:
-        opened = bundle if isinstance(bundle, Bundle) else Bundle(bundle)
-        _core.require_clip_encoder(opened.manifest)
-        super().__init__(
-            opened,
-            backend,
-            device,
-            threads,
-            memory_budget,
-            variant,
-            cuda_graphs=cuda_graphs,
-            embeds_cache=embeds_cache,
-        )
+    def _check_bundle(self, bundle: Bundle) -> None:
+        _core.require_clip_encoder(bundle.manifest)
 
     def prepare(self, options: GenerateOptions) -> GenerateOptions:
         """The same as for text to video. Raises InvalidArgument where there is no clip."""

@@ -56,8 +56,8 @@ struct GenerationPlan {
   double step_cache = 0.0;                  // threshold; 0 = every step runs the denoiser
   int decode_chunk = 0;                     // latent frames a call of the decoder takes
   PlannedTiles tiles;
-  std::vector<std::string> stages;         // names of the stage indices used by PlannedTensor
-  std::vector<StageMemory> stage_memory;   // of each
+  std::vector<std::string> stages;        // names of the stage indices used by PlannedTensor
+  std::vector<StageMemory> stage_memory;  // of each
   std::vector<PlannedTensor> tensors;
   std::uint64_t arena_bytes = 0;     // with reuse
   std::uint64_t unshared_bytes = 0;  // the same tensors without reuse
