@@ -64,19 +64,9 @@ class _Watch:
         return self._peaks[peak] - self._begun[stage]
 
 
-def _stage_bytes(plan: GenerationPlan, *stages: str) -> int:
-    """Bytes of the arena's tensors that these stages touch: each page counts where it is first used."""
-    indices = [plan.stages.index(stage) for stage in stages]
-    spans = sorted(
-        (tensor.offset, tensor.offset + tensor.bytes)
-        for tensor in plan.tensors
-        if any(tensor.first_stage <= index <= tensor.last_stage for index in indices)
-    )
-    total = end = 0
-    for first, last in spans:
-        total += max(0, last - max(first, end))
-        end = max(end, last)
-    return total
+def _arena_bytes(plan: GenerationPlan, stage: str) -> int:
+    """Bytes of the arena that are written up to a stage: each page counts where it is first used."""
+    return plan.stage_memory[plan.stages.index(stage)].arena_bytes
 
 
 def _load(request: dict[str, Any], pipe: TextToVideoPipeline, plan: GenerationPlan, watch: _Watch) -> dict[str, Any]:
@@ -107,7 +97,7 @@ def _denoise(request: dict[str, Any], pipe: TextToVideoPipeline, plan: Generatio
     options = replace(_options(request), prompt="", prompt_embeds=embeds, negative_prompt_embeds=embeds)
     with suppress(Cancelled):
         pipe.generate(options, watch.callbacks())
-    growth = watch.growth("denoise", "denoise") - _stage_bytes(plan, "denoise")
+    growth = watch.growth("denoise", "denoise") - _arena_bytes(plan, "denoise")
     return _result(plan, {"denoiser": growth})
 
 
@@ -119,9 +109,8 @@ def _decode(_request: dict[str, Any], pipe: TextToVideoPipeline, plan: Generatio
     pipe.decode_latents(options, watch.callbacks())
     names = [module.name for module in decode_plan.modules]
     peaks = ["first", "next"] if len(names) > 1 else ["next"]
-    stages = {"first": ["decode_first"], "next": ["decode_first", "decode_next"]}
     growths = {
-        name: watch.growth("decode", peak) - _stage_bytes(decode_plan, *stages[peak])
+        name: watch.growth("decode", peak) - _arena_bytes(decode_plan, f"decode_{peak}")
         for name, peak in zip(names, peaks, strict=True)
     }
     return _result(decode_plan, growths)
