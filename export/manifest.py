@@ -11,6 +11,7 @@ import vidrt
 from vidrt.export.parity import Parity
 from vidrt.export.spec import BundleSpec, Limit, ModuleSpec, Precision, TensorSpec, TokenizerSpec
 from vidrt.export.to_onnx import OPSET
+from vidrt.export.variants import form_of
 from vidrt.export.weights import DataFile
 
 SCHEMA_VERSION = 1
@@ -98,6 +99,7 @@ def _text(spec: BundleSpec, tokenizer: TokenizerSpec) -> dict[str, Any]:
 
 
 def _variant(module: ModuleSpec, graph: GraphRecord) -> dict[str, Any]:
+    form = form_of(module, graph.id)
     return {
         "id": graph.id,
         "file": graph.file,
@@ -109,7 +111,7 @@ def _variant(module: ModuleSpec, graph: GraphRecord) -> dict[str, Any]:
         "storage": graph.storage,
         "custom_ops": list(graph.custom_ops),
         "backends": list(graph.backends),
-        "tensors": {"inputs": _tensors(module.inputs), "outputs": _tensors(module.outputs)},
+        "tensors": {"inputs": _tensors(form.inputs), "outputs": _tensors(form.outputs)},
         "parity": _parity(graph.parity),
     }
 

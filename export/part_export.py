@@ -26,6 +26,7 @@ from vidrt.export.variants import (
     ModuleGraphs,
     Variant,
     alike,
+    form_of,
     stock_graph,
     with_custom_ops,
     with_int8,
@@ -118,7 +119,8 @@ class _Traced:
 
 def _trace(spec: ModuleSpec, weights: Mapping[str, Weight]) -> _Traced:
     module = spec.build().eval()
-    other = None if spec.build_for_processor is None else _graph_of(spec, spec.build_for_processor().eval(), weights)
+    form = spec.processor_form
+    other = None if form is None else _graph_of(form, form.build().eval(), weights)
     return _Traced(spec, module, _graph_of(spec, module, weights), other, stored_names(module, weights))
 
 
@@ -237,7 +239,7 @@ def _storage(variant: Variant, data_files: tuple[str, ...], files: _Files, optio
 
 def _compare(traced: _Traced, variant: Variant, files: _Files, root: Path) -> parity.Parity:
     """Compare a written graph with its module, which computes with the stored weights."""
-    spec = traced.spec
+    spec = form_of(traced.spec, variant.id)
     session = _session(root, f"{spec.name}{variant.file_suffix}", variant, frugal=files.main.bytes > _LARGE_FILE)
     allowed = parity.Allowed(spec.tolerance[variant.precision])
     if variant.int8:

@@ -20,6 +20,13 @@ def mask(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     return (torch.arange(length) < kept).to(torch.int64)
 
 
+def counts(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """How many rows each row of (B,L) stands for: the first for one at least, the others for none to four."""
+    drawn = torch.randint(0, 5, shape, generator=generator)
+    drawn[:, 0] += 1
+    return drawn.to(torch.float32)
+
+
 def token_ids(vocabulary: int) -> Sampler:
     """Ids from 0 to below `vocabulary`."""
 

@@ -80,6 +80,8 @@ class ModuleSpec:
         build: Makes the module; its forward takes the inputs in order and returns the outputs in order.
         build_for_processor: Makes the same computation in the form that ONNX Runtime's processor kernels do fastest,
             with operators of ONNX Runtime's own where they serve; only ever traced. None where `build` is that.
+        processor_inputs: What that form takes besides the inputs, after them; forward() of what `build` makes may be
+            given it as well.
         inputs: Declared inputs.
         outputs: Declared outputs.
         extents: The range of every symbol of the inputs.
@@ -99,6 +101,7 @@ class ModuleSpec:
     tolerance: Mapping[str, float]
     least_cosine: float = 0.999
     build_for_processor: Callable[[], nn.Module] | None = None
+    processor_inputs: tuple[TensorSpec, ...] = ()
 
     def __post_init__(self) -> None:
         names = [spec.name for spec in (*self.inputs, *self.outputs)]
@@ -115,6 +118,19 @@ class ModuleSpec:
             raise ExportError(f"module {self.name}: the traced size of {constant[0]!r} is 1, expected at least 2.")
         if not self.cases:
             raise ExportError(f"module {self.name}: no cases to compare with PyTorch.")
+
+    @property
+    def processor_form(self) -> ModuleSpec | None:
+        """The declaration of the form for processors; None where there is none."""
+        if self.build_for_processor is None:
+            return None
+        return dataclasses.replace(
+            self,
+            build=self.build_for_processor,
+            inputs=(*self.inputs, *self.processor_inputs),
+            build_for_processor=None,
+            processor_inputs=(),
+        )
 
     def _check_sizes(self, sizes: Sizes) -> None:
         for spec in (*self.inputs, *self.outputs):

@@ -14,7 +14,7 @@ from vidrt.export.depthwise.rewrite import rewrite
 from vidrt.export.errors import ExportError
 from vidrt.export.precision.rewrite import to_precision
 from vidrt.export.quantisation.rewrite import MATMUL_NBITS, to_dequantize, to_matmul_nbits
-from vidrt.export.spec import INT8, Precision
+from vidrt.export.spec import INT8, ModuleSpec, Precision
 from vidrt.export.weights import Weight
 
 CUSTOM_OPS, PLUGIN, PROCESSOR, DEQUANTIZE = "vidrt", "plugin", "processor", "dequantize"
@@ -73,6 +73,12 @@ class Variant:
         """The end of its file's name: ".fp32.onnx" of the stock graph, ".fp16.plugin.onnx" of one with plugins."""
         kind = self.id.removeprefix(self.precision).removeprefix("-")
         return f".{self.precision}.{kind}.onnx" if kind else f".{self.precision}.onnx"
+
+
+def form_of(module: ModuleSpec, variant: str) -> ModuleSpec:
+    """The declaration of what a variant of a module is a graph of."""
+    form = module.processor_form if variant == PROCESSOR else None
+    return module if form is None else form
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,8 +14,8 @@ const char* history_name(int index) {
 
 }  // namespace
 
-DenoiseLoop::DenoiseLoop(ModuleSet& modules, const ArenaTensors& tensors, const GenerationPlan& plan,
-                         const SchedulerTable& table, double guidance_scale)
+DenoiseLoop::DenoiseLoop(ModuleSet& modules, const ArenaTensors& tensors, const std::vector<NamedTensor>& text,
+                         const GenerationPlan& plan, const SchedulerTable& table, double guidance_scale)
     : modules_(modules), device_(modules.backend().device()), tensors_(tensors), plan_(plan), table_(table) {
   const TensorView& latents = tensors["latents"];
   const TensorView& prediction = tensors["prediction"];
@@ -40,9 +40,8 @@ DenoiseLoop::DenoiseLoop(ModuleSet& modules, const ArenaTensors& tensors, const 
   for (int i = 0; i < runs; ++i) {
     const auto part = [&](const TensorView& tensor) { return runs == 2 ? row(tensor, i) : tensor; };
     Binding binding;
-    binding.inputs = {
-        {"latents", latents}, {"timestep", tensors["timestep"]}, {"text_embeds", part(tensors["text_embeds"])}};
-    if (tensors.has("text_mask")) binding.inputs.push_back({"text_mask", part(tensors["text_mask"])});
+    binding.inputs = {{"latents", latents}, {"timestep", tensors["timestep"]}};
+    for (const NamedTensor& input : text) binding.inputs.push_back({input.name, part(input.view)});
     binding.outputs = {{"prediction", part(prediction)}};
     bindings_.push_back(binding);
   }

@@ -16,10 +16,10 @@ namespace vidrt {
 class DenoiseLoop {
  public:
   /// `tensors` has "condition" filled in where the first latent frame is given, "latents" (row 0 the sample; its first
-  /// frame is then put in here), "text_embeds" and, where the model has one, "text_mask" filled in,
-  /// the negative prompt in row 0 and the positive in row 1 (one row where guidance is off).
-  DenoiseLoop(ModuleSet& modules, const ArenaTensors& tensors, const GenerationPlan& plan, const SchedulerTable& table,
-              double guidance_scale);
+  /// frame is then put in here) filled in. `text` is what fill_text() returned: the negative prompt in row 0 and the
+  /// positive in row 1 (one row where guidance is off).
+  DenoiseLoop(ModuleSet& modules, const ArenaTensors& tensors, const std::vector<NamedTensor>& text,
+              const GenerationPlan& plan, const SchedulerTable& table, double guidance_scale);
 
   /// Run all steps; after_step(i) follows each and may throw to stop. `seed` is of the noise that steps add.
   void run(std::uint64_t seed, const std::function<void(int)>& after_step);

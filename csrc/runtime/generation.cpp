@@ -123,9 +123,9 @@ Video Generation::run(const GenerateOptions& options) {
 
   // 5. Denoise.
   if (stage_by_stage) load({"denoiser"}, layout, true);
-  fill_text(tensors, embeds);
+  const std::vector<NamedTensor> text = fill_text(device(), tensors, embeds);
   fill_latents(tensors, options, table, clip);
-  denoise(tensors, table, resolved);
+  denoise(tensors, text, table, resolved);
 
   // 6. Decode, frame by frame.
   decode(layout, tensors, row(tensors["latents"], 0), resolved.output, options.keep_frames);
@@ -169,7 +169,7 @@ bool Generation::must_encode(const PreparedPrompt& prompt) {
   return !known;
 }
 
-Generation::SharedEmbeds Generation::given_embeds(const std::string& name, const PromptEmbeds* embeds) const {
+SharedEmbeds Generation::given_embeds(const std::string& name, const PromptEmbeds* embeds) const {
   if (embeds == nullptr) return nullptr;
   if (embeds->encoder_id != state_.prompts->encoder_id()) {
     throw InvalidArgument(name + " was made by another text encoder (" + embeds->encoder_id.substr(0, 12) +
@@ -205,7 +205,7 @@ void Generation::load(const std::vector<std::string>& modules, const GenerationL
   video_.timings.load += stopwatch.elapsed_ms();
 }
 
-Generation::SharedEmbeds Generation::encode(const std::optional<PreparedPrompt>& prompt, const SharedEmbeds& given,
+SharedEmbeds Generation::encode(const std::optional<PreparedPrompt>& prompt, const SharedEmbeds& given,
                                             const Workspace& workspace) {
   if (!prompt.has_value()) return given;
   announce(Stage::kEncode, 0, 1);
@@ -215,25 +215,12 @@ Generation::SharedEmbeds Generation::encode(const std::optional<PreparedPrompt>&
   return embeds;
 }
 
-void Generation::fill_text(const ArenaTensors& tensors, const std::vector<SharedEmbeds>& embeds) const {
-  for (std::size_t i = 0; i < embeds.size(); ++i) {
-    const TensorView target = row(tensors["text_embeds"], static_cast<std::int64_t>(i));
-    if (target.shape[2] != embeds[i]->dim) {
-      throw InvalidArgument("the prompt embeddings have " + std::to_string(embeds[i]->dim) +
-                            " columns, but the denoiser takes " + std::to_string(target.shape[2]) + ".");
-    }
-    device().copy_from_host(target.data, embeds[i]->values.data(), target.bytes());
-    if (!tensors.has("text_mask")) continue;
-    const TensorView mask = row(tensors["text_mask"], static_cast<std::int64_t>(i));
-    device().copy_from_host(mask.data, embeds[i]->mask.data(), mask.bytes());
-  }
-}
-
-void Generation::denoise(const ArenaTensors& tensors, const SchedulerTable& table, const ResolvedOptions& resolved) {
+void Generation::denoise(const ArenaTensors& tensors, const std::vector<NamedTensor>& text,
+                         const SchedulerTable& table, const ResolvedOptions& resolved) {
   const Stopwatch stopwatch;
   const int total = plan_.num_inference_steps;
   announce(Stage::kDenoise, 0, total);
-  DenoiseLoop loop(state_.modules, tensors, plan_, table, resolved.guidance_scale);
+  DenoiseLoop loop(state_.modules, tensors, text, plan_, table, resolved.guidance_scale);
   loop.run(video_.metadata.seed, [&](int step) {
     if (callbacks_.on_step) callbacks_.on_step({step, total, table.steps[static_cast<std::size_t>(step)].timestep});
     announce(Stage::kDenoise, step + 1, total);

@@ -13,6 +13,7 @@
 #include "runtime/module_set.h"
 #include "runtime/prompt_encoder.h"
 #include "runtime/stopwatch.h"
+#include "runtime/text_inputs.h"
 #include "vidrt/events.h"
 #include "vidrt/options.h"
 #include "vidrt/video.h"
@@ -61,7 +62,6 @@ class Generation {
   PromptEmbeds encode_prompt(const std::string& prompt, bool truncate);
 
  private:
-  using SharedEmbeds = std::shared_ptr<const PromptEmbeds>;
   struct Prompts {
     std::optional<PreparedPrompt> positive;  // unset where embeddings are given
     std::optional<PreparedPrompt> negative;  // also unset where guidance is off
@@ -78,11 +78,11 @@ class Generation {
   void encode_image(const ArenaTensors& tensors, const TensorView& image);
   /// The latents (C,T,h,w) of a clip, on the host.
   std::vector<float> encode_video(const ArenaTensors& tensors, const TensorView& video);
-  void fill_text(const ArenaTensors& tensors, const std::vector<SharedEmbeds>& embeds) const;
   /// `clip` has the latents to start from; empty: noise alone.
   void fill_latents(const ArenaTensors& tensors, const GenerateOptions& options, const SchedulerTable& table,
                     const std::vector<float>& clip);
-  void denoise(const ArenaTensors& tensors, const SchedulerTable& table, const ResolvedOptions& resolved);
+  void denoise(const ArenaTensors& tensors, const std::vector<NamedTensor>& text, const SchedulerTable& table,
+               const ResolvedOptions& resolved);
   void decode(const GenerationLayout& layout, const ArenaTensors& tensors, const TensorView& latents, DType output,
               bool keep_frames);
   /// All frames of a stream, of which Pixel is the type; null where they are not kept.

@@ -58,8 +58,10 @@ void add_denoise_tensors(LayoutBuilder& builder, const Manifest& manifest, const
   builder.add("timestep", DType::kFloat32, {batch, plan.latent_frames}, kPlanDenoise, kPlanDenoise);
   builder.add("text_embeds", DType::kFloat32, {prompts, manifest.text_length, embeds_dim(denoiser)}, kPlanDenoise,
               kPlanDenoise);
-  if (find_tensor(denoiser.inputs, "text_mask") != nullptr) {
-    builder.add("text_mask", DType::kInt64, {prompts, manifest.text_length}, kPlanDenoise, kPlanDenoise);
+  for (const char* name : {"text_mask", "text_counts"}) {
+    const TensorSpec* spec = find_tensor(denoiser.inputs, name);
+    if (spec == nullptr) continue;
+    builder.add(name, spec->dtype, {prompts, manifest.text_length}, kPlanDenoise, kPlanDenoise);
   }
   if (plan.step_cache > 0.0) {
     builder.add("last_sample", DType::kFloat32, latents, kPlanDenoise, kPlanDenoise);

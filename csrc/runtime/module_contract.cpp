@@ -41,11 +41,14 @@ Contract text_encoder_contract(const Manifest& manifest, std::int64_t text_dim) 
           {{{"B", 1}, {"L", manifest.text_length}, {kTextDim, text_dim}}}};
 }
 
-Contract denoiser_contract(const Manifest& manifest, std::int64_t text_dim, bool has_text_mask) {
+Contract denoiser_contract(const Manifest& manifest, std::int64_t text_dim, const Variant& variant) {
   const TensorSpec latents = floats("latents", {"B", kLatentChannels, "T", "h", "w"});
   Contract contract;
   contract.inputs = {latents, floats("timestep", {"B", "T"}), floats("text_embeds", {"B", "L", kTextDim})};
-  if (has_text_mask) contract.inputs.push_back(ints("text_mask"));
+  if (find_tensor(variant.inputs, "text_mask") != nullptr) contract.inputs.push_back(ints("text_mask"));
+  if (find_tensor(variant.inputs, "text_counts") != nullptr) {
+    contract.inputs.push_back(floats("text_counts", {"B", "L"}));
+  }
   contract.outputs = {floats("prediction", latents.shape)};
   for (const std::int64_t batch : {1, 2}) {  // guidance runs both prompts as one batch
     SymbolValues sample = latent_sizes(manifest, batch);
@@ -136,9 +139,7 @@ std::int64_t declared_text_dim(const Manifest& manifest, const JsonPlace& place)
 Contract contract_of(const std::string& module, const Variant& variant, const Manifest& manifest,
                      std::int64_t text_dim) {
   if (module == "text_encoder") return text_encoder_contract(manifest, text_dim);
-  if (module == "denoiser") {
-    return denoiser_contract(manifest, text_dim, find_tensor(variant.inputs, "text_mask") != nullptr);
-  }
+  if (module == "denoiser") return denoiser_contract(manifest, text_dim, variant);
   if (module == "vae_encoder") return encoder_contract(manifest);
   if (module == "vae_decoder_first") return decoder_contract(manifest, "1");
   return decoder_contract(manifest, module == "vae_decoder_next" ? "k" : "T");

@@ -27,20 +27,30 @@ bool all_unknown(const std::string& prompt, const Tokens& tokens, const Tokenize
                                [&](std::int64_t id) { return config.unk_id.has_value() && id == *config.unk_id; });
 }
 
-void run_text_encoder(const PaddedTokens& tokens, ModuleSet& modules, const Workspace& workspace,
+// How many tokens the text encoder is run for. Where the rows after a prompt's end are zeros, nothing depends on the
+// padding, and what takes any length is spared it.
+std::int64_t tokens_to_encode(const PaddedTokens& tokens, const Manifest& manifest, const ModuleSet& modules) {
+  const std::int64_t length = manifest.text_length;
+  if (!manifest.zero_after_mask || !modules.backend().takes_any_length()) return length;
+  const TensorSpec& ids = *find_tensor(modules.variant("text_encoder").inputs, "input_ids");
+  const std::int64_t used = std::count(tokens.attention_mask.begin(), tokens.attention_mask.end(), 1);
+  return evaluate_dimension(ids.shape.at(1), {{"B", 1}, {"L", used}}) == used ? used : length;
+}
+
+void run_text_encoder(const PaddedTokens& tokens, std::int64_t length, ModuleSet& modules, const Workspace& workspace,
                       PromptEmbeds* embeds) {
   Device& device = modules.backend().device();
-  const std::size_t ids_bytes = tokens.input_ids.size() * sizeof(std::int64_t);
-  const std::size_t values_bytes = embeds->values.size() * sizeof(float);
+  const std::size_t ids_bytes = static_cast<std::size_t>(length) * sizeof(std::int64_t);
+  const std::size_t values_bytes = static_cast<std::size_t>(length * embeds->dim) * sizeof(float);
   const DeviceBuffer ids(device, ids_bytes);
   const DeviceBuffer mask(device, ids_bytes);
   const DeviceBuffer values(device, values_bytes);
   device.copy_from_host(ids.data(), tokens.input_ids.data(), ids_bytes);
   device.copy_from_host(mask.data(), tokens.attention_mask.data(), ids_bytes);
   modules.run("text_encoder",
-              {{"input_ids", {ids.data(), DType::kInt64, {1, embeds->length}}},
-               {"attention_mask", {mask.data(), DType::kInt64, {1, embeds->length}}}},
-              {{"text_embeds", {values.data(), DType::kFloat32, {1, embeds->length, embeds->dim}}}}, workspace);
+              {{"input_ids", {ids.data(), DType::kInt64, {1, length}}},
+               {"attention_mask", {mask.data(), DType::kInt64, {1, length}}}},
+              {{"text_embeds", {values.data(), DType::kFloat32, {1, length, embeds->dim}}}}, workspace);
   device.copy_to_host(embeds->values.data(), values.data(), values_bytes);
 }
 
@@ -127,7 +137,8 @@ std::shared_ptr<const PromptEmbeds> PromptEncoder::encode(const PreparedPrompt& 
   embeds->values.resize(static_cast<std::size_t>(element_count({embeds->length, embeds->dim})));
   embeds->mask = prompt.tokens.attention_mask;
 
-  run_text_encoder(prompt.tokens, modules, workspace, embeds.get());
+  const std::int64_t length = tokens_to_encode(prompt.tokens, bundle_.manifest(), modules);
+  run_text_encoder(prompt.tokens, length, modules, workspace, embeds.get());
   if (cache_.enabled()) cache_.store(cache_key(prompt, modules), *embeds);
   remember(prompt, embeds);
   return embeds;

@@ -100,6 +100,8 @@ class Backend {
   virtual std::string description() const = 0;
   /// Whether a custom op ("vidrt::DepthwiseConv3d") can be run.
   virtual bool has_custom_op(const std::string& name) const = 0;
+  /// Whether a text encoder takes fewer tokens than the manifest's length, where its graph does.
+  virtual bool takes_any_length() const { return true; }
   /// Where tensors that sessions are run on live. It lives as long as the backend.
   virtual Device& device() const { return host_device(); }
   /// Why this backend has nothing to load for a variant that it could run; empty where it has.

@@ -87,7 +87,9 @@ def _load(request: dict[str, Any], pipe: TextToVideoPipeline, plan: GenerationPl
 
 
 def _encode(request: dict[str, Any], pipe: TextToVideoPipeline, plan: GenerationPlan, watch: _Watch) -> dict[str, Any]:
-    embeds = pipe.encode_prompt(_PROMPT, truncate=True, callbacks=watch.callbacks())
+    # As many tokens as there may be: where the backend can, it runs over those of the prompt alone.
+    prompt = " ".join([_PROMPT] * pipe.bundle.manifest.text_length)
+    embeds = pipe.encode_prompt(prompt, truncate=True, callbacks=watch.callbacks())
     embeds.save(request["embeds"])
     return _result(plan, {"text_encoder": watch.growth("encode", "encode")})
 

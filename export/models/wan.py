@@ -6,7 +6,7 @@ import dataclasses
 
 from vidrt.engine.errors import InvalidArgument
 from vidrt.export.registry import Family, ModelSource
-from vidrt.export.samples import mask, normal, token_ids, uniform
+from vidrt.export.samples import counts, mask, normal, token_ids, uniform
 from vidrt.export.spec import (
     INT8,
     BundleSpec,
@@ -129,12 +129,13 @@ def _denoiser(model: WanModel) -> ModuleSpec:
     return ModuleSpec(
         name="denoiser",
         build=lambda: WanDenoiser(model.transformer, PlainOperators()),
-        build_for_processor=lambda: WanDenoiser(model.transformer, ProcessorOperators()),
+        build_for_processor=lambda: WanDenoiser(model.transformer, ProcessorOperators(), counts_text=True),
         inputs=(
             TensorSpec("latents", "float32", latents, normal),
             TensorSpec("timestep", "float32", ("B", "T"), uniform(0.0, 1000.0)),
             TensorSpec("text_embeds", "float32", ("B", "L", config.text_dim), normal),
         ),
+        processor_inputs=(TensorSpec("text_counts", "float32", ("B", "L"), counts),),
         outputs=(TensorSpec("prediction", "float32", latents),),
         extents={
             "B": Extent(1, _MAX_BATCH),

@@ -17,8 +17,11 @@ class Operators(Protocol):
     def rotate(self, x: Tensor, tables: tuple[Tensor, Tensor], heads: int) -> Tensor:
         """Rotary position embeddings of x (B,S,heads * size) by tables (T,S/T,size/2)."""
 
-    def attention(self, query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
-        """Softmax(query key^T / sqrt(size)) value, each (B,S,heads * size); of query's shape."""
+    def attention(self, query: Tensor, key: Tensor, value: Tensor, heads: int, bias: Tensor | None = None) -> Tensor:
+        """Softmax(query key^T / sqrt(size) + bias) value, each (B,S,heads * size); of query's shape.
+
+        `bias` is (B,1,S,keys).
+        """
 
 
 class PlainOperators:
@@ -28,10 +31,10 @@ class PlainOperators:
         """As Operators says."""
         return rotate(x.unflatten(2, (heads, -1)), tables).flatten(2)
 
-    def attention(self, query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
+    def attention(self, query: Tensor, key: Tensor, value: Tensor, heads: int, bias: Tensor | None = None) -> Tensor:
         """As Operators says."""
         query, key, value = (x.unflatten(2, (heads, -1)).transpose(1, 2) for x in (query, key, value))
-        return F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+        return F.scaled_dot_product_attention(query, key, value, bias).transpose(1, 2).flatten(2)
 
 
 class ProcessorOperators:
@@ -52,11 +55,12 @@ class ProcessorOperators:
             version=1,
         )
 
-    def attention(self, query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
-        """As Operators says."""
+    def attention(self, query: Tensor, key: Tensor, value: Tensor, heads: int, bias: Tensor | None = None) -> Tensor:
+        """As Operators says. With a bias the scores of all heads are held at once."""
+        inputs = (query, key, value) if bias is None else (query, key, value, None, None, bias)
         return torch.onnx.ops.symbolic(
             "com.microsoft::MultiHeadAttention",
-            (query, key, value),
+            inputs,
             {"num_heads": heads},
             dtype=query.dtype,
             shape=query.shape,

@@ -35,6 +35,7 @@ TEST(ModuleContract, BundlesOfEveryFormWithAndWithoutImagesAreAccepted) {
   }
   ToyBundleOptions plain;
   plain.text_mask = false;
+  plain.text_counts = true;
   plain.num_caches = 0;
   accepted(make_toy_bundle(plain).manifest);
 }

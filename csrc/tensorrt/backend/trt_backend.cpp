@@ -28,6 +28,7 @@ class TrtBackend : public Backend {
     return name() + " " + library_.version + " on " + request_.device->name();
   }
   bool has_custom_op(const std::string& op) const override { return kFlavour.takes_plugins && has_plugin(op); }
+  bool takes_any_length() const override { return false; }  // engines are built for the manifest's
   Device& device() const override { return *request_.device; }
   bool shares_weights() const override { return false; }
 

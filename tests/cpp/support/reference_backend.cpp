@@ -59,20 +59,30 @@ void run_text_encoder(const Tensors& inputs, const Tensors& outputs) {
   }
 }
 
+// The mean over all columns of a prompt's rows, each as often as it counts.
+float text_mean(const TensorView& embeds, const TensorView* counts, std::int64_t prompt) {
+  const std::int64_t dim = embeds.shape[2];
+  float sum = 0.0f;
+  float rows = 0.0f;
+  for (std::int64_t l = prompt * embeds.shape[1]; l < (prompt + 1) * embeds.shape[1]; ++l) {
+    const float count = counts == nullptr ? 1.0f : counts->as<float>()[l];
+    rows += count;
+    for (std::int64_t d = 0; d < dim; ++d) sum += count * embeds.as<float>()[l * dim + d];
+  }
+  return sum / (rows * static_cast<float>(dim));
+}
+
 // prediction = 0.5 * latents + the text's mean + a little of the frame's timestep; rows of the batch are independent.
 void run_denoiser(const Tensors& inputs, const Tensors& outputs) {
   const TensorView& latents = need(inputs, "latents");
   const TensorView& timestep = need(inputs, "timestep");
   const TensorView& embeds = need(inputs, "text_embeds");
   const TensorView& prediction = need(outputs, "prediction");
-  const std::int64_t text_size = embeds.shape[1] * embeds.shape[2];
   const std::int64_t frame = latents.shape[3] * latents.shape[4];
   const std::int64_t frames = latents.shape[2];
   const std::int64_t row = latents.shape[1] * frames * frame;
   for (std::int64_t b = 0; b < latents.shape[0]; ++b) {
-    float mean = 0.0f;
-    for (std::int64_t i = 0; i < text_size; ++i) mean += embeds.as<float>()[b * text_size + i];
-    mean /= static_cast<float>(text_size);
+    const float mean = text_mean(embeds, find(inputs, "text_counts"), b);
     for (std::int64_t i = 0; i < row; ++i) {
       const std::int64_t t = i / frame % frames;
       prediction.as<float>()[b * row + i] =

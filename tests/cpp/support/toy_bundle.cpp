@@ -52,6 +52,7 @@ std::vector<ToyModule> toy_modules(const ToyBundleOptions& options) {
     modules.push_back(
         {"denoiser", {latents, floats("timestep", {"B", "T"}), embeds}, {floats("prediction", latents.shape)}});
     if (options.text_mask) modules.back().inputs.push_back(ints("text_mask"));
+    if (options.text_counts) modules.back().inputs.push_back(floats("text_counts", {"B", "L"}));
   }
   if (options.form == "causal") {
     modules.push_back(decoder(options, "vae_decoder_first", "1"));

@@ -23,6 +23,7 @@ struct ToyBundleOptions {
   int text_dim = 6;
   int num_caches = 2;        // causal only
   bool text_mask = true;     // the denoiser has one
+  bool text_counts = false;  // and these
   bool vae_encoder = false;  // and image_conditioning first_latent_frame
   bool decoder_only = false;
   bool single_first_frame = false;                // of form "whole"; "causal" always has one

@@ -41,6 +41,21 @@ def test_one_timestep_for_all_frames_is_one_for_the_sample(wan_networks: Any) ->
     _assert_close(got, transformer(latents, timestep, text, return_dict=False)[0])
 
 
+def test_equal_rows_of_text_may_be_given_once_with_their_count(wan_networks: Any) -> None:
+    transformer, _ = wan_networks
+    torch.manual_seed(3)
+    latents, timestep = torch.randn(2, 4, 2, 4, 6), torch.full((2, 2), 700.0)
+    text = torch.randn(2, 12, 32)
+    text[0, 5:] = text[0, 5]
+    text[1, 2:] = 0.0
+    # The second prompt has three rows, and is filled up with ones that stand for none.
+    counts = torch.tensor([[1.0, 1, 1, 1, 1, 7], [1, 1, 10, 0, 0, 0]])
+    once = text[:, :6].clone()
+    once[1, 3:] = torch.randn(3, 32)
+    denoiser = WanDenoiser(transformer, PlainOperators())
+    _assert_close(denoiser(latents, timestep, once, counts), denoiser(latents, timestep, text))
+
+
 def test_the_text_encoder_is_that_of_transformers_with_zeros_after_the_prompt() -> None:
     sizes = {"vocab_size": 512, "d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 3, "num_heads": 4}
     with torch.random.fork_rng():
