@@ -34,9 +34,7 @@ class WanDenoiser(nn.Module):
         counts_text: Whether it is traced with text_counts.
     """
 
-    def __init__(
-        self, transformer: WanTransformer3DModel, operators: Operators, *, counts_text: bool = False
-    ) -> None:
+    def __init__(self, transformer: WanTransformer3DModel, operators: Operators, *, counts_text: bool = False) -> None:
         super().__init__()
         config = transformer.config
         self.patch_size = tuple(config.patch_size)
