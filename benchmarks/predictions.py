@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import statistics
 from pathlib import Path
 
 from predicted_wan import Part, predicted_wan
-from step_cache import PROMPTS
 
 import vidrt
 from vidrt.engine.predict import DeviceSpec, Prediction, device_spec, known_devices, predict
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = 5
+PROMPTS = tuple(
+    " ".join(words) for words in itertools.product(("small", "large"), ("red", "green", "blue"), ("circle", "square"))
+)
+"""Two for each run, all of words that the model knows: a pipeline remembers what it has encoded."""
 HEADER = """# Predictions beside measurements
 
 Made by `python benchmarks/predictions.py --write`; do not edit. What `vidrt predict` says and how: docs/predictions.md.
@@ -117,8 +121,7 @@ def measured_stages(pipe: vidrt.TextToVideoPipeline) -> dict[str, float]:
     callbacks = vidrt.Callbacks(on_warning=lambda message: None)
     runs = []
     for index in range(RUNS + 1):
-        # Other prompts every time: a pipeline remembers what it has encoded.
-        prompt, negative = (f"{PROMPTS[place % len(PROMPTS)]} {index}" for place in (index, index + 1))
+        prompt, negative = PROMPTS[2 * index : 2 * index + 2]
         options = vidrt.GenerateOptions(prompt, negative, seed=0)
         runs.append(pipe.generate(options, callbacks).timings)
     return {name: statistics.median(getattr(run, name) for run in runs[1:]) for name in ("encode", "denoise", "decode")}

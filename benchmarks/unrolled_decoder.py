@@ -5,12 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 import onnx
-from onnx import GraphProto, NodeProto, helper
+from onnx import GraphProto, NodeProto, TensorProto, helper
 
 
-def _renamed(graph: GraphProto, step: int, given: dict[str, str]) -> tuple[list[NodeProto], dict[str, str]]:
-    """A step's nodes with names of their own; weights keep theirs. `given` are the names of its inputs."""
-    names = {tensor.name: tensor.name for tensor in graph.initializer} | given | {"": ""}
+def _initializers(graph: GraphProto, kind: str) -> dict[str, TensorProto]:
+    """Initializers by their names in the graph. Weights keep these, constants, which lie in the graph, get another."""
+    named = {}
+    for tensor in graph.initializer:
+        named[tensor.name] = copy = TensorProto()
+        copy.CopyFrom(tensor)
+        if tensor.data_location != TensorProto.EXTERNAL:
+            copy.name = f"{kind}/{tensor.name}"
+    return named
+
+
+def _renamed(
+    graph: GraphProto, step: int, initializers: dict[str, TensorProto], given: dict[str, str]
+) -> tuple[list[NodeProto], dict[str, str]]:
+    """A step's nodes with names of their own. `given` are the names of its inputs."""
+    names = {name: tensor.name for name, tensor in initializers.items()} | given | {"": ""}
     nodes = []
     for node in graph.node:
         copy = NodeProto()
@@ -41,14 +54,15 @@ def unrolled(bundle: Path, variant: str, latent_frames: int) -> bytes:
     frames = [f"latents/{index}" for index in range(latent_frames)]
     nodes = [helper.make_node("Split", ["latents"], frames, axis=2, num_outputs=latent_frames)]
     made: dict[str, str] = {}
+    of_first, of_after = _initializers(first.graph, "first"), _initializers(after.graph, "next")
     for index, latents in enumerate(frames):
-        graph = after.graph if index else first.graph
+        graph, initializers = (after.graph, of_after) if index else (first.graph, of_first)
         caches = {name.replace("cache_out", "cache_in"): value for name, value in made.items() if name != "frames"}
-        step, made = _renamed(graph, index, {"latents": latents, **caches})
+        step, made = _renamed(graph, index, initializers, {"latents": latents, **caches})
         nodes += step
     clip = [f"{index}/frames" for index in range(latent_frames)]
     nodes.append(helper.make_node("Concat", clip, ["frames"], axis=2))
-    weights = {tensor.name: tensor for model in (first, after) for tensor in model.graph.initializer}
+    weights = {tensor.name: tensor for of_step in (of_first, of_after) for tensor in of_step.values()}
     inputs = [value for value in first.graph.input if value.name == "latents"]
     inputs[0].type.tensor_type.shape.dim[2].dim_value = latent_frames
     outputs = [value for value in first.graph.output if value.name == "frames"]
