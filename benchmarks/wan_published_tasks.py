@@ -116,6 +116,7 @@ def block(request: dict[str, Any]) -> dict[str, Any]:
         "latents": rng.standard_normal((1, sizes["in_channels"], *latents), np.float32),
         "timestep": np.full((1, latents[0]), 500, np.float32),
         "text_embeds": rng.standard_normal((1, _TEXT_LENGTH, sizes["text_dim"]), np.float32),
+        "text_counts": np.ones((1, _TEXT_LENGTH), np.float32),  # the longest prompt
     }
     reset_peak()
     (prediction,) = session.run(None, feeds)
