@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 _SHARD_BYTES = 4 << 30
+_T5_HEAD_SIZE = 64
+"""d_kv of all published T5 models."""
 
 
 def write_weights(model: nn.Module, folder: Path, stem: str, dtype: torch.dtype) -> None:
@@ -61,6 +63,10 @@ def _random(name: str, shape: torch.Size, dtype: torch.dtype) -> Tensor:
         return torch.zeros(shape, dtype=dtype)
     generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
     scale = 1.0 / math.sqrt(math.prod(shape[1:]))
+    if name.endswith("SelfAttention.q.weight"):
+        # T5 does not divide its scores by sqrt(64): its initialisation does (transformers, UMT5PreTrainedModel). Scores
+        # of a deviation of 8 make every attention a choice of one token, which rounding turns to another.
+        scale /= math.sqrt(_T5_HEAD_SIZE)
     weight = torch.empty(shape, dtype=dtype)
     flat = weight.view(-1)
     for start in range(0, len(flat), 1 << 26):  # a float32 copy of a part at a time

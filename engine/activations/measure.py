@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from vidrt import _core
+from vidrt.engine.activations.beginning import beginning_of
 from vidrt.engine.activations.fit import fit_peaks
 from vidrt.engine.errors import BackendError
 from vidrt.engine.pipeline import TextToVideoPipeline
@@ -49,6 +50,14 @@ def measured_sizes(manifest: _core.Manifest) -> list[Size]:
     return list(dict.fromkeys(sizes))
 
 
+def _frame_sizes(manifest: _core.Manifest, sizes: list[Size]) -> list[Size]:
+    """Those at which an encoder of images is measured: each frame once, and none without an encoder."""
+    shortest = manifest.num_frames.min
+    if not beginning_of(manifest, manifest.height.min, manifest.width.min, shortest):
+        return []
+    return list(dict.fromkeys((height, width, shortest) for height, width, _ in sizes))
+
+
 def _usual(manifest: _core.Manifest) -> Size:
     defaults, vae = manifest.defaults, manifest.vae
     voxels = defaults.height * defaults.width * defaults.num_frames / (vae.spatial_ratio**2 * vae.temporal_ratio)
@@ -70,7 +79,7 @@ def measure_activations(
     request: dict[str, Any],
     on_progress: Callable[[int, int], object] = lambda _done, _total: None,
 ) -> None:
-    """Measure every module of a generation from text, each size in a process of its own, and write what was found.
+    """Measure every module of a generation, each size in a process of its own, and write what was found.
 
     Args:
         pipe: Of the bundle, opened with the options of `request`. Pipelines opened later plan with the result.
@@ -87,6 +96,7 @@ def measure_activations(
         jobs = [
             ("load", sizes[0]),
             ("encode", sizes[0]),
+            *(("encode_image", size) for size in _frame_sizes(pipe.bundle.manifest, sizes)),
             *((stage, size) for stage in ("denoise", "decode") for size in sizes),
         ]
         on_progress(0, len(jobs))

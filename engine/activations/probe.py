@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from vidrt.engine.activations.beginning import beginning_of
 from vidrt.engine.errors import Cancelled
 from vidrt.engine.events import Callbacks, CancelToken, FramesEvent, StageEvent
 from vidrt.engine.options import DecodeOptions, GenerateOptions
@@ -76,7 +77,7 @@ def _load(request: dict[str, Any], pipe: TextToVideoPipeline, plan: GenerationPl
     """
     watch.ends_at = "encode"
     with suppress(Cancelled):
-        pipe.generate(_options(request), watch.callbacks())
+        pipe.generate(_options(request, pipe), watch.callbacks())
     found, of_decoders = {}, 0
     for module, grown in zip(plan.modules, watch.loads(), strict=True):
         new = module.weight_bytes
@@ -94,11 +95,19 @@ def _encode(request: dict[str, Any], pipe: TextToVideoPipeline, plan: Generation
     return _result(plan, {"text_encoder": watch.growth("encode", "encode")})
 
 
-def _denoise(request: dict[str, Any], pipe: TextToVideoPipeline, plan: GenerationPlan, watch: _Watch) -> dict[str, Any]:
-    embeds = PromptEmbeds.load(request["embeds"])  # so that no text encoder is loaded
-    options = replace(_options(request), prompt="", prompt_embeds=embeds, negative_prompt_embeds=embeds)
+def _encode_image(
+    request: dict[str, Any], pipe: TextToVideoPipeline, plan: GenerationPlan, watch: _Watch
+) -> dict[str, Any]:
+    watch.ends_at = "denoise"
     with suppress(Cancelled):
-        pipe.generate(options, watch.callbacks())
+        pipe.generate(_without_text_encoder(request, _options(request, pipe)), watch.callbacks())
+    growth = watch.growth("encode_image", "encode_image") - _arena_bytes(plan, "encode_image")
+    return _result(plan, {"vae_encoder": growth})
+
+
+def _denoise(request: dict[str, Any], pipe: TextToVideoPipeline, plan: GenerationPlan, watch: _Watch) -> dict[str, Any]:
+    with suppress(Cancelled):
+        pipe.generate(_without_text_encoder(request, _options(request)), watch.callbacks())
     growth = watch.growth("denoise", "denoise") - _arena_bytes(plan, "denoise")
     return _result(plan, {"denoiser": growth})
 
@@ -118,9 +127,16 @@ def _decode(_request: dict[str, Any], pipe: TextToVideoPipeline, plan: Generatio
     return _result(decode_plan, growths)
 
 
-def _options(request: dict[str, Any]) -> GenerateOptions:
+def _options(request: dict[str, Any], starting: TextToVideoPipeline | None = None) -> GenerateOptions:
+    """Of a generation from text alone, or from what the bundle of `starting` takes besides."""
     sizes = {name: request[name] for name in ("height", "width", "num_frames")}
-    return GenerateOptions(prompt=_PROMPT, num_inference_steps=_STEPS, keep_frames=False, seed=0, **sizes)
+    more = {} if starting is None else beginning_of(starting.bundle.manifest, **sizes)
+    return GenerateOptions(prompt=_PROMPT, num_inference_steps=_STEPS, keep_frames=False, seed=0, **sizes, **more)
+
+
+def _without_text_encoder(request: dict[str, Any], options: GenerateOptions) -> GenerateOptions:
+    embeds = PromptEmbeds.load(request["embeds"])
+    return replace(options, prompt="", prompt_embeds=embeds, negative_prompt_embeds=embeds)
 
 
 def _result(plan: GenerationPlan, growths: dict[str, int]) -> dict[str, Any]:
@@ -133,8 +149,16 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     pipe = TextToVideoPipeline(
         request["bundle"], request["backend"], threads=request["threads"], variant=request["variant"]
     )
-    stage = {"load": _load, "encode": _encode, "denoise": _denoise, "decode": _decode}[request["stage"]]
-    return stage(request, pipe, pipe.plan(_options(request)), _Watch())
+    stages = {
+        "load": _load,
+        "encode": _encode,
+        "encode_image": _encode_image,
+        "denoise": _denoise,
+        "decode": _decode,
+    }
+    name = request["stage"]
+    options = _options(request, pipe if name in ("load", "encode_image") else None)
+    return stages[name](request, pipe, pipe.plan(options), _Watch())
 
 
 if __name__ == "__main__":
