@@ -1,11 +1,14 @@
 """The backend tensorrt from options to cache, with a stand-in for TensorRT: building really needs a GPU."""
 
 import enum
+import json
+import shutil
 import types
 
 import pytest
 
 from vidrt.engine.builder import BuildOptions, EngineCache, build_engines
+from vidrt import _core
 from vidrt.engine.builder.flavour import Flavour, load_plugins
 from vidrt.engine.builder.sidecar import Sidecar
 from vidrt.engine.bundle import Bundle
@@ -182,3 +185,13 @@ def test_more_gpus_than_this_one_where_asked_for(api, pocket_bundle, tmp_path):
     (one,) = build(pocket_bundle, EngineCache(tmp_path), **options)
     assert one.engine.sidecar.target.compute_capabilities == ("8.0+",)
     assert api.seen["flags"] == ["VERSION_COMPATIBLE"]
+def test_a_plugin_library_that_a_pipeline_has_loaded_is_used(api, tmp_path):
+    """A process has one registry, which refuses what it has."""
+    api.get_plugin_registry = lambda: types.SimpleNamespace(load_library=lambda path: None)
+    flavour = Flavour("tensorrt", "10.15.1", api)
+    in_process = Path(_core.__file__)
+    load_plugins(flavour, in_process)
+    with pytest.raises(BackendError, match="does not load"):
+        load_plugins(flavour, Path(shutil.copy(in_process, tmp_path / "libother.so")))
+
+
