@@ -83,7 +83,8 @@ test-python:
 	@$(RUN) -m pytest $(TESTS) -m "not slow and not gpu"
 
 test-all: test cuda asan tsan fuzz mutate neon wheel ## Everything: adds nvcc, sanitizers, fuzzing, seeded faults, long cycles, the wheel
-	@$(RUN) -m pytest tests -m "slow or gpu"
+	@$(RUN) -m pytest tests -m slow
+	@$(MAKE) test-gpu
 
 neon: setup-core ## The kernel and runtime tests for 64-bit Arm, cross-compiled, under qemu; skips where those are missing
 	@if ! command -v aarch64-linux-gnu-g++ qemu-aarch64-static >/dev/null; then \
@@ -108,9 +109,11 @@ cuda: setup deps ## Compile the CUDA kernels and their GPU tests (no GPU needed)
 cuda-resources: setup ## Count what each CUDA kernel takes (registers, spills; no GPU); writes benchmarks/CUDA_RESOURCES.md
 	@$(RUN) tools/cuda_resources.py --write
 
-test-gpu: build cuda ## The tests that need a GPU; they skip with the reason where there is none
+# The Python tests take the libraries of the CUDA build, which lie in one folder; `make build` makes none of them.
+test-gpu: build ## The tests that need a GPU; they skip with the reason where there is none
+	@$(MAKE) cuda CUDA_TARGET="vidrt_gpu_tests vidrt_gpu_libraries"
 	@ctest --test-dir $(BUILD)/cuda --label-regex '^gpu$$' --no-tests=error --verbose
-	@$(RUN) -m pytest tests -m gpu
+	@VIDRT_LIBRARY_DIR="$(abspath $(BUILD))/cuda/csrc" $(RUN) -m pytest tests -m gpu --capture=no
 
 asan: ## The C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
 tsan: ## The C++ tests under ThreadSanitizer

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -14,6 +16,21 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 POCKET = ROOT / "models" / "pocket"
+
+
+def _libraries_folder() -> Path:
+    spec = importlib.util.spec_from_file_location("tensorrt_libs", ROOT / "tools" / "tensorrt_libs.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    folder = module.cache_folder()
+    assert isinstance(folder, Path)
+    return folder
+
+
+# Asked while tests are collected: during the run vidrt's cache folder is one of the tests' own.
+LIBRARIES = _libraries_folder()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -135,5 +152,35 @@ def run_vidrt_process(pocket_bundle: Path, tmp_path: Path) -> Callable[..., subp
             timeout=120,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tensorrt_libraries() -> Path:
+    """The folder with TensorRT's libraries and bindings."""
+    if not (LIBRARIES / "lib" / "libnvinfer.so.10").is_file() or not (LIBRARIES / "python").is_dir():
+        pytest.skip(f"TensorRT's libraries are not in {LIBRARIES}; `make tensorrt-libs` fetches them (x86-64 Linux)")
+    return LIBRARIES
+
+
+@pytest.fixture(scope="session")
+def in_tensorrt(tensorrt_libraries: Path) -> Callable[..., dict[str, Any]]:
+    """Run a script that asks TensorRT, in a process of its own: the request on stdin, the answer its last line."""
+
+    def run(script: Path, request: Any, *arguments: str | Path) -> dict[str, Any]:
+        done = subprocess.run(
+            [sys.executable, script, tensorrt_libraries, *arguments],
+            input=json.dumps(request),
+            # Undocumented: without a driver a Builder can be made only so.
+            env={**os.environ, "TRT_INTERNAL_OPTIONS": "--cpu_only=1"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return result
 
     return run

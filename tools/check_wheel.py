@@ -22,11 +22,13 @@ NEEDED_FILES = ("vidrt/__init__.py", "vidrt/py.typed", "vidrt/_core.pyi", "vidrt
                 "vidrt/export/__init__.py")  # fmt: skip
 # The libraries that it carries, and the symbols that each exports.
 LIBRARIES = {"_core": {"PyInit__core"}, "libvidrt_ort_ops": {"RegisterCustomOps"}}
+BACKEND_FUNCTIONS = ("vidrt_tensorrt_check_library", "vidrt_tensorrt_make_backend")
 # Those that it carries where it was built with CUDA, or where TensorRT's headers were. CUDA's runtime is linked into
 # them and TensorRT opened when it is first asked for: neither may be needed at load time.
 OPTIONAL_LIBRARIES = {
     "libvidrt_cuda": {"vidrt_cuda_version", "vidrt_cuda_open_device"},
-    "libvidrt_tensorrt": {"vidrt_tensorrt_version", "vidrt_tensorrt_check_library", "vidrt_tensorrt_make_backend"},
+    "libvidrt_tensorrt": {"vidrt_tensorrt_version", *BACKEND_FUNCTIONS},
+    "libvidrt_tensorrt_rtx": {"vidrt_tensorrt_rtx_version", *BACKEND_FUNCTIONS},
     "libvidrt_trt_plugins": {"getCreators", "setLoggerFinder"},
 }
 # Products bring these themselves; a copy in the wheel would be a second one in the process.
@@ -54,9 +56,10 @@ def wheel_faults(wheel: Path) -> list[str]:
         faults = [f"{name} is missing" for name in NEEDED_FILES if name not in names]
         faults += [f"{name} does not belong in a wheel" for name in names if not belongs(name)]
         libraries = [name for name in names if ".so" in Path(name).name]
-        faults += [f"{name} is a library of another project" for name in libraries if FOREIGN.search(Path(name).name)]
         stems = {Path(name).name.split(".")[0]: name for name in libraries}
         known = LIBRARIES | OPTIONAL_LIBRARIES
+        foreign = [name for stem, name in stems.items() if FOREIGN.search(Path(name).name) and stem not in known]
+        faults += [f"{name} is a library of another project" for name in foreign]
         if not LIBRARIES.keys() <= stems.keys() <= known.keys() or len(libraries) != len(stems):
             faults.append(
                 f"the libraries are {libraries}, expected {', '.join(LIBRARIES)}, and where they were built "

@@ -34,6 +34,11 @@ function(vidrt_exports target map)
   set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX LINK_DEPENDS "${map}")
 endfunction()
 
+# A library that the core opens when it is first asked for goes where the core is, and looks.
+function(vidrt_beside_core target)
+  set_target_properties(${target} PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/csrc")
+endfunction()
+
 # Give `target` our language level, warnings and sanitizers, with hidden symbols and position-independent code.
 function(vidrt_compile target)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:vidrt_compile_flags>)

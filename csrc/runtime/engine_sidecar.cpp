@@ -85,6 +85,7 @@ void read_target(JsonObject target, EngineSidecar* sidecar) {
   const nlohmann::json& options = read_object(target, "options");
   sidecar->version_compatible = is_set(options, "version_compatible");
   sidecar->weight_streaming = is_set(options, "weight_streaming");
+  sidecar->stripped = is_set(options, "strip");
   sidecar->plugins = read_hashes(target, "plugins");
 }
 

@@ -23,12 +23,14 @@ struct EngineSidecar {
   std::map<std::string, std::string> data_files;  // SHA-256 of the weight files by name
 
   // What it was built for.
-  std::string backend, version;
+  std::string backend;
+  std::string version;                            // as Python's bindings say it: "10.15.1.29", on a Jetson "10.3.0"
   std::vector<std::string> compute_capabilities;  // "8.9"; "12.0+" is that and all later
   std::string machine;                            // "x86_64"
   ModuleSizes sizes;                              // of those that the module depends on
   bool version_compatible = false;
   bool weight_streaming = false;
+  bool stripped = false;                       // the plan has no weights
   std::map<std::string, std::string> plugins;  // SHA-256 of the libraries by file name
 
   // What came of it. 0 where TensorRT did not say.

@@ -43,6 +43,32 @@ bool runs_on(const std::vector<std::string>& targets, const std::string& capabil
   });
 }
 
+// "10.15.1.29" as its numbers. What follows them, as in "10.0.0b6", is a package's and not the library's.
+std::vector<int> version_numbers(const std::string& text) {
+  std::vector<int> numbers;
+  const char* end = text.data() + text.size();
+  for (const char* at = text.data(); at < end; ++at) {
+    int number = 0;
+    const auto [stop, error] = std::from_chars(at, end, number);
+    if (error != std::errc()) break;
+    numbers.push_back(number);
+    at = stop;
+    if (at == end || *at != '.') break;
+  }
+  return numbers;
+}
+
+// Python's bindings, which build, and the library, which runs, say versions of different length: "10.3.0" on a Jetson,
+// "10.3.0.30" elsewhere. What both say has to be the same.
+bool same_version(const std::string& a, const std::string& b) {
+  constexpr std::size_t kLeast = 3;
+  const std::vector<int> a_numbers = version_numbers(a);
+  const std::vector<int> b_numbers = version_numbers(b);
+  const std::size_t said = std::min(a_numbers.size(), b_numbers.size());
+  if (said < kLeast) return a == b;
+  return std::equal(a_numbers.begin(), a_numbers.begin() + static_cast<std::ptrdiff_t>(said), b_numbers.begin());
+}
+
 std::string other_sizes(const EngineSidecar& engine, const ModuleSizes& sizes) {
   std::vector<std::string> differences;
   for (const auto& [name, asked] : sizes) {
@@ -68,7 +94,9 @@ std::string differences(const EngineSidecar& engine, const EngineWish& wish) {
     add("built from variant " + engine.variant + ", asked for " + wish.variant);
   }
   add(changed_source(engine, wish.bundle));
-  if (!wish.version.empty() && engine.version != wish.version && !engine.version_compatible) {
+  // TensorRT loads it all the same, and would compute with nothing in their place.
+  if (engine.stripped) add("built without its weights (--strip), which vidrt does not put back");
+  if (!wish.version.empty() && !same_version(engine.version, wish.version) && !engine.version_compatible) {
     add("built by version " + engine.version + ", installed is " + wish.version);
   }
   if (const std::string here = processor(); engine.machine != here) {
@@ -178,13 +206,15 @@ EngineSidecar find_engine(const std::string& folder, const EngineWish& wish) {
                      wish.backend + "` and the sizes that you want. Looked in " + folder + ".");
 }
 
-bool has_engine(const std::string& folder, const Bundle& bundle, const std::string& module, const std::string& variant,
-                const std::string& backend) {
-  std::vector<std::string> ignored;
-  const std::vector<EngineSidecar> engines =
-      engines_of(folder, {bundle, module, variant, backend, "", "", {}}, &ignored);
-  return std::any_of(engines.begin(), engines.end(),
-                     [&](const EngineSidecar& engine) { return engine.variant == variant; });
+std::string engine_fault(const std::string& folder, const EngineWish& wish) {
+  std::vector<std::string> reasons;
+  for (const EngineSidecar& engine : engines_of(folder, wish, &reasons)) {
+    if (engine.variant != wish.variant) continue;
+    const std::string reason = differences(engine, wish);
+    if (reason.empty()) return "";
+    reasons.push_back(fs::path(engine.path).filename().string() + ": " + reason);
+  }
+  return reasons.empty() ? "none was built" : joined(reasons, "; ");
 }
 
 }  // namespace vidrt

@@ -31,8 +31,7 @@ EngineSidecar find_engine(const std::string& folder, const EngineWish& wish);
 /// What of an engine's source is no longer in its bundle; empty where all is.
 std::string changed_source(const EngineSidecar& engine, const Bundle& bundle);
 
-/// Whether a folder has any engine of a module's variant for a backend, whatever it was built for.
-bool has_engine(const std::string& folder, const Bundle& bundle, const std::string& module, const std::string& variant,
-                const std::string& backend);
+/// What stands against every engine of the wish's variant in a folder, their plans unread; empty where one is all that.
+std::string engine_fault(const std::string& folder, const EngineWish& wish);
 
 }  // namespace vidrt

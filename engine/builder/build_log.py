@@ -18,6 +18,7 @@ _FATAL = re.compile(r"Profile k\w+ values are not self-consistent.*")
 _HARMLESS = re.compile(
     r"HardwareCompatibilityLevel\(\) is unsupported|Thread context has not been set|input \S+ has Int64 binding"
 )
+_REFUSED = re.compile(r"Requested amount of GPU memory \((\d+) bytes\) could not be allocated")
 _SOURCE = re.compile(r" In \S+ at /[^\s)]+")
 
 
@@ -55,6 +56,12 @@ class BuildLog:
         """The first message that makes the engine useless though TensorRT built it."""
         found = (_FATAL.search(text) for _, text in self._entries)
         return next((_SOURCE.sub("", match.group()).strip() for match in found if match), None)
+
+    @property
+    def refused_bytes(self) -> int | None:
+        """The least that the GPU had no memory for; None where it had all. A build may go on without it."""
+        found = (_REFUSED.search(text) for _, text in self._entries)
+        return min((int(match[1]) for match in found if match), default=None)
 
     def figure(self, name: str) -> int | None:
         """The bytes of activation_bytes, scratch_bytes or weight_bytes; None where TensorRT did not say."""

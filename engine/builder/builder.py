@@ -252,13 +252,18 @@ def _plugin_hashes(libraries: tuple[Path, ...]) -> dict[str, str]:
 
 def _outcome(compiled: Compiled, log: BuildLog) -> Outcome:
     figures: dict[str, Any] = {name: log.figure(name) for name in ("activation_bytes", "scratch_bytes", "weight_bytes")}
-    if compiled.streaming is not None:
-        figures.update(asdict(compiled.streaming))
+    layers = tuple(log.layers)
+    if (loaded := compiled.loaded) is not None:
+        layers = layers or loaded.layers
+        if figures["activation_bytes"] is None:
+            figures["activation_bytes"] = loaded.activation_bytes
+        if loaded.streaming is not None:
+            figures.update(asdict(loaded.streaming))
     return Outcome(
         plan="",
         bytes=0,
         sha256="",
-        layers=tuple(log.layers),
+        layers=layers,
         warnings=tuple(log.warnings),
         build_seconds=round(compiled.seconds, 3),
         built=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),

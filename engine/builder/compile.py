@@ -7,15 +7,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
+from typing import Any
 
 from vidrt.engine.builder.build_log import BuildLog, make_logger
 from vidrt.engine.builder.flavour import Flavour
+from vidrt.engine.builder.loaded import Loaded, ask_loaded
 from vidrt.engine.builder.monitor import BuildProgress, make_monitor
 from vidrt.engine.builder.network import Job, make_config, parse_graph, shape_profile
 from vidrt.engine.builder.options import BuildOptions
-from vidrt.engine.builder.streaming import Streaming, streaming_of
 from vidrt.engine.builder.targets import local_compute_capability
 from vidrt.engine.errors import BackendError, Cancelled
+from vidrt.engine.text import human_bytes
 
 _POLL_SECONDS = 0.05
 
@@ -28,13 +30,13 @@ class Compiled:
         plan: Its bytes, in TensorRT's memory.
         seconds: How long it took.
         timing_cache: The timing cache with what was measured, where the job had one.
-        streaming: What the engine says of streaming; None where it cannot stream or there is no GPU to load it on.
+        loaded: What the loaded engine says; None where there was nothing to ask it, or no GPU to load it on.
     """
 
     plan: memoryview
     seconds: float
     timing_cache: bytes | None
-    streaming: Streaming | None
+    loaded: Loaded | None
 
 
 def compile_plan(
@@ -85,10 +87,7 @@ def _build(flavour: Flavour, job: Job, options: BuildOptions, log: BuildLog, pro
     config = make_config(flavour, builder, options)
     config.progress_monitor = monitor
     config.add_optimization_profile(shape_profile(builder, parsed.network, job))
-    timing = None
-    if job.timing_cache is not None:
-        timing = config.create_timing_cache(job.timing_cache)
-        config.set_timing_cache(timing, False)
+    timing = None if job.timing_cache is None else _use_timing_cache(config, job.timing_cache)
     plan = builder.build_serialized_network(parsed.network, config)
     if progress.cancelled:
         raise Cancelled(f"the build of {job.title} was cancelled.")
@@ -96,14 +95,33 @@ def _build(flavour: Flavour, job: Job, options: BuildOptions, log: BuildLog, pro
         raise BackendError(_failure(flavour, job, log))
     measured = None if timing is None else bytes(timing.serialize())
     seconds = time.monotonic() - begin
-    can_ask = options.weight_streaming and local_compute_capability() is not None
-    return Compiled(memoryview(plan), seconds, measured, streaming_of(flavour, logger, plan) if can_ask else None)
+    log_says_all = log.figure("activation_bytes") is not None and log.layers
+    asks = options.weight_streaming or not log_says_all
+    loaded = None
+    if asks and local_compute_capability() is not None:
+        loaded = ask_loaded(flavour, logger, plan, streams=options.weight_streaming)
+    return Compiled(memoryview(plan), seconds, measured, loaded)
+
+
+def _use_timing_cache(config: Any, content: bytes) -> Any:
+    """TensorRT's timing cache, in use; a new one where the content is damaged, or of another GPU or TensorRT."""
+    timing = config.create_timing_cache(content)
+    if timing is None or not config.set_timing_cache(timing, False):
+        timing = config.create_timing_cache(b"")
+        config.set_timing_cache(timing, False)
+    return timing
 
 
 def _failure(flavour: Flavour, job: Job, log: BuildLog) -> str:
     said = log.fatal or (log.errors[-1] if log.errors else "it does not say why")
     if log.fatal is not None:
         advice = "Sizes at the ends of the ranges do not fit together; choose other ranges."
+    elif log.refused_bytes is not None:
+        advice = (
+            f"The GPU had no {human_bytes(log.refused_bytes)} more ({log.refused_bytes} bytes) when TensorRT asked for "
+            "them: free memory on it, build for smaller sizes (--height, --width, --num-frames, --decode-chunk), or "
+            "limit what a layer takes (--workspace)."
+        )
     elif "workspace" in said:
         advice = "Allow more with workspace_bytes (--workspace)."
     elif "cudaError" in said or "CUDA_SUCCESS" in said:

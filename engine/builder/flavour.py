@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import importlib.util
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -82,11 +83,20 @@ def load_plugins(flavour: Flavour, library: Path) -> None:
     Raises:
         BackendError: It does not load.
     """
-    if flavour.api.get_plugin_registry().load_library(str(library)) is None:
+    was_there = _is_in_process(library)  # a pipeline with such engines has loaded it
+    if flavour.api.get_plugin_registry().load_library(str(library)) is None and not was_there:
         raise BackendError(
             f"the plugin library {library} does not load into {flavour.title}. It must be built for the same major "
             "version (docs/tensorrt_plugin.md)."
         )
+
+
+def _is_in_process(library: Path) -> bool:
+    try:
+        ctypes.CDLL(str(library), os.RTLD_NOLOAD | os.RTLD_NOW)
+    except OSError:
+        return False
+    return True
 
 
 def _load_rtx_libraries() -> None:

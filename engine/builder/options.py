@@ -75,7 +75,8 @@ class BuildOptions:
         timing_cache: Whether measured kernels are kept for the next build ("tensorrt" only; for RTX there is nothing
             to measure).
         weight_streaming: Whether weights may be streamed to the GPU while the engine runs.
-        strip: Leave the weights out of the plan; they are put in again on the device.
+        strip: Leave the weights out of the plan, for a program that puts them in again with TensorRT's refitter; vidrt
+            runs no such engine.
         refit: Allow weights to be replaced later.
         plugins: Libraries to load before the graphs are parsed.
         serialize_plugins: Put these libraries into the plans.

@@ -74,7 +74,12 @@ def build(
         typer.Option("--weight-streaming", help="Let weights be streamed to the GPU.", rich_help_panel=_TENSORRT),
     ] = False,
     strip: Annotated[
-        bool, typer.Option("--strip", help="Leave the weights out of the plans.", rich_help_panel=_TENSORRT)
+        bool,
+        typer.Option(
+            "--strip",
+            help="Leave the weights out of the plans, which vidrt then does not run.",
+            rich_help_panel=_TENSORRT,
+        ),
     ] = False,
     refit: Annotated[
         bool, typer.Option("--refit", help="Allow weights to be replaced.", rich_help_panel=_TENSORRT)

@@ -136,6 +136,8 @@ def _state(entry: Engine | Broken, versions: dict[str, str | None]) -> str:
         return f"{target.backend} is not installed"
     if installed != target.version and not target.options.get("version_compatible"):
         return f"for another version; {installed} is installed"
+    if target.options.get("strip"):
+        return "ok, without its weights: vidrt does not run it"
     return "ok"
 
 

@@ -11,6 +11,7 @@
 
 #include "runtime/c_api_internal.h"
 #include "support/c_client.h"
+#include "support/environment_variable.h"
 #include "support/pipeline_fixture.h"
 #include "support/temp_folder.h"
 
@@ -449,9 +450,14 @@ TEST_F(CApi, EveryKindOfErrorHasItsStatus) {
   wrong.backend = "abacus";
   EXPECT_EQ(vidrt_pipeline_open(toy.path().c_str(), &wrong, &opened), VIDRT_INVALID_ARGUMENT);
   EXPECT_NE(std::strstr(vidrt_last_error(), "abacus"), nullptr);
+  const TempFolder empty;
+  const EnvironmentVariable folder("VIDRT_LIBRARY_DIR", empty.path());
   wrong.backend = "tensorrt-rtx";
   EXPECT_EQ(vidrt_pipeline_open(toy.path().c_str(), &wrong, &opened), VIDRT_BACKEND_ERROR);
   EXPECT_NE(std::strstr(vidrt_last_error(), "builds engines for tensorrt-rtx and does not run them"), nullptr);
+  wrong.backend = "tensorrt";
+  EXPECT_EQ(vidrt_pipeline_open(toy.path().c_str(), &wrong, &opened), VIDRT_BACKEND_ERROR);
+  EXPECT_NE(std::strstr(vidrt_last_error(), "has no tensorrt backend"), nullptr);
   wrong.backend = nullptr;
   wrong.profile_layers = 2;
   EXPECT_EQ(vidrt_pipeline_open(toy.path().c_str(), &wrong, &opened), VIDRT_INVALID_ARGUMENT);

@@ -67,6 +67,11 @@ class EngineStore : public ::testing::Test {
     return message_of<BackendError>([&] { find(sizes); });
   }
 
+  // Of engines of any size.
+  std::string fault() const {
+    return engine_fault(folder.path(), {bundle, "denoiser", variant_id(), "tensorrt", "10.3.0", "8.7", {}});
+  }
+
   std::string variant_id() const { return bundle.module("denoiser").variants[0].id; }
 
   ToyBundle toy;
@@ -135,14 +140,63 @@ TEST_F(EngineStore, AnEngineOfAnotherVariantIsNotTaken) {
   other["source"]["variant"] = "another";
   put(other);
   EXPECT_TRUE(names(refusal({}), {"built from variant another, asked for ", variant_id().c_str()}));
-  EXPECT_FALSE(has_engine(folder.path(), bundle, "denoiser", variant_id(), "tensorrt"));
-  EXPECT_TRUE(has_engine(folder.path(), bundle, "denoiser", "another", "tensorrt"));
-  EXPECT_FALSE(has_engine(folder.path(), bundle, "denoiser", "another", "tensorrt-rtx"));
+  EXPECT_EQ(fault(), "none was built");
+}
+
+// What builds is Python's TensorRT and what runs is the library: they say one version at different lengths.
+TEST_F(EngineStore, VersionsOfBindingsAndLibraryAreComparedAsFarAsBothSayThem) {
+  using Versions = std::vector<std::pair<const char*, const char*>>;
+  const auto find_for = [&](const char* built, const char* installed) {
+    nlohmann::json one = sidecar();
+    one["target"]["version"] = built;
+    put(one);
+    find_engine(folder.path(), {bundle, "denoiser", variant_id(), "tensorrt", installed, "8.7", {}});
+  };
+  for (const auto& [built, installed] : Versions{{"10.15.1.29", "10.15.1.29"},
+                                                 {"10.15.1.29", "10.15.1"},
+                                                 {"10.3.0", "10.3.0.30"},
+                                                 {"10.7.0.post1", "10.7.0.23"},
+                                                 {"10.0.0b6", "10.0.0.6"}}) {
+    EXPECT_NO_THROW(find_for(built, installed)) << built << ", " << installed;
+  }
+  for (const auto& [built, installed] : Versions{{"10.15.1.29", "10.15.1.30"},
+                                                 {"10.15.1.29", "10.15.2"},
+                                                 {"10.1", "10.1.0"},
+                                                 {"10.1.0", "10.10.0"},
+                                                 {"99999999999.1.2", "99999999999.1.3"},
+                                                 {"ten", "10.1.0"}}) {
+    const std::string differs = std::string("built by version ") + built + ", installed is " + installed;
+    EXPECT_TRUE(
+        names(message_of<BackendError>([&, &built = built, &installed = installed] { find_for(built, installed); }),
+              {differs.c_str()}));
+  }
+}
+
+// So a variant is passed over whose engines are of an earlier TensorRT, where another variant has a new one.
+TEST_F(EngineStore, AVariantIsPassedOverOnlyWhereNothingOfItFitsWithWhatDiffers) {
+  nlohmann::json old = sidecar();
+  old["target"]["version"] = "10.2.0";
+  put(old, "denoiser.old.json");
+  EXPECT_EQ(fault(), "denoiser.old.json: built by version 10.2.0, installed is 10.3.0");
+  put(sidecar(), "denoiser.new.json");
+  EXPECT_EQ(fault(), "");
+  put("no sidecar", "denoiser.new.json");
+  EXPECT_TRUE(names(fault(), {"denoiser.new.json: the sidecar cannot be read", "; denoiser.old.json: built by"}));
+}
+
+TEST_F(EngineStore, AnEngineWithoutItsWeightsIsNeverTaken) {
+  nlohmann::json one = sidecar();
+  one["target"]["options"]["strip"] = true;
+  put(one);
+  EXPECT_TRUE(names(refusal({}), {"built without its weights (--strip), which vidrt does not put back"}));
+  one["target"]["options"]["strip"] = false;
+  put(one);
+  EXPECT_NO_THROW(find({}));
 }
 
 TEST_F(EngineStore, AFolderThatIsNotThereHasNoEngines) {
   const std::string nowhere = folder.path() + "/nowhere";
-  EXPECT_FALSE(has_engine(nowhere, bundle, "denoiser", variant_id(), "tensorrt"));
+  EXPECT_EQ(engine_fault(nowhere, {bundle, "denoiser", variant_id(), "tensorrt", "", "", {}}), "none was built");
   EXPECT_TRUE(names(message_of<BackendError>([&] {
                       find_engine(nowhere, {bundle, "denoiser", "", "tensorrt", "", "", {}});
                     }),

@@ -4,6 +4,7 @@
 #include "support/built_backend.h"
 #include "support/pipeline_fixture.h"
 #include "support/secluded_device.h"
+#include "tensorrt/backend/engine_failure.h"
 
 namespace vidrt::testing {
 namespace {
@@ -270,6 +271,30 @@ TEST_F(TrtSessionTest, ItEndsOnlyWhenItsRunsHave) {
   run(16);
   session.reset();
   EXPECT_EQ(calls.done, 1);
+}
+
+class FullDevice : public SecludedDevice {
+ public:
+  std::string memory_state() const override { return "10 of 100 bytes are free on a full device"; }
+};
+
+TEST(EngineFailure, MemoryThatTensorRtIsRefusedIsAnErrorOfItsOwnWithWhatWasAskedAndWhatIsFree) {
+  FullDevice device;
+  const auto message = [&](const char* said, std::uint64_t bytes) {
+    return message_of<OutOfMemory>([&] { trt::fail_in_tensorrt("denoiser: no context", said, device, bytes); });
+  };
+  for (const char* said : {": Cuda Runtime (out of memory)", ": Error Code 2: OutOfMemory (no further information)"}) {
+    EXPECT_TRUE(names(message(said, 90), {"denoiser: no context", said,
+                                          "It takes 90 bytes (10 of 100 bytes are free on a full device) or more",
+                                          "memory_budget below what is free", "build engines for smaller sizes"}));
+    EXPECT_TRUE(names(message(said, 0), {"Now 10 of 100 bytes are free on a full device."}));
+  }
+}
+
+TEST(EngineFailure, AnythingElseIsWhatTensorRtSaid) {
+  FullDevice device;
+  EXPECT_EQ(message_of<BackendError>([&] { trt::fail_in_tensorrt("denoiser: no context", ": a reason", device, 90); }),
+            "denoiser: no context: a reason");
 }
 
 class TrtPipeline : public PipelineFixture {

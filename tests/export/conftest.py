@@ -28,6 +28,7 @@ from vidrt.export.pocket.config import TOY
 from vidrt.export.samples import mask, normal, token_ids, uniform
 from vidrt.export.spec import BundleSpec, Defaults, Extent, Limit, ModuleSpec, Part, TensorSpec, TokenizerSpec, VaeSpec
 
+BUILDER_PROBE = Path(__file__).resolve().parent.parent / "tensorrt" / "builder_probe.py"
 _SENTENCES = [
     "a red circle moves left over a dark background",
     "The quick brown fox jumps over the lazy dog.",
@@ -268,6 +269,27 @@ def check_engines(tmp_path: Path) -> Callable[..., None]:
             assert outcome.warnings == ()
             if initializers > 2**20:
                 assert 0.8 <= outcome.weight_bytes / initializers <= 1.3
+
+    return check
+
+
+@pytest.fixture
+def check_parsing(in_tensorrt: Callable[..., dict[str, Any]]) -> Callable[[Path], None]:
+    """Parse every graph of a bundle that is for TensorRT in TensorRT itself, at the sizes of its limits."""
+
+    def check(path: Path) -> None:
+        answer = in_tensorrt(BUILDER_PROBE, [], path, "")
+        assert answer["errors"] == []
+        expected = {
+            name: {
+                variant.id: {"plugins": 0, "profile": 0}
+                for variant in module.variants
+                if "tensorrt" in variant.backends and not variant.custom_ops
+            }
+            for name, module in Bundle(path).modules.items()
+        }
+        assert all(expected.values())
+        assert answer["parsed"] == expected
 
     return check
 

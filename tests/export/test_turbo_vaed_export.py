@@ -135,6 +135,10 @@ def test_engines_are_built(exported: Exported, check_engines: Callable[..., None
     check_engines(exported.path, ["fp16", "fp32"], height=side, width=side, num_frames=Range(1, 9, 17))
 
 
+def test_graphs_parse_in_tensorrt(exported: Exported, check_parsing: Callable[[Path], None]) -> None:
+    check_parsing(exported.path)
+
+
 def test_generating_says_what_the_bundle_lacks(exported: Exported) -> None:
     pipe = exported.pipeline()
     with pytest.raises(vidrt.BundleError, match="only a decoder: no text_encoder and no denoiser"):

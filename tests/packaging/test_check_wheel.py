@@ -14,8 +14,10 @@ import pytest
 
 PLAIN = {"_core": ("PyInit__core",), "libvidrt_ort_ops": ("RegisterCustomOps",)}
 CUDA = {"libvidrt_cuda": ("vidrt_cuda_version", "vidrt_cuda_open_device")}
+BACKEND = ("vidrt_tensorrt_check_library", "vidrt_tensorrt_make_backend")
 TENSORRT = {
-    "libvidrt_tensorrt": (*("vidrt_tensorrt_version", "vidrt_tensorrt_check_library", "vidrt_tensorrt_make_backend"),),
+    "libvidrt_tensorrt": ("vidrt_tensorrt_version", *BACKEND),
+    "libvidrt_tensorrt_rtx": ("vidrt_tensorrt_rtx_version", *BACKEND),
     "libvidrt_trt_plugins": ("getCreators", "setLoggerFinder"),
 }
 

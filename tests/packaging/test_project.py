@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,22 @@ def test_every_cpp_dependency_is_pinned_by_hash_in_each_of_its_sources(root: Pat
         sources = [source for key, source in pin.items() if key != "version"]
         assert len(sources) == 2
         assert all(re.fullmatch(r"[0-9a-f]{64}", source["sha256"]) for source in sources)
+
+
+def test_the_gpu_tests_are_given_the_libraries_that_pipelines_open_on_a_gpu(root: Path) -> None:
+    # `make build` makes none of them; without the folder every Python test would skip on a machine with a GPU.
+    done = subprocess.run(
+        ["make", "--dry-run", "test-gpu", "BUILD=elsewhere"], cwd=root, capture_output=True, text=True, check=True
+    )
+    built = re.search(r"cmake --build --preset cuda --target (.*)", done.stdout)
+    assert built is not None
+    assert built.group(1).split() == ["vidrt_gpu_tests", "vidrt_gpu_libraries"]
+    (tests,) = [line for line in done.stdout.splitlines() if "pytest tests -m gpu" in line]
+    assert f'VIDRT_LIBRARY_DIR="{root / "elsewhere" / "cuda" / "csrc"}"' in tests
+    libraries = set(re.findall(r'"(libvidrt_\w+)": ', (root / "tools/check_wheel.py").read_text(encoding="utf-8")))
+    listed = re.search(r"foreach\(library (.*)\)", (root / "tests/gpu/CMakeLists.txt").read_text(encoding="utf-8"))
+    assert listed is not None
+    assert {f"lib{name}" for name in listed.group(1).split()} == libraries - {"libvidrt_ort_ops"}
 
 
 def test_every_test_that_coverage_names_is_there(root: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ import pytest
 from vidrt.engine.builder import BuildEvent, BuildOptions, BuiltEngine, EngineCache, Range, build_engines
 from vidrt.engine.builder.build_log import BuildLog
 from vidrt.engine.builder.compile import compile_plan
+from vidrt.engine.builder.find import find_engine
 from vidrt.engine.builder.flavour import Flavour, load_flavour
 from vidrt.engine.builder.network import Job
 from vidrt.engine.builder.profile import TensorProfile
@@ -111,6 +113,23 @@ def test_the_sidecars_figures_are_plausible(pocket: list[BuiltEngine]) -> None:
         assert any(layer.type == "gemm" or "Fc" in layer.name or "conv" in layer.name for layer in outcome.layers)
         assert "Total Activation Memory" in built.engine.log.read_text()
     assert above >= 4
+
+
+def test_engines_are_for_the_version_that_the_core_asks_for(bundle: Bundle, pocket: list[BuiltEngine]) -> None:
+    """The core asks the library for its version, and the bindings wrote what is in the sidecar."""
+    library = ctypes.CDLL("libtensorrt_rtx.so.1")  # which the bindings have loaded
+    numbers = [getattr(library, f"getInferLib{part}Version")() for part in ("Major", "Minor", "Patch", "Build")]
+    assert min(numbers) >= 0
+    cache = EngineCache(pocket[0].engine.path.parent)
+    asked: dict[str, Any] = {
+        "compute_capability": "8.9",
+        "sizes": {"height": 64, "width": 64, "num_frames": 17, "batch": 2},
+    }
+    for length in (4, 3):  # early libraries do not say their build
+        version = ".".join(map(str, numbers[:length]))
+        for built in pocket:
+            module = bundle.modules[built.module]
+            assert find_engine(cache, bundle, module, "tensorrt-rtx", version=version, **asked) == built.engine
 
 
 def test_larger_sizes_take_more_activation_memory(bundle: Bundle, cache: EngineCache) -> None:

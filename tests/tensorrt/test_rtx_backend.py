@@ -29,7 +29,7 @@ def said(run_python: Run, pocket_bundle: Path, monkeypatch: pytest.MonkeyPatch) 
     """What opening the backend says, with the library that the build made and these variables."""
     if local_compute_capability() is not None:
         pytest.skip("this machine has a GPU")
-    built = ROOT / os.environ.get("BUILD", "build") / "dev" / "csrc" / "tensorrt"
+    built = ROOT / os.environ.get("BUILD", "build") / "dev" / "csrc"
     folder = Path(os.environ.get("VIDRT_LIBRARY_DIR", built))
     if not (folder / "libvidrt_tensorrt_rtx.so").is_file():
         pytest.skip(f"there is no libvidrt_tensorrt_rtx.so in {folder}: it is built with TENSORRT_RTX_ROOT")

@@ -34,6 +34,14 @@ def test_sizes_that_contradict_each_other_are_fatal_whatever_their_severity():
     assert "/_src" not in log.fatal
 
 
+def test_the_least_that_the_gpu_refused_is_found():
+    log = BuildLog()
+    assert log.refused_bytes is None
+    for count in (17179869184, 15485030400, 68719476736):
+        log.add("WARNING", f"Requested amount of GPU memory ({count} bytes) could not be allocated. There may not be")
+    assert log.refused_bytes == 15485030400
+
+
 def test_progress_counts_phases_inside_phases_and_never_goes_back():
     progress = BuildProgress()
     assert progress.state == ("", 0.0)

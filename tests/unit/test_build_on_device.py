@@ -1,11 +1,16 @@
 """The backend tensorrt from options to cache, with a stand-in for TensorRT: building really needs a GPU."""
 
 import enum
+import json
+import shutil
 import types
+from pathlib import Path
 
 import pytest
 
+from vidrt import _core
 from vidrt.engine.builder import BuildOptions, EngineCache, build_engines
+from vidrt.engine.builder.build_log import Layer
 from vidrt.engine.builder.flavour import Flavour, load_plugins
 from vidrt.engine.builder.sidecar import Sidecar
 from vidrt.engine.bundle import Bundle
@@ -18,12 +23,13 @@ class Tensorrt:
     __version__ = "10.15.1"
 
     class ILogger:
-        Severity = enum.Enum("Severity", "INFO")
+        Severity = enum.Enum("Severity", "INFO WARNING ERROR")
 
     class IProgressMonitor:
         pass
 
     BuilderFlag = enum.Enum("BuilderFlag", "WEIGHT_STREAMING VERSION_COMPATIBLE")
+    LayerInformationFormat = enum.Enum("LayerInformationFormat", "JSON")
     HardwareCompatibilityLevel = enum.Enum("HardwareCompatibilityLevel", "AMPERE_PLUS")
     MemoryPoolType = enum.Enum("MemoryPoolType", "WORKSPACE")
     NetworkDefinitionCreationFlag = enum.IntEnum("NetworkDefinitionCreationFlag", {"STRONGLY_TYPED": 1})
@@ -32,6 +38,9 @@ class Tensorrt:
     def __init__(self):
         self.seen = {"graphs": [], "timing": [], "libraries": [], "flags": [], "engines": []}
         self.loads = True
+        self.says = ["Total Weights Memory: 7 bytes"]
+        self.refuses = None  # bytes of the GPU's memory
+        self.inspected = {"Layers": [{"Name": "conv", "LayerType": "gemm", "TacticName": "sm87"}, "add"]}
 
     def get_plugin_registry(self):
         def load_library(path):
@@ -44,17 +53,23 @@ class Tensorrt:
         return types.SimpleNamespace(parse_from_file=lambda path: self.seen["graphs"].append(path) or True)
 
     def Runtime(self, logger):  # noqa: N802
-        return types.SimpleNamespace(deserialize_cuda_engine=lambda plan: Engine(self.seen) if self.loads else None)
+        return types.SimpleNamespace(deserialize_cuda_engine=lambda plan: Engine(self) if self.loads else None)
 
     def Builder(self, logger):  # noqa: N802
         def build(network, config):
             self.seen["timing"].append(config.timing.content)
             config.timing.content += b"measured;"
-            logger.log(self.ILogger.Severity.INFO, "Total Weights Memory: 7 bytes")
+            for text in self.says:
+                logger.log(self.ILogger.Severity.INFO, text)
             config.progress_monitor.phase_start("Building", None, 1)
             assert config.progress_monitor.step_complete("Building", 0)
             config.progress_monitor.phase_finish("Building")
-            return b"a plan"
+            if self.refuses is None:
+                return b"a plan"
+            text = f"Requested amount of GPU memory ({self.refuses} bytes) could not be allocated. There may not be"
+            logger.log(self.ILogger.Severity.WARNING, text)
+            logger.log(self.ILogger.Severity.ERROR, "Could not find any implementation for node conv.")
+            return None
 
         return types.SimpleNamespace(
             create_network=lambda flags: types.SimpleNamespace(num_inputs=0, flags=flags),
@@ -65,17 +80,25 @@ class Tensorrt:
 
 
 class Engine:
-    """Says how much staging its budget takes, as TensorRT does."""
+    """Says how much staging its budget takes, as TensorRT does, and counts it among the activations."""
 
     streamable_weights_size = 5
 
-    def __init__(self, seen):
+    def __init__(self, api):
         self.weight_streaming_budget_v2 = self.streamable_weights_size
-        seen["engines"].append(self)
+        self.inspected = api.inspected
+        api.seen["engines"].append(self)
 
     @property
     def weight_streaming_scratch_memory_size(self):
         return self.streamable_weights_size - self.weight_streaming_budget_v2 + 1
+
+    @property
+    def device_memory_size_v2(self):
+        return 100 + self.weight_streaming_scratch_memory_size
+
+    def create_engine_inspector(self):
+        return types.SimpleNamespace(get_engine_information=lambda form: json.dumps(self.inspected))
 
 
 class Config:
@@ -87,11 +110,15 @@ class Config:
         return 0
 
     def create_timing_cache(self, content):
+        if content == b"damaged":
+            return None
         cache = types.SimpleNamespace(content=content)
         cache.serialize = lambda: cache.content
         return cache
 
     def set_timing_cache(self, cache, ignore_mismatch):
+        if cache.content == b"of another GPU":
+            return False
         self.timing = cache
         return True
 
@@ -130,14 +157,28 @@ def test_engines_are_for_the_gpu_that_is_here(api, pocket_bundle, tmp_path):
         assert all(one.reused for one in build(pocket_bundle, EngineCache(tmp_path), **options))
 
 
-def test_a_gpu_that_is_here_says_what_of_an_engine_can_be_streamed(api, monkeypatch, pocket_bundle, tmp_path):
-    here = "vidrt.engine.builder.compile.local_compute_capability"
+@pytest.fixture
+def outcome(monkeypatch, pocket_bundle, tmp_path):
+    """Build the denoiser with a GPU of this compute capability, or without one, and reread what came of it."""
+
+    def made(gpu, **options):
+        monkeypatch.setattr("vidrt.engine.builder.compile.local_compute_capability", lambda: gpu)
+        (built,) = build(pocket_bundle, EngineCache(tmp_path), modules=("denoiser",), force=True, **options)
+        return Sidecar.from_json(built.engine.path.read_text()).outcome
+
+    return made
+
+
+def test_a_gpu_that_is_here_says_what_of_an_engine_can_be_streamed(api, outcome):
+    api.says = [
+        "Total Activation Memory: 9 bytes",
+        "Name: conv, LayerType: gemm, Inputs: [], TacticName: a, StreamId: 0",
+    ]
 
     def figures(gpu, **options):
-        monkeypatch.setattr(here, lambda: gpu)
-        (built,) = build(pocket_bundle, EngineCache(tmp_path), modules=("denoiser",), force=True, **options)
-        reread = Sidecar.from_json(built.engine.path.read_text()).outcome
-        return reread.streamable_weight_bytes, reread.weight_staging_bytes
+        made = outcome(gpu, **options)
+        assert made.activation_bytes == 9
+        return made.streamable_weight_bytes, made.weight_staging_bytes
 
     assert figures("8.7", weight_streaming=True) == (5, 6)
     assert len(api.seen["engines"]) == 1
@@ -146,6 +187,38 @@ def test_a_gpu_that_is_here_says_what_of_an_engine_can_be_streamed(api, monkeypa
     assert len(api.seen["engines"]) == 1  # the others were not loaded
     api.loads = False
     assert figures("8.7", weight_streaming=True) == (None, None)
+
+
+def test_a_gpu_that_is_here_says_what_the_log_does_not(api, outcome):
+    assert outcome(None).activation_bytes is None
+    made = outcome("8.7")
+    assert made.activation_bytes == 101
+    assert made.weight_bytes == 7
+    assert made.layers == (Layer("conv", "gemm", "sm87"), Layer("add", "", ""))
+    assert outcome("8.7", weight_streaming=True).activation_bytes == 101  # as if nothing was streamed
+    api.inspected = ["no table"]
+    assert outcome("8.7").layers == ()
+    api.says = ["Total Activation Memory: 9 bytes"]
+    assert outcome("8.7").activation_bytes == 9
+
+
+def test_a_gpu_with_too_little_memory_says_how_much_was_asked_for(api, pocket_bundle, tmp_path):
+    api.refuses = 15485030400
+    with pytest.raises(BackendError, match=r"no 14.4 GiB more \(15485030400 bytes\).*--height.*--workspace"):
+        build(pocket_bundle, EngineCache(tmp_path), modules=("denoiser",))
+    api.refuses = None
+    (built,) = build(pocket_bundle, EngineCache(tmp_path), modules=("denoiser",))
+    assert not built.reused
+
+
+@pytest.mark.parametrize("kept", [b"damaged", b"of another GPU"])
+def test_a_timing_cache_that_tensorrt_refuses_is_made_anew(api, pocket_bundle, tmp_path, kept):
+    build(pocket_bundle, EngineCache(tmp_path), modules=("denoiser",))
+    (file,) = (tmp_path / "timing").iterdir()
+    file.write_bytes(kept)
+    build(pocket_bundle, EngineCache(tmp_path), modules=("text_encoder",))
+    assert api.seen["timing"] == [b"", b""]
+    assert file.read_bytes() == b"measured;"
 
 
 def test_what_was_measured_is_kept_for_the_next_build(api, pocket_bundle, tmp_path):
@@ -175,6 +248,16 @@ def test_variants_with_plugins_are_taken_where_their_library_is_named(api, pocke
 def test_a_plugin_library_that_does_not_load_is_an_error(api):
     with pytest.raises(BackendError, match=r"broken.so does not load into TensorRT 10.15.1"):
         load_plugins(Flavour("tensorrt", "10.15.1", api), "broken.so")
+
+
+def test_a_plugin_library_that_a_pipeline_has_loaded_is_used(api, tmp_path):
+    """A process has one registry, which refuses what it has."""
+    api.get_plugin_registry = lambda: types.SimpleNamespace(load_library=lambda path: None)
+    flavour = Flavour("tensorrt", "10.15.1", api)
+    in_process = Path(_core.__file__)
+    load_plugins(flavour, in_process)
+    with pytest.raises(BackendError, match="does not load"):
+        load_plugins(flavour, Path(shutil.copy(in_process, tmp_path / "libother.so")))
 
 
 def test_more_gpus_than_this_one_where_asked_for(api, pocket_bundle, tmp_path):

@@ -38,6 +38,10 @@ std::string read(void* handle, const std::string& path, NvInferLibrary* library)
            " (no getInferLibVersion, createInferRuntime_INTERNAL or getPluginRegistry)";
   const Version version = version_of(version_number());
   library->version = version.text();
+  // Builds of one version refuse each other's plans.
+  if (std::int32_t(*build_number)() = nullptr; load(handle, "getInferLibBuildVersion", &build_number)) {
+    library->version += "." + std::to_string(build_number());
+  }
   library->path = path;
   // Later minor versions run what was compiled for earlier ones; nothing else does.
   if (version.major == NV_TENSORRT_MAJOR && version.minor >= NV_TENSORRT_MINOR) return "";

@@ -11,7 +11,7 @@ namespace vidrt::trt {
 
 struct NvInferLibrary {
   std::string path;
-  std::string version;  // "10.3.0"
+  std::string version;  // "10.3.0.26"
   nvinfer1::IPluginRegistry* (*plugin_registry)() = nullptr;
   void* (*create_runtime)(void* logger, std::int32_t version) = nullptr;
 

@@ -33,9 +33,12 @@ class TrtBackend : public Backend {
   bool shares_weights() const override { return false; }
 
   std::string lacks(const Bundle& bundle, const std::string& module, const Variant& variant) const override {
-    if (has_engine(request_.engine_folder, bundle, module, variant.id, name())) return "";
-    return "has no engine in " + request_.engine_folder + "; build one with `vidrt build " + bundle.path() +
-           " --backend " + name() + "`";
+    const std::string fault =
+        engine_fault(request_.engine_folder,
+                     {bundle, module, variant.id, name(), library_.version, request_.device->compute_capability(), {}});
+    if (fault.empty()) return "";
+    return "has no engine in " + request_.engine_folder + " (" + fault + "); build one with `vidrt build " +
+           bundle.path() + " --backend " + name() + "`";
   }
 
   ModuleNeeds needs(const ModuleRequest& request) const override {

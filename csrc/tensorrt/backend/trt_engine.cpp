@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/mapped_file.h"
+#include "tensorrt/backend/engine_failure.h"
 #include "tensorrt/backend/trt_log.h"
 #include "tensorrt/backend/weight_budget.h"
 #include "vidrt/errors.h"
@@ -39,14 +40,6 @@ std::optional<DType> dtype_of(DataType type) {
 
 Shape shape_of(const Dims& dims) { return {dims.d, dims.d + std::max(0, dims.nbDims)}; }
 
-[[noreturn]] void fail(const std::string& what) {
-  const std::string said = TrtLog::instance().take_errors();
-  const bool memory = said.find("out of memory") != std::string::npos || said.find("OutOfMemory") != std::string::npos;
-  if (!memory) throw BackendError(what + said);
-  throw OutOfMemory(what + said + " Give a memory_budget, so that modules are loaded one stage at a time, choose a " +
-                    "smaller size, or build engines for smaller sizes.");
-}
-
 // TensorRT calls it once a layer, while enqueueV3 waits for the run.
 class Profiler : public nvinfer1::IProfiler {
  public:
@@ -72,7 +65,8 @@ class TrtContext : public EngineContext {
     for (std::int32_t i = 0; i < engine_->getNbIOTensors(); ++i) add_port(engine_->getIOTensorName(i));
     const auto refuse = [this](std::int64_t budget) {
       fail(module_ + ": TensorRT does not keep " + std::to_string(budget) +
-           " bytes of the engine's weights on the device");
+               " bytes of the engine's weights on the device",
+           static_cast<std::uint64_t>(budget));
     };
     context_.reset(
         make_context(*engine_, streamed, nvinfer1::ExecutionContextAllocationStrategy::kUSER_MANAGED, refuse));
@@ -136,6 +130,10 @@ class TrtContext : public EngineContext {
     ports_.push_back({name, *dtype, engine_->getTensorIOMode(name) == nvinfer1::TensorIOMode::kINPUT});
   }
 
+  [[noreturn]] void fail(const std::string& what, std::uint64_t bytes = 0) const {
+    fail_in_tensorrt(what, TrtLog::instance().take_errors(), device_, bytes);
+  }
+
   std::string profile_shape(const std::string& name, nvinfer1::OptProfileSelector select) const {
     return shape_string(shape_of(engine_->getProfileShape(name.c_str(), 0, select)));
   }
@@ -160,7 +158,11 @@ std::unique_ptr<EngineContext> load_engine(nvinfer1::IRuntime& runtime, const En
     const MappedFile plan(sidecar.plan, sidecar.plan_bytes);
     engine.reset(runtime.deserializeCudaEngine(plan.data(), plan.bytes()));
   }
-  if (engine == nullptr) fail(sidecar.module + ": TensorRT does not load the plan " + sidecar.plan);
+  if (engine == nullptr) {
+    const std::uint64_t weights = sidecar.weight_bytes != 0 ? sidecar.weight_bytes : sidecar.plan_bytes;
+    fail_in_tensorrt(sidecar.module + ": TensorRT does not load the plan " + sidecar.plan,
+                     TrtLog::instance().take_errors(), device, weights - std::min(weights, streamed_bytes));
+  }
   const auto streamed = sidecar.weight_streaming ? std::optional(streamed_bytes) : std::nullopt;
   return std::make_unique<TrtContext>(sidecar.module, std::move(engine), streamed, device);
 }

@@ -9,6 +9,7 @@
 
 #include "runtime/own_library.h"
 #include "runtime/sha256.h"
+#include "tensorrt/backend/plugin_registration.h"
 #include "tensorrt/backend/trt_log.h"
 #include "vidrt/errors.h"
 
@@ -53,7 +54,7 @@ void load_plugins(const NvInferLibrary& library, const std::map<std::string, std
       throw BackendError("the engine was built with another " + name + " than " + file + "." + advice);
     }
     TrtLog::instance().take_errors();  // those of others
-    if (library.plugin_registry()->loadLibrary(file.c_str()) == nullptr) {
+    if (!register_library(*library.plugin_registry(), file)) {
       throw BackendError("TensorRT does not load the plugin library " + file + TrtLog::instance().take_errors());
     }
     loaded.insert(sha256);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from vidrt.engine.builder import Range
@@ -19,3 +20,7 @@ def test_engines_are_built(wan_toy: Any, check_engines: Callable[..., None]) -> 
         width=side,
         num_frames=Range(1, 1 + frames, 1 + 4 * frames),
     )
+
+
+def test_graphs_parse_in_tensorrt(wan_toy: Any, check_parsing: Callable[[Path], None]) -> None:
+    check_parsing(wan_toy.bundle)

@@ -90,7 +90,7 @@ TEST_F(TrtBackendLibrary, WhatIsNoTensorRtOrAnotherVersionIsRefusedWithTheReason
   const std::string not_it = std::string("is not ") + kTitle + " (no getInferLibVersion";
   EXPECT_TRUE(names(refusal({VIDRT_FAKE_NVINFER "/none"}), {not_it.c_str()}));
   EXPECT_TRUE(names(refusal({VIDRT_FAKE_NVINFER "/old"}), {"is version 0.0.1", "this build needs "}));
-  EXPECT_TRUE(names(refusal({VIDRT_FAKE_NVINFER "/later"}), {"is version 99.2.3"}));
+  EXPECT_TRUE(names(refusal({VIDRT_FAKE_NVINFER "/later"}), {"is version 99.2.3.26"}));
 }
 
 TEST_F(TrtBackendLibrary, ATensorRtThatRefusesToStartIsAnErrorWithWhatItLogged) {

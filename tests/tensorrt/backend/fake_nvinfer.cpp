@@ -7,6 +7,9 @@
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
 EXPORT std::int32_t getInferLibVersion() noexcept { return FAKE_VERSION; }
+#ifdef FAKE_BUILD
+EXPORT std::int32_t getInferLibBuildVersion() noexcept { return FAKE_BUILD; }
+#endif
 EXPORT nvinfer1::IPluginRegistry* getPluginRegistry() noexcept { return nullptr; }
 EXPORT void* createInferRuntime_INTERNAL(void* logger, std::int32_t) noexcept {
   static_cast<nvinfer1::ILogger*>(logger)->log(nvinfer1::ILogger::Severity::kERROR, "the fake says no");
