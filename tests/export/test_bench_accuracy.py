@@ -55,6 +55,7 @@ def test_a_case_is_judged_by_the_trained_probe_with_the_cases_own_settings(
     assert told(judged) != told([one for one, _ in judge_generated(pipe, fewer, ask(2, 4), probe)])
 
 
+@pytest.mark.slow
 def test_a_bench_says_how_often_its_clips_show_the_prompts(
     tmp_path: Path, run_vidrt: Callable[..., CompletedProcess[str]]
 ) -> None:
