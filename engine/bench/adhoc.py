@@ -14,14 +14,14 @@ COMPARISONS = ("pytorch", "diffusers", "stock-ort")
 
 
 def adhoc_scenario(
-    bundle: Path, settings: dict[str, Any], counts: dict[str, int], compare: tuple[str, ...] = ()
+    bundle: Path, settings: dict[str, Any], counts: dict[str, Any], compare: tuple[str, ...] = ()
 ) -> Scenario:
     """Make the scenario `adhoc`.
 
     Args:
         bundle: The folder, for its defaults and variants.
         settings: Attributes of Case that are set.
-        counts: repetitions, warmup, rounds.
+        counts: repetitions, warmup, rounds, prompt_accuracy.
         compare: Of COMPARISONS.
 
     Raises:
@@ -40,7 +40,7 @@ def adhoc_scenario(
                 raise InvalidArgument("--compare stock-ort chooses a variant itself; leave --variant out.")
             cases.append({**case, "label": "stock graphs", "variant": stock_variant(bundle)})
         else:
-            left_out = ("backend", "device", "memory_budget", "variant", "decode_chunk", "keep_frames")
+            left_out = ("backend", "device", "memory_budget", "variant", "step_cache", "decode_chunk", "keep_frames")
             shared = {key: value for key, value in case.items() if key not in left_out}
             cases.append({**shared, "label": name, "peer": name, "form": "contiguous"})
     return checked(Scenario, {"name": "adhoc", **counts, "cases": cases}, "the command's options")

@@ -2,7 +2,8 @@
 
 For each case the ratio of medians B/A with a 95 % interval of the bootstrap (Efron 1979), percentiles of resampled
 ratios. Where both have several rounds, rounds are drawn first and runs within them: runs of one process are alike in
-more than their settings (Davison and Hinkley 1997, section 3.8).
+more than their settings (Davison and Hinkley 1997, section 3.8). How often prompts are right differs by so many points,
+with the interval of share.py.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidrt.engine.bench.results import METRICS, CaseResult, Results, values_of
+from vidrt.engine.bench.share import Share, difference_interval
 
 RESAMPLES = 2000
 SEED = 0
@@ -54,14 +56,40 @@ class Change:
 
 
 @dataclass(frozen=True)
+class AccuracyChange:
+    """How often the clips of one case show what prompts say.
+
+    Attributes:
+        scenario: The scenario's name.
+        case: The case's label.
+        a: All right in A.
+        b: All right in B.
+        low: End of the interval of b less a, in points of 100. Both were asked the same, so it is rather too wide.
+        high: The other end.
+        verdict: "right more often", "right less often" or "no difference shown".
+    """
+
+    scenario: str
+    case: str
+    a: Share
+    b: Share
+    low: float
+    high: float
+    verdict: str
+
+
+@dataclass(frozen=True)
 class Difference:
     """Two results beside each other; scenarios and cases are named as SCENARIO or SCENARIO: CASE."""
 
     changes: list[Change] = field(default_factory=list)
+    accuracy: list[AccuracyChange] = field(default_factory=list)
     only_in_a: list[str] = field(default_factory=list)
     only_in_b: list[str] = field(default_factory=list)
     other_settings: list[str] = field(default_factory=list)
     """Cases of the same name that asked for something else, and so are not compared."""
+    other_prompts: list[str] = field(default_factory=list)
+    """Scenarios whose clips were judged in both, but asked for other prompts or seen by another probe."""
     other_machine: list[str] = field(default_factory=list)
     """Scenarios that ran on different machines: what differs may be theirs."""
 
@@ -79,6 +107,9 @@ def diff_results(a: Results, b: Results) -> Difference:
     for name in (name for name in in_a if name in in_b):
         if in_a[name].machine != in_b[name].machine:
             difference.other_machine.append(name)
+        asked_a, asked_b = (one[name].scenario.prompt_accuracy for one in (in_a, in_b))
+        if asked_a is not None and asked_b is not None and asked_a != asked_b:
+            difference.other_prompts.append(name)
         cases_a, cases_b = ({case.label: case for case in one[name].cases} for one in (in_a, in_b))
         difference.only_in_a.extend(f"{name}: {label}" for label in cases_a if label not in cases_b)
         difference.only_in_b.extend(f"{name}: {label}" for label in cases_b if label not in cases_a)
@@ -88,6 +119,8 @@ def diff_results(a: Results, b: Results) -> Difference:
             )
             if same_bundle and cases_a[label].settings == cases_b[label].settings:
                 difference.changes.extend(_changes(name, cases_a[label], cases_b[label]))
+                if asked_a == asked_b:
+                    difference.accuracy.extend(_accuracy_change(name, cases_a[label], cases_b[label]))
             else:
                 difference.other_settings.append(f"{name}: {label}")
     return difference
@@ -110,6 +143,15 @@ def _changes(scenario: str, a: CaseResult, b: CaseResult) -> list[Change]:
         if held and holds:
             changes.append(Change(scenario, a.label, name, held, holds, holds / held, None, None, "one value each"))
     return changes
+
+
+def _accuracy_change(scenario: str, a: CaseResult, b: CaseResult) -> list[AccuracyChange]:
+    if a.prompt_accuracy is None or b.prompt_accuracy is None:
+        return []
+    before, after = a.prompt_accuracy.all_right, b.prompt_accuracy.all_right
+    low, high = difference_interval(before, after)
+    verdict = "right more often" if low > 0 else "right less often" if high < 0 else "no difference shown"
+    return [AccuracyChange(scenario, a.label, before, after, 100 * low, 100 * high, verdict)]
 
 
 def _verdict(low: float | None, high: float | None) -> str:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,11 @@ class Finished:
 
 
 def run_process(
-    command: Sequence[str], scratch: Path, cancel: CancelToken, environment: dict[str, str] | None = None
+    command: Sequence[str],
+    scratch: Path,
+    cancel: CancelToken,
+    environment: dict[str, str] | None = None,
+    on_line: Callable[[str], object] | None = None,
 ) -> Finished:
     """Run a Python script or module that ends with one line of JSON on stdout.
 
@@ -50,6 +54,7 @@ def run_process(
         scratch: A folder for what it prints.
         cancel: Ends it.
         environment: Variables besides this process's.
+        on_line: Told what it prints, line by line; unset, nothing is read before its end.
 
     Raises:
         BackendError: It failed; the message ends with what it printed.
@@ -57,7 +62,7 @@ def run_process(
     """
     out, err = scratch / "stdout", scratch / "stderr"
     samples: list[tuple[float, float, float]] = []
-    with out.open("wb") as printed, err.open("wb") as complained:
+    with out.open("wb") as printed, err.open("wb") as complained, out.open(errors="replace") as spoken:
         begun = time.perf_counter()
         process = subprocess.Popen(
             [sys.executable, *command],
@@ -73,6 +78,9 @@ def run_process(
                     raise Cancelled("cancelled")
                 if (held := _held(process.pid)) is not None:
                     samples.append((1000 * (time.perf_counter() - begun), *held))
+                if on_line is not None:
+                    for line in spoken:
+                        on_line(line.rstrip("\n"))
                 time.sleep(SAMPLE_SECONDS)
         finally:
             _end(process)

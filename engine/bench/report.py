@@ -1,4 +1,4 @@
-"""Results as Markdown: for each scenario the times, then memory and what was compared."""
+"""Results as Markdown: for each scenario the times, then memory, what was compared, and what clips show."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ def _section(result: ScenarioResult) -> str:
     if result.cases:
         lines += ["", *_table(["case", *_titles()], [[case.label, *_times(case)] for case in result.cases])]
         lines += ["", *_memory_table(result)]
+        lines += _accuracy(result)
     return "\n".join(lines) + "\n"
 
 
@@ -65,8 +66,10 @@ def _times(case: CaseResult) -> list[str]:
 
 def _memory_table(result: ScenarioResult) -> list[str]:
     compared = any(case.psnr_db is not None for case in result.cases)
+    judged = any(case.prompt_accuracy is not None for case in result.cases)
     titles = ["case", "peak MiB", "of it imports", "the rest", "anonymous, peak", "arena", "plan"]
     titles += ["runtime", "total, first row = 1", "PSNR to the first row, dB"] if compared else []
+    titles += ["prompt right"] if judged else []
     rows = []
     first = result.cases[0].statistics["total_ms"].median
     for case in result.cases:
@@ -77,8 +80,31 @@ def _memory_table(result: ScenarioResult) -> list[str]:
         if compared:
             psnr = f"{case.psnr_db:.1f}" if isinstance(case.psnr_db, float) else case.psnr_db or _NONE
             row += [case.backend, f"{case.statistics['total_ms'].median / first:.2f}" if first else _NONE, psnr]
+        if judged:
+            row.append(str(case.prompt_accuracy.all_right) if case.prompt_accuracy else _NONE)
         rows.append(row)
     return _table(titles, rows)
+
+
+def _accuracy(result: ScenarioResult) -> list[str]:
+    """What "prompt right" consists of, each with its interval."""
+    wanted, real = result.scenario.prompt_accuracy, result.real_clips
+    seen = [(case.label, case.prompt_accuracy) for case in result.cases if case.prompt_accuracy is not None]
+    if wanted is None or real is None or not seen:
+        return []
+    names = list(real.attributes)
+    rows = []
+    for label, one in [*seen, ("clips that were drawn", real)]:
+        attributes = [str(one.attributes[name]) if name in one.attributes else _NONE for name in names]
+        rows.append([label, *attributes, str(one.one_object)])
+    return [
+        "",
+        f"Prompt right: all attributes as asked and exactly one object, in clips of {wanted.prompts} prompts, the same "
+        f"in every row (seed {wanted.seed}). A probe looks at them that was trained for {wanted.probe_steps} steps; it "
+        f"finds {real.all_right} of drawn clips right. In brackets: 95 % intervals (Wilson).",
+        "",
+        *_table(["case", *names, "exactly one object"], rows),
+    ]
 
 
 def render_difference(difference: Difference) -> str:
@@ -99,10 +125,25 @@ def render_difference(difference: Difference) -> str:
             for one in difference.changes
         ]
         lines += _table(["scenario", "case", "metric", "A", "B", "B/A", "95 % interval", "verdict"], rows)
+    if difference.accuracy:
+        rows = [
+            [
+                one.scenario,
+                one.case,
+                str(one.a),
+                str(one.b),
+                f"{one.low:+.1f} to {one.high:+.1f}",
+                one.verdict,
+            ]
+            for one in difference.accuracy
+        ]
+        titles = ["scenario", "case", "prompt right in A", "in B", "B - A, points, 95 % interval", "verdict"]
+        lines += ["", *_table(titles, rows)]
     notes = (
         ("only in A", difference.only_in_a),
         ("only in B", difference.only_in_b),
         ("not compared, for bundle or settings differ", difference.other_settings),
+        ("accuracy not compared, for prompts or probe differ", difference.other_prompts),
         ("measured on different machines", difference.other_machine),
     )
     lines += [f"\n{title}: {', '.join(names)}" for title, names in notes if names]

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from vidrt.engine.bench.files import Strict, checked, read_json
 from vidrt.engine.bench.scenario import Case, Scenario
+from vidrt.engine.bench.share import Share
 from vidrt.engine.errors import InvalidArgument
 from vidrt.engine.writers.staging import write_whole
 
@@ -87,6 +88,23 @@ class Statistic(Strict):
     p99: float
 
 
+class JudgedClips(Strict):
+    """What a probe saw in clips of prompts that name every attribute."""
+
+    all_right: Share
+    """All attributes, and exactly one object."""
+    one_object: Share
+    """Exactly one in every frame."""
+    attributes: dict[str, Share]
+    """Shape, colour, size, motion, speed (of what moves) and background."""
+
+    @model_validator(mode="after")
+    def _has_clips(self) -> JudgedClips:
+        if self.all_right.count == 0:
+            raise ValueError("no clip was judged")
+        return self
+
+
 class CaseResult(Strict):
     """One case with all its runs."""
 
@@ -97,6 +115,8 @@ class CaseResult(Strict):
     memory: Memory
     psnr_db: float | Literal["identical"] | None
     """Frames beside those of the first case; None where none were compared."""
+    prompt_accuracy: JudgedClips | None = None
+    """None where it was not asked for, or the case makes no clips of prompts."""
     statistics: dict[str, Statistic]
     runs: tuple[Run, ...] = Field(min_length=1)
 
@@ -120,6 +140,8 @@ class ScenarioResult(Strict):
     """False where the bench was stopped: cases or rounds are missing."""
     failures: dict[str, str]
     """Cases that failed, with what they said."""
+    real_clips: JudgedClips | None = None
+    """What the probe of `prompt_accuracy` saw in drawn clips: no case can be judged better than that."""
     cases: tuple[CaseResult, ...]
 
 

@@ -6,15 +6,15 @@ import json
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import vidrt
+from vidrt.engine.bench.accuracy import Judge, check_judged, judge_cases
 from vidrt.engine.bench.files import check_writable, checked
 from vidrt.engine.bench.machine import these_versions, this_machine
-from vidrt.engine.bench.measuring import PIPELINE_SETTINGS
 from vidrt.engine.bench.process import Finished, run_process
 from vidrt.engine.bench.results import (
     CaseResult,
@@ -29,8 +29,6 @@ from vidrt.engine.bench.scenario import Case, MadeBundle, Scenario
 from vidrt.engine.bench.source_tree import check_scenario, script
 from vidrt.engine.errors import BackendError, InvalidArgument
 from vidrt.engine.events import CancelToken
-
-_NOT_OPTIONS = ("label", "peer", "form", "pipelines", "latents")
 
 
 @dataclass(frozen=True)
@@ -86,6 +84,8 @@ def check_jobs(jobs: Sequence[Job], target: Path) -> None:
                 )
             if case.peer is None:
                 _check_case(job, case)
+        if job.scenario.prompt_accuracy is not None:
+            check_judged(job.scenario, bundle)
     check_writable(target)
 
 
@@ -95,23 +95,18 @@ def _check_case(job: Job, case: Case) -> None:
     )
     try:
         if case.latents is None:
-            pipe.plan(vidrt.GenerateOptions(**_settings(case, pipeline=False)))
+            pipe.plan(vidrt.GenerateOptions(**case.options(pipeline=False)))
         else:
             shape = (pipe.bundle.manifest.vae.latent_channels, *case.latents)
-            pipe.plan_decode(vidrt.DecodeOptions(np.zeros(shape, np.float32), **_settings(case, pipeline=False)))
+            pipe.plan_decode(vidrt.DecodeOptions(np.zeros(shape, np.float32), **case.options(pipeline=False)))
     except (InvalidArgument, TypeError) as error:
         raise InvalidArgument(f"{job.scenario.name}, '{case.label}': {error}") from error
-
-
-def _settings(case: Case, *, pipeline: bool = True) -> dict[str, Any]:
-    left_out = {*_NOT_OPTIONS, *(() if pipeline else PIPELINE_SETTINGS)}
-    return {name: value for name, value in case if name not in left_out and value is not None}
 
 
 def run_jobs(jobs: Sequence[Job], target: Path, remark: str = "", watch: Watch | None = None) -> Results:
     """Run all cases of all scenarios; the file holds what is finished after every case.
 
-    A case that fails is left out of later rounds and the others go on.
+    A case that fails is left out of later rounds and the others go on. Clips are judged after all timed runs.
 
     Raises:
         Cancelled: The watch's token asked for it; the file holds what was finished.
@@ -120,6 +115,7 @@ def run_jobs(jobs: Sequence[Job], target: Path, remark: str = "", watch: Watch |
     watch = Watch() if watch is None else watch
     done: list[ScenarioResult] = []
     with tempfile.TemporaryDirectory(prefix="vidrt-bench-") as scratch:
+        judge = Judge(Path(scratch), watch.cancel)
         for index, job in enumerate(jobs):
             folder = Path(scratch) / str(index)
             folder.mkdir()
@@ -128,15 +124,33 @@ def run_jobs(jobs: Sequence[Job], target: Path, remark: str = "", watch: Watch |
             def save(result: ScenarioResult, before: list[ScenarioResult] = finished) -> None:
                 write_results(target, Results(schema_version=2, scenarios=(*before, result)))
 
-            done.append(_run_scenario(job, remark, folder, watch, save))
+            result = _run_scenario(job, remark, folder, watch, save)
+            for judged in judge_cases(result, job.bundle, judge, partial(_tell_judging, watch, job.scenario)):
+                result = judged
+                save(result)
+            watch.on_case(job.scenario.name, _parts(job.scenario), _parts(job.scenario), "")
+            done.append(result)
     return Results(schema_version=2, scenarios=tuple(done))
+
+
+def _timed_runs(scenario: Scenario) -> int:
+    return scenario.rounds * len(scenario.cases)
+
+
+def _parts(scenario: Scenario) -> int:
+    """Timed runs and, where clips are judged, the probe and the cases."""
+    return _timed_runs(scenario) + (len(scenario.judged) + 1 if scenario.judged else 0)
+
+
+def _tell_judging(watch: Watch, scenario: Scenario, done: int, what: str) -> None:
+    watch.on_case(scenario.name, _timed_runs(scenario) + done, _parts(scenario), what)
 
 
 def _run_scenario(
     job: Job, remark: str, scratch: Path, watch: Watch, save: Callable[[ScenarioResult], None]
 ) -> ScenarioResult:
     scenario = job.scenario
-    total = scenario.rounds * len(scenario.cases)
+    total = _parts(scenario)
     cases: dict[str, CaseResult] = {}
     failures: dict[str, str] = {}
     machine, versions = this_machine(), these_versions()
@@ -174,8 +188,7 @@ def _run_scenario(
             else:
                 cases[case.label] = together(cases[case.label], new) if case.label in cases else new
             save(result(complete=number + 1 == total, bundle=bundle))
-    watch.on_case(scenario.name, total, total, "")
-    return result(complete=True, bundle=bundle)
+    return result(complete=not scenario.judged, bundle=bundle)
 
 
 def _made(how: MadeBundle | str | None, source: Path, scratch: Path, cancel: CancelToken) -> Path:
@@ -201,7 +214,7 @@ def _run_case(
         "warmup": scenario.warmup,
         "repetitions": scenario.repetitions,
         "decode": case.latents is not None,
-        "options": _settings(case),
+        "options": case.options(),
         "form": case.form,
         "latents": latents and str(latents),
         "frames": frames and str(frames),

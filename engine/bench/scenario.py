@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from vidrt.engine.bench.files import Strict, checked, read_json
+from vidrt.engine.bench.measuring import PIPELINE_SETTINGS
 
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Peer = Literal["pytorch", "diffusers", "openvino"]
+_NOT_OPTIONS = ("label", "peer", "form", "pipelines", "latents")
 _PEER_NEEDS = ("height", "width", "num_frames", "num_inference_steps", "guidance_scale", "threads")
 
 
@@ -24,6 +26,7 @@ class Case(Strict):
     num_inference_steps: Count | None = None
     guidance_scale: Annotated[float, Field(ge=0)] | None = None
     scheduler: str | None = None
+    step_cache: Annotated[float, Field(ge=0)] | None = None
     decode_chunk: Count | None = None
     keep_frames: bool | None = None
     """False lets the frames go as they come."""
@@ -47,7 +50,19 @@ class Case(Strict):
         missing = [name for name in _PEER_NEEDS if getattr(self, name) is None] if self.peer is not None else []
         if missing:
             raise ValueError(f"case '{self.label}' is a peer's and must say {', '.join(missing)}")
+        if self.peer is not None and self.step_cache is not None:
+            raise ValueError(f"case '{self.label}' is a peer's, and peers have no step_cache")
         return self
+
+    @property
+    def shows_prompts(self) -> bool:
+        """Whether vidrt generates it from a prompt, so that its clips can be judged."""
+        return self.peer is None and self.latents is None
+
+    def options(self, *, pipeline: bool = True) -> dict[str, Any]:
+        """What is set of a generation's or a decoding's options, and of those that a pipeline is opened with."""
+        left_out = {*_NOT_OPTIONS, *(() if pipeline else PIPELINE_SETTINGS)}
+        return {name: value for name, value in self if name not in left_out and value is not None}
 
 
 class MadeBundle(Strict):
@@ -68,6 +83,20 @@ class MadeBundle(Strict):
         return self
 
 
+class PromptAccuracy(Strict):
+    """How often clips show what prompts say: asked of every case that vidrt generates with a pocket bundle.
+
+    After all timed runs, each such case generates the same prompts from the same seeds with its own settings, and a
+    probe that was trained on drawn clips looks at them (vidrt.export.pocket.evaluation). Needs the extra `export`.
+    """
+
+    prompts: Annotated[int, Field(ge=1, le=100_000)] = 100
+    seed: Annotated[int, Field(ge=0, le=10**6)] = 0
+    """Of prompts and clips; `vidrt eval` with the same one asks the same."""
+    probe_steps: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """Training steps of the probe, which a bench trains once for all scenarios that ask the same."""
+
+
 class Scenario(Strict):
     """A question and the cases that answer it. Every case runs in a process of its own, once a round."""
 
@@ -79,6 +108,8 @@ class Scenario(Strict):
     warmup: Annotated[int, Field(ge=0, le=100_000)] = 1
     rounds: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Cases take turns so often: where little differs, both must have met the same load of the machine."""
+    prompt_accuracy: PromptAccuracy | None = None
+    """Unset, it is not measured."""
     cases: Annotated[tuple[Case, ...], Field(min_length=1, max_length=1000)]
 
     @model_validator(mode="after")
@@ -86,6 +117,21 @@ class Scenario(Strict):
         if len({case.label for case in self.cases}) != len(self.cases):
             raise ValueError("two cases have the same label")
         return self
+
+    @model_validator(mode="after")
+    def _has_clips_to_judge(self) -> Scenario:
+        if self.prompt_accuracy is None:
+            return self
+        if isinstance(self.bundle, MadeBundle):
+            raise ValueError("prompt_accuracy is of a trained pocket bundle, and this scenario makes one of its own")
+        if not self.judged:
+            raise ValueError("prompt_accuracy needs a case without `peer` and `latents`, whose clips can be judged")
+        return self
+
+    @property
+    def judged(self) -> tuple[Case, ...]:
+        """The cases whose clips are judged: vidrt's own that are generated from a prompt."""
+        return tuple(case for case in self.cases if self.prompt_accuracy is not None and case.shows_prompts)
 
     @property
     def compares(self) -> bool:

@@ -1,4 +1,4 @@
-"""The scripts of benchmarks/: peers and makers of bundles. They need torch or OpenVINO and are in no wheel."""
+"""What a scenario needs besides the engine: packages, and the scripts of benchmarks/, which are in no wheel."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _EXPORT_PACKAGES = {
     "unet3d": ("torch", "onnxscript"),
     "wan": ("torch", "onnxscript"),
 }
+_JUDGE_PACKAGES = ("torch",)
 
 
 def script(name: str) -> Path:
@@ -43,7 +44,7 @@ def script(name: str) -> Path:
 
 
 def check_scenario(scenario: Scenario) -> None:
-    """Raise BackendError, before anything runs, where a peer or a maker of a bundle could not run."""
+    """Raise BackendError, before anything runs, where a peer, a maker of a bundle or the probe could not run."""
     needed: dict[str, str] = {}
     for peer in dict.fromkeys(case.peer for case in scenario.cases if case.peer is not None):
         script(f"peers/with_{peer}.py")
@@ -51,6 +52,8 @@ def check_scenario(scenario: Scenario) -> None:
     if isinstance(scenario.bundle, MadeBundle):
         script("make_bundle.py")
         needed |= dict.fromkeys(_EXPORT_PACKAGES[scenario.bundle.make], f"makes the bundle '{scenario.bundle.make}'")
+    if scenario.prompt_accuracy is not None:
+        needed |= dict.fromkeys(_JUDGE_PACKAGES, "judges clips (prompt_accuracy)")
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise BackendError(

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from vidrt.engine.bench.running import Job
     from vidrt.engine.bench.scenario import Scenario
 
-app = typer.Typer(help="Measure speed, memory and likeness of frames; compare results.", no_args_is_help=True)
+app = typer.Typer(
+    help="Measure speed, memory, likeness of frames and what clips show; compare results.", no_args_is_help=True
+)
 
 _HOW = "Measuring"
 Remark = Annotated[str, typer.Option(help="What the reader of the figures must know.", rich_help_panel=_HOW)]
@@ -44,6 +46,13 @@ def run(
     repetitions: Annotated[int | None, _count("Measured runs of a case's process.")] = None,
     warmup: Annotated[int | None, _count("Runs before them that do not count.")] = None,
     rounds: Annotated[int | None, _count("How often the cases take turns.")] = None,
+    prompts: Annotated[
+        int | None,
+        _count(
+            "So many prompts are generated afterwards, and a probe says how often the clips show them; of pocket "
+            "bundles, with the extra `export`."
+        ),
+    ] = None,
     compare: Annotated[
         list[str] | None,
         typer.Option(
@@ -60,6 +69,7 @@ def run(
     num_inference_steps: arg.Steps = None,
     guidance_scale: arg.GuidanceScale = None,
     scheduler: arg.SchedulerOption = None,
+    step_cache: arg.StepCache = None,
     decode_chunk: arg.DecodeChunk = None,
     backend: Annotated[
         str | None,
@@ -87,6 +97,7 @@ def run(
         "num_inference_steps": num_inference_steps,
         "guidance_scale": guidance_scale,
         "scheduler": scheduler,
+        "step_cache": step_cache,
         "decode_chunk": decode_chunk,
         "backend": backend,
         "device": device,
@@ -96,7 +107,9 @@ def run(
     }
     given = {name: value for name, value in settings.items() if value is not None}
     counts = {"repetitions": repetitions, "warmup": warmup, "rounds": rounds}
-    wanted = {name: value for name, value in counts.items() if value is not None}
+    wanted: dict[str, Any] = {name: value for name, value in counts.items() if value is not None}
+    if prompts is not None:
+        wanted["prompt_accuracy"] = {"prompts": prompts}
     jobs = _jobs(scenarios or [], bundle, given, wanted, tuple(compare or ()))
     check_jobs(jobs, output)
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn(),
@@ -182,7 +195,7 @@ def layers(
 
 
 def _jobs(
-    paths: list[Path], bundle: Path | None, settings: dict[str, Any], counts: dict[str, int], compare: tuple[str, ...]
+    paths: list[Path], bundle: Path | None, settings: dict[str, Any], counts: dict[str, Any], compare: tuple[str, ...]
 ) -> list[Job]:
     from vidrt.engine.bench.adhoc import adhoc_scenario
     from vidrt.engine.bench.running import Job
@@ -197,12 +210,15 @@ def _jobs(
     return [_job(path, read_scenario(path), bundle, counts) for path in paths]
 
 
-def _job(path: Path, scenario: Scenario, bundle: Path | None, counts: dict[str, int]) -> Job:
+def _job(path: Path, scenario: Scenario, bundle: Path | None, counts: dict[str, Any]) -> Job:
     from vidrt.engine.bench.files import checked
     from vidrt.engine.bench.running import Job
     from vidrt.engine.bench.scenario import MadeBundle, Scenario
 
     if counts:
+        asked = scenario.prompt_accuracy
+        if asked is not None and "prompt_accuracy" in counts:
+            counts = {**counts, "prompt_accuracy": {**asked.model_dump(), **counts["prompt_accuracy"]}}
         scenario = checked(Scenario, {**scenario.model_dump(mode="json"), **counts}, "the command's options")
     how = scenario.bundle
     if isinstance(how, MadeBundle) and how.make != "decode-only":

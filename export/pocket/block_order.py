@@ -25,7 +25,7 @@ from .checkpoint import Networks, bundle_networks, load_networks, random_network
 from .config import PocketConfig
 from .convolutions import enable_training_kernel, keep_freed_memory
 from .dataset import DrawnClips, draw_clips, has_latents, load_clips, save_latents
-from .evaluation.evaluate import Judged, Setting, judge_generated
+from .evaluation.evaluate import Judged, Setting, ask, judge_generated
 from .evaluation.probe import ProbeOptions, train_probe
 from .evaluation.report import table
 from .losses import FlowLoss, TextToLatents
@@ -131,7 +131,8 @@ def compare(
         probe = train_probe(ProbeOptions(steps=probe_steps))
         for name, bundle in bundles.items():
             pipe = vidrt.TextToVideoPipeline(bundle, threads=threads)
-            columns[name] = [one for one, _ in judge_generated(pipe, Setting(17, 64, prompts), seed, probe)]
+            clips = judge_generated(pipe, Setting(17, 64, prompts).options, ask(prompts, seed), probe)
+            columns[name] = [one for one, _ in clips]
             typer.echo(f"{name}: {json.loads((out / name / RESULT).read_text())}")
     typer.echo(table(columns))
 

@@ -15,11 +15,11 @@ import pytest
 import torch
 
 import vidrt
+from vidrt.engine.bench.share import Share
 from vidrt.export.pocket.captions import Attributes, all_attributes, held_out
 from vidrt.export.pocket.checkpoint import bundle_networks
 from vidrt.export.pocket.config import PocketConfig
 from vidrt.export.pocket.dataset import draw_clips, load_frames
-from vidrt.export.pocket.evaluation import few_steps
 from vidrt.export.pocket.evaluation.autoencoder import Reconstruction, reconstruct
 from vidrt.export.pocket.evaluation.evaluate import (
     HELD_OUT_EVERY,
@@ -34,7 +34,6 @@ from vidrt.export.pocket.evaluation.measures import centres, count_objects, meas
 from vidrt.export.pocket.evaluation.memorisation import coarse, draw_coarse, nearest, nearness
 from vidrt.export.pocket.evaluation.probe import VALUES, Probe, ProbeOptions, to_input, train_probe
 from vidrt.export.pocket.evaluation.report import Evaluation, confusion, share, table, write_report
-from vidrt.export.pocket.evaluation.statistics import Share
 from vidrt.export.pocket.render import ClipSize, render
 
 STILL = Attributes("circle", "red", "small", "still", "slow", "dark")
@@ -49,20 +48,6 @@ def clip_of(attributes: Attributes, seed: int = 0, size: ClipSize | None = None)
 def probe() -> Probe:
     """Trained far too little to be right often, but enough to have learned something."""
     return train_probe(ProbeOptions(steps=25))
-
-
-@pytest.mark.parametrize(
-    ("hits", "count", "low", "high"),
-    # Brown, Cai and DasGupta (2001) and by hand: p = 0 gives z^2 / (n + z^2) above.
-    [(0, 10, 0.0, 0.27753), (10, 10, 0.72247, 1.0), (5, 10, 0.23659, 0.76341), (960, 1000, 0.94601, 0.97048)],
-)
-def test_the_interval_is_wilsons(hits: int, count: int, low: float, high: float) -> None:
-    assert Share(hits, count).interval() == pytest.approx((low, high), abs=2e-4)
-
-
-def test_a_share_of_nothing_is_said_to_be_nothing() -> None:
-    assert str(Share(0, 0)) == "–"
-    assert Share(0, 0).interval() == (0.0, 1.0)
 
 
 def test_objects_are_counted_as_connected_spots_and_specks_are_not() -> None:
@@ -220,26 +205,11 @@ def test_the_command_refuses_another_family(
     assert "only pocket can be evaluated" in done.stderr
 
 
-def test_few_steps_are_counted_with_every_scheduler(
-    pocket_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(few_steps, "STEPS", (1, 2))
-    threads = torch.get_num_threads()
-    few_steps.run(pocket_bundle, tmp_path, prompts=2, seed=3, probe_steps=1, threads=1)
-    torch.set_num_threads(threads)
-    page = (tmp_path / "STEPS.md").read_text(encoding="utf-8")
-    lines = [line.split(" | ") for line in page.splitlines() if line.startswith(("| 1 ", "| 2 "))]
-    assert [(line[0], line[1]) for line in lines] == [
-        (f"| {steps}", scheduler) for steps in (1, 2) for scheduler in ("euler", "unipc", "dpmpp_2m")
-    ]
-    assert "--prompts 2 --seed 3 --probe-steps 1" in page
-
-
-def test_steps_and_scheduler_of_a_setting_are_used(probe: Probe, pocket_bundle: Path) -> None:
+def test_the_options_of_a_case_are_used(probe: Probe, pocket_bundle: Path) -> None:
     pipe = vidrt.TextToVideoPipeline(pocket_bundle, threads=1)
-    clips = [
-        next(iter(judge_generated(pipe, Setting(9, 32, 1, steps, scheduler), 1, probe)))[1]
-        for steps, scheduler in ((2, None), (3, None), (3, "unipc"))
-    ]
+    clips = []
+    for steps, scheduler in ((2, None), (3, None), (3, "unipc")):
+        options = dataclasses.replace(Setting(9, 32, 1).options, num_inference_steps=steps, scheduler=scheduler)
+        clips.append(next(judge_generated(pipe, options, ask(1, 1), probe))[1])
     assert not np.array_equal(clips[0], clips[1])
     assert not np.array_equal(clips[1], clips[2])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from vidrt.engine.bench.results import (
     CaseResult,
+    JudgedClips,
     Machine,
     Memory,
     Results,
@@ -14,7 +15,8 @@ from vidrt.engine.bench.results import (
     Versions,
     statistics_of,
 )
-from vidrt.engine.bench.scenario import Case, Scenario
+from vidrt.engine.bench.scenario import Case, PromptAccuracy, Scenario
+from vidrt.engine.bench.share import Share
 
 MACHINE = Machine(processor="a processor", architecture="x86_64", cores=2, memory_mib=1.0, system="Linux", gpu=None)
 VERSIONS = Versions(vidrt="1", onnxruntime="1.32.0", python="3.11", commit=None, packages={})
@@ -47,6 +49,26 @@ def case(totals: Sequence[float], rounds: int = 1, **settings: object) -> CaseRe
         psnr_db=None,
         statistics=statistics_of(runs),
         runs=runs,
+    )
+
+
+def clips(right: int, count: int = 100) -> JudgedClips:
+    """So many of so many clips were right; of the others the shape was wrong."""
+    share, every = Share(right, count), Share(count, count)
+    return JudgedClips(all_right=share, one_object=every, attributes={"shape": share, "colour": every})
+
+
+def judged(right: int, **settings: object) -> CaseResult:
+    """A case of which so many clips of a hundred were right."""
+    return case([1.0], **settings).model_copy(update={"prompt_accuracy": clips(right)})
+
+
+def judged_results(*cases: CaseResult, **asked: int) -> Results:
+    """One scenario of cases whose clips were judged by a probe that finds 99 % of drawn clips right."""
+    (result,) = results(*cases).scenarios
+    scenario = result.scenario.model_copy(update={"prompt_accuracy": PromptAccuracy(**asked)})
+    return Results(
+        schema_version=2, scenarios=(result.model_copy(update={"scenario": scenario, "real_clips": clips(99)}),)
     )
 
 

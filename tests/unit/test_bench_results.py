@@ -10,14 +10,15 @@ import pytest
 
 from vidrt.engine.bench.difference import diff_results, ratio_interval
 from vidrt.engine.bench.plots import draw
-from vidrt.engine.bench.report import render
+from vidrt.engine.bench.report import render, render_difference
 from vidrt.engine.bench.results import Results, read_results, write_results
 from vidrt.engine.bench.running import psnr_db, together
+from vidrt.engine.bench.share import Share, difference_interval
 from vidrt.engine.errors import InvalidArgument
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from bench_samples import MACHINE, case, results
+from bench_samples import MACHINE, case, clips, judged, judged_results, results
 
 ROOT = Path(__file__).resolve().parents[2]
 STEADY = [100.0, 101.0, 99.0, 100.5, 99.5]
@@ -172,6 +173,91 @@ def test_plots_are_drawn_and_a_missing_matplotlib_says_what_to_install(
     done = run_vidrt("bench", "report", "r.json", "--plots", "p")
     assert (done.returncode, "vidrt[plots]" in done.stderr) == (4, True), done.stderr
     assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.parametrize(
+    ("hits", "count", "low", "high"),
+    # Brown, Cai and DasGupta (2001) and by hand: p = 0 gives z^2 / (n + z^2) above.
+    [(0, 10, 0.0, 0.27753), (10, 10, 0.72247, 1.0), (5, 10, 0.23659, 0.76341), (960, 1000, 0.94601, 0.97048)],
+)
+def test_the_interval_of_a_share_is_wilsons(hits: int, count: int, low: float, high: float) -> None:
+    assert Share(hits, count).interval() == pytest.approx((low, high), abs=2e-4)
+
+
+def test_a_share_of_nothing_is_said_to_be_nothing() -> None:
+    assert str(Share(0, 0)) == "–"
+    assert Share(0, 0).interval() == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "low", "high"),
+    # Newcombe (1998), table II, method 10.
+    [
+        (Share(48, 80), Share(56, 70), 0.0524, 0.3339),
+        (Share(3, 10), Share(9, 10), 0.1705, 0.8090),
+        (Share(0, 29), Share(5, 56), -0.0381, 0.1926),
+        (Share(0, 10), Share(10, 10), 0.6075, 1.0),
+    ],
+)
+def test_the_interval_of_a_difference_is_newcombes(a: Share, b: Share, low: float, high: float) -> None:
+    assert difference_interval(a, b) == pytest.approx((low, high), abs=2e-4)
+    assert difference_interval(b, a) == pytest.approx((-high, -low), abs=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("after", "verdict"),
+    [(74, "right more often"), (60, "no difference shown"), (59, "no difference shown"), (40, "right less often")],
+)
+def test_a_diff_tells_where_prompts_are_right_more_often(after: int, verdict: str) -> None:
+    difference = diff_results(judged_results(judged(59)), judged_results(judged(after)))
+    (change,) = difference.accuracy
+    assert (change.a, change.b, change.verdict) == (Share(59, 100), Share(after, 100), verdict)
+    assert change.low < after - 59 < change.high
+    assert f"| {Share(after, 100)} |" in render_difference(difference)
+    assert difference.to_dict()["accuracy"][0]["a"] == {"hits": 59, "count": 100}
+
+
+def test_a_diff_leaves_out_accuracy_of_other_prompts_and_of_what_was_not_judged() -> None:
+    a = judged_results(judged(59))
+    other = diff_results(a, judged_results(judged(59), seed=1))
+    assert (other.accuracy, other.other_prompts) == ([], ["one"])
+    assert "prompts or probe differ: one" in render_difference(other)
+    for b in (results(case([1.0])), judged_results(case([1.0]))):
+        assert (diff_results(a, b).accuracy, diff_results(b, a).accuracy) == ([], [])
+        assert diff_results(a, b).other_prompts == []
+
+
+def test_the_report_has_how_often_prompts_are_right_where_it_was_measured() -> None:
+    text = render([judged_results(judged(59), case([1.0], label="a peer"), prompts=100)])
+    assert text.count("| prompt right |") == 1
+    assert "| a case | 30 | 10 | 20 | – | 2 | 5 | 59.0 % (49.2–68.1) |" in text
+    assert "| a peer | 30 | 10 | 20 | – | 2 | 5 | – |" in text
+    assert "of 100 prompts" in text
+    assert "finds 99.0 % (94.6–99.8) of drawn clips right" in text
+    assert "| case | shape | colour | exactly one object |" in text
+    assert "| clips that were drawn | 99.0 % (94.6–99.8) | 100.0 % (96.3–100.0) | 100.0 % (96.3–100.0) |" in text
+    assert "prompt right" not in render([results(case([1.0]))])
+
+
+@pytest.mark.parametrize(
+    ("share", "message"),
+    [
+        ({"hits": 101, "count": 100}, "101 of 100 is more than all"),
+        ({"hits": -1, "count": 100}, "hits"),
+        ({"hits": 0, "count": 0}, "no clip was judged"),
+        ({"hits": 1.5, "count": 100}, "hits"),
+        ({"hits": 1, "count": 100, "more": 1}, "more"),
+    ],
+)
+def test_shares_that_cannot_be_are_refused(tmp_path: Path, share: dict[str, object], message: str) -> None:
+    path = tmp_path / "r.json"
+    write_results(path, judged_results(judged(59)))
+    assert read_results(path).scenarios[0].cases[0].prompt_accuracy == clips(59)
+    value = json.loads(path.read_text())
+    value["scenarios"][0]["cases"][0]["prompt_accuracy"]["all_right"] = share
+    path.write_text(json.dumps(value))
+    with pytest.raises(InvalidArgument, match=message):
+        read_results(path)
 
 
 def test_the_committed_schema_and_results_are_of_this_version() -> None:

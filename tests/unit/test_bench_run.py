@@ -8,30 +8,39 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from vidrt.engine.bench import running
+from vidrt.engine.bench import accuracy, running, source_tree
+from vidrt.engine.bench.process import Finished, run_process
 from vidrt.engine.bench.results import read_results
 from vidrt.engine.bench.scenario import read_scenario
+from vidrt.engine.errors import BackendError
+from vidrt.engine.events import CancelToken
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from bench_samples import clips
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {"height": 32, "width": 32, "num_frames": 9, "num_inference_steps": 1, "threads": 1}
 FLAGS = ("--height", "32", "--width", "32", "--num-frames", "9", "--steps", "1", "--threads", "1")
 SCENARIO = {"name": "tiny", "repetitions": 2, "warmup": 0, "cases": [{"label": "a", **TINY}]}
 
-# Runs the command line; when the case of a number begins, sends itself what Ctrl-C sends.
+# Runs the command line; when the process of a number begins, sends itself what Ctrl-C sends.
 INTERRUPTING = """
 import os, signal, sys
-from vidrt.engine.bench import running
+from vidrt.engine.bench import accuracy, running
 original, number, seen = running.run_process, int(sys.argv[1]), []
-def run_process(*arguments):
+def run_process(*arguments, **keywords):
     seen.append(1)
     if len(seen) == number:
         os.kill(os.getpid(), signal.SIGINT)
-    return original(*arguments)
-running.run_process = run_process
+    return original(*arguments, **keywords)
+accuracy.run_process = running.run_process = run_process
 from vidrt.engine.cli import main
 sys.argv = ["vidrt", *sys.argv[2:]]
 main()
@@ -61,6 +70,8 @@ def test_the_scenarios_of_the_source_tree_are_read(path: Path) -> None:
         (with_case(height="32"), ["cases.0.height", "valid integer", "got '32'"]),
         (with_case(num_frames=True), ["cases.0.num_frames", "got True"]),
         (with_case(guidance_scale=-1), ["cases.0.guidance_scale", "got -1"]),
+        (with_case(step_cache=-0.5), ["cases.0.step_cache", "got -0.5"]),
+        (with_case(peer="pytorch", guidance_scale=3.0, step_cache=0.1), ["peers have no step_cache"]),
         (with_case(height=33), ["tiny, 'a': height must be", "got 33", "nearest valid"]),
         (with_case(latents=[0, 1, 1]), ["cases.0.latents.0", "got 0"]),
         (with_case(backend="tensorflow"), ["tensorflow"]),
@@ -74,6 +85,10 @@ def test_the_scenarios_of_the_source_tree_are_read(path: Path) -> None:
         (changed(bundle={"make": "wan"}), ["'wan' takes layers"]),
         (changed(bundle={"make": "unet3d", "preset": "ltx"}), ["'unet3d' takes layers"]),
         (changed(bundle={"make": "gold"}), ["bundle", "'gold'"]),
+        (changed(prompt_accuracy={"prompts": 0}), ["prompt_accuracy.prompts", "got 0"]),
+        (changed(prompt_accuracy={"prompt": 1}), ["prompt_accuracy.prompt: is not a known key"]),
+        (changed(prompt_accuracy={}, bundle={"make": "decode-only"}), ["prompt_accuracy", "makes one of its own"]),
+        (with_case(latents=[2, 8, 8]) | {"prompt_accuracy": {}}, ["prompt_accuracy needs a case without"]),
     ],
     ids=lambda value: value[0][:40] if isinstance(value, list) else "",
 )
@@ -126,6 +141,139 @@ def test_a_peer_whose_library_is_missing_says_what_to_install(run_vidrt, monkeyp
     assert "torch, diffusers is not installed; run `pip install 'vidrt[export,benchmarks]'`" in done.stderr
 
 
+def test_a_probe_whose_library_is_missing_says_what_to_install(run_vidrt, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    done = run_vidrt("bench", "run", *FLAGS, "--prompts", "2")
+    assert done.returncode == 4
+    assert "judges clips (prompt_accuracy), and torch is not installed" in done.stderr
+    assert "pip install 'vidrt[export" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("case", "family", "parts"),
+    [
+        ({"height": 48}, "pocket", ["tiny, 'a'", "square clips", "got 48 x 32 pixels"]),
+        ({"num_frames": 1}, "pocket", ["tiny, 'a'", "3 or more frames", "and 1 frames"]),
+        ({}, "wan", ["of the family pocket alone", "is of the family wan"]),
+    ],
+)
+def test_clips_that_no_probe_can_judge_are_refused_before_anything_runs(
+    run_vidrt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bundle_copy: Path, case, family: str, parts
+) -> None:
+    monkeypatch.setattr(running, "run_process", lambda *_: pytest.fail("something was measured"))
+    monkeypatch.setattr(source_tree, "_JUDGE_PACKAGES", ())
+    manifest = json.loads((bundle_copy / "manifest.json").read_text())
+    (bundle_copy / "manifest.json").write_text(json.dumps(manifest | {"family": family}))
+    (tmp_path / "s.json").write_text(json.dumps(with_case(**case) | {"prompt_accuracy": {}}))
+    done = run_vidrt("bench", "run", "s.json", "--bundle", "bundle")
+    assert done.returncode == 2, done.stderr
+    assert all(part in done.stderr for part in parts), done.stderr
+
+
+class Judging:
+    """Stands for the processes that train probes and judge clips; `fails` are parts of requests that bring no luck."""
+
+    def __init__(self, *fails: str) -> None:
+        self.fails = fails
+        self.requests: list[dict[str, object]] = []
+
+    def __call__(self, command, scratch, cancel, *, on_line) -> Finished:
+        self.requests.append(json.loads(command[-1]))
+        on_line("1")
+        if any(part in command[-1] for part in self.fails):
+            raise BackendError("out of luck")
+        return Finished(clips(99 if "bundle" not in self.requests[-1] else 70).model_dump(), ())
+
+
+@pytest.fixture
+def judging(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Judging]:
+    def install(*fails: str) -> Judging:
+        stand_in = Judging(*fails)
+        monkeypatch.setattr(accuracy, "run_process", stand_in)
+        monkeypatch.setattr(source_tree, "_JUDGE_PACKAGES", ())
+        return stand_in
+
+    return install
+
+
+def test_clips_are_judged_after_all_timed_runs_with_each_cases_own_settings(
+    run_vidrt, tmp_path: Path, judging: Callable[..., Judging], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = judging()
+    timed = []
+    original = running.run_process
+
+    def run_process(*arguments: Any) -> Finished:
+        assert not stand_in.requests, "a timed run met a process that judges"
+        timed.append(1)
+        return original(*arguments)
+
+    monkeypatch.setattr(running, "run_process", run_process)
+    cases = [
+        {"label": "a", **TINY, "scheduler": "unipc", "step_cache": 0.1, "keep_frames": False},
+        {"label": "b", **TINY, "memory_budget": "1GiB"},
+        {"label": "noise", "latents": [2, 8, 8], "threads": 1},
+    ]
+    asked = {"prompts": 7, "seed": 3, "probe_steps": 2}
+    (tmp_path / "s.json").write_text(json.dumps(changed(cases=cases, repetitions=1, rounds=2, prompt_accuracy=asked)))
+    done = run_vidrt("bench", "run", "s.json", "-o", "r.json")
+    assert done.returncode == 0, done.stderr
+    assert len(timed) == 6
+    train, *judge = stand_in.requests
+    assert "bundle" not in train
+    assert [request["options"] for request in judge] == [
+        {key: value for key, value in case.items() if key != "label"} for case in cases[:2]
+    ]
+    assert all(request.items() >= train.items() for request in judge)
+    assert train.items() >= asked.items()
+    (result,) = read_results(tmp_path / "r.json").scenarios
+    assert (result.complete, result.real_clips) == (True, clips(99))
+    assert [case.prompt_accuracy for case in result.cases] == [clips(70), clips(70), None]
+    assert "| 70.0 % (60.4–78.1) |" in done.stdout
+
+
+def test_the_probe_is_trained_once_a_bench_and_prompts_may_be_given_by_option(
+    run_vidrt, tmp_path: Path, judging: Callable[..., Judging]
+) -> None:
+    stand_in = judging()
+    for name in ("one", "two"):
+        scenario = {**with_case(), "name": name, "repetitions": 1, "prompt_accuracy": {"seed": 5}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(scenario))
+    done = run_vidrt("bench", "run", "one.json", "two.json", "--prompts", "9")
+    assert done.returncode == 0, done.stderr
+    assert ["bundle" in request for request in stand_in.requests] == [False, True, True]
+    assert {(request["prompts"], request["seed"]) for request in stand_in.requests} == {(9, 5)}
+
+
+@pytest.mark.parametrize(
+    ("fails", "failures", "seen"),
+    [
+        ('"scheduler": "unipc"', {"a": "its clips were not judged: out of luck"}, [None, clips(70)]),
+        ('"probe"', {"prompt_accuracy": "out of luck"}, [None, None]),
+    ],
+)
+def test_judging_that_fails_leaves_the_times_in_the_file(
+    run_vidrt, tmp_path: Path, judging: Callable[..., Judging], fails: str, failures: dict[str, str], seen
+) -> None:
+    judging(fails)
+    cases = [{"label": "a", **TINY, "scheduler": "unipc"}, {"label": "b", **TINY}]
+    (tmp_path / "s.json").write_text(json.dumps(changed(cases=cases, repetitions=1, prompt_accuracy={})))
+    done = run_vidrt("bench", "run", "s.json", "-o", "r.json")
+    assert done.returncode == 4
+    assert done.stderr.endswith("out of luck\n")
+    (result,) = read_results(tmp_path / "r.json").scenarios
+    assert (result.complete, result.failures) == (False, failures)
+    assert [(len(case.runs), case.prompt_accuracy) for case in result.cases] == [(1, one) for one in seen]
+
+
+def test_what_a_process_prints_is_told_while_it_runs(tmp_path: Path) -> None:
+    told: list[str] = []
+    code = "import time; print(1, flush=True); time.sleep(0.2); print('{}')"
+    finished = run_process(["-c", code], tmp_path, CancelToken(), on_line=told.append)
+    assert told[0] == "1"
+    assert finished.answer == {}
+
+
 def test_options_are_a_scenario_whose_results_have_every_figure(run_vidrt, tmp_path: Path) -> None:
     done = run_vidrt(
         "bench", "run", *FLAGS, "--repetitions", "2", "--rounds", "2", "--compare", "stock-ort", "-o", "r.json"
@@ -171,10 +319,15 @@ def test_a_case_that_fails_leaves_the_others_in_the_file(run_vidrt, tmp_path: Pa
     assert "bad failed: out of luck" in done.stdout
 
 
-@pytest.mark.parametrize(("number", "kept"), [(1, []), (2, ["a"])])
+@pytest.mark.parametrize(("number", "kept"), [(1, []), (2, ["a"]), (3, ["a", "b"])])
 def test_ctrl_c_keeps_the_finished_cases(pocket_bundle: Path, tmp_path: Path, number: int, kept: list[str]) -> None:
     cases = [{"label": label, **TINY} for label in "ab"]
-    (tmp_path / "s.json").write_text(json.dumps(changed(cases=cases, repetitions=1)))
+    scenario = changed(cases=cases, repetitions=1)
+    if number == 3:  # the probe's training
+        if importlib.util.find_spec("torch") is None:
+            pytest.skip("a probe is refused where torch is missing")
+        scenario["prompt_accuracy"] = {}
+    (tmp_path / "s.json").write_text(json.dumps(scenario))
     done = subprocess.run(
         [sys.executable, "-c", INTERRUPTING, str(number), "bench", "run", "s.json", "-o", "r.json"],
         cwd=tmp_path,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -18,24 +18,29 @@ from .probe import VALUES, Frames, Probe
 
 HELD_OUT_EVERY = 10
 """One prompt in so many asks for a combination that training never saw."""
+REAL_CLIPS = 300
+"""At most so many drawn clips are looked at beside generated ones."""
 WORST = 24
 """Clips kept for the contact sheet of the worst."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """A length and a size (height = width, pixels), how many prompts, and steps and scheduler if not the bundle's."""
+    """A length and a size (height = width, pixels), and how many prompts."""
 
     num_frames: int
     side: int
     prompts: int
-    steps: int | None = None
-    scheduler: str | None = None
 
     @property
     def size(self) -> ClipSize:
         """Of its clips."""
         return ClipSize(self.num_frames, self.side, self.side)
+
+    @property
+    def options(self) -> vidrt.GenerateOptions:
+        """Its clips, with the bundle's defaults besides."""
+        return vidrt.GenerateOptions(num_frames=self.num_frames, height=self.side, width=self.side)
 
     @property
     def label(self) -> str:
@@ -79,8 +84,12 @@ def judge(clip: Frames, prompt: str, seed: int, asked: Attributes, probe: Probe)
     return Judged(prompt, seed, asked, seen, float(min(asked_for)), measure(clip))
 
 
-def ask(count: int, seed: int) -> Iterator[tuple[int, str, Attributes]]:
-    """Seeds, prompts that name every attribute, and the attributes."""
+Asked = tuple[int, str, Attributes]
+"""A seed, a prompt that names every attribute, and the attributes."""
+
+
+def ask(count: int, seed: int) -> Iterator[Asked]:
+    """So many prompts."""
     rng = random.Random(seed)
     unseen = [one for one in all_attributes() if one.key() in held_out()]
     for index in range(count):
@@ -96,22 +105,14 @@ def judge_real(setting: Setting, count: int, seed: int, probe: Probe) -> list[Ju
 
 
 def judge_generated(
-    pipe: vidrt.TextToVideoPipeline, setting: Setting, seed: int, probe: Probe
+    pipe: vidrt.TextToVideoPipeline, options: vidrt.GenerateOptions, asked: Iterable[Asked], probe: Probe
 ) -> Iterator[tuple[Judged, Frames]]:
-    """Generate every prompt of a setting with the bundle's default guidance; each clip and what the probe sees."""
-    for own_seed, prompt, asked in ask(setting.prompts, seed):
-        video = pipe(
-            prompt,
-            seed=own_seed,
-            num_frames=setting.num_frames,
-            height=setting.side,
-            width=setting.side,
-            num_inference_steps=setting.steps,
-            scheduler=setting.scheduler,
-            on_warning=lambda _: None,
-        )
+    """Generate every prompt with the options, whose own prompt and seed do not count; each clip and what is seen."""
+    for seed, prompt, attributes in asked:
+        own = dataclasses.replace(options, prompt=prompt, seed=seed)
+        video = pipe.generate(own, vidrt.Callbacks(on_warning=lambda _: None))
         clip: npt.NDArray[np.uint8] = np.array(video.frames)
-        yield judge(clip, prompt, own_seed, asked, probe), clip
+        yield judge(clip, prompt, seed, attributes, probe), clip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,12 +137,12 @@ def evaluate(
     judged: list[Judged] = []
     worst: list[tuple[Judged, Frames]] = []
     first: list[tuple[Judged, Frames]] = []
-    for one, clip in judge_generated(pipe, setting, seed, probe):
+    for one, clip in judge_generated(pipe, setting.options, ask(setting.prompts, seed), probe):
         judged.append(one)
         if len(first) < WORST:
             first.append((one, clip))
         if not one.all_right:
             worst = sorted([*worst, (one, clip)], key=lambda pair: pair[0].confidence)[:WORST]
         on_clip(clip)
-    real = judge_real(setting, min(300, setting.prompts), seed + 1, probe)
+    real = judge_real(setting, min(REAL_CLIPS, setting.prompts), seed + 1, probe)
     return Evaluated(setting, judged, real, worst, first)

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from vidrt.engine.bench.share import Share
+
 from .autoencoder import Reconstruction
 from .evaluate import Evaluated, Judged
 from .memorisation import Nearness
 from .probe import VALUES, Frames
-from .statistics import Share
 
 COLUMNS = 6
 """Frames of a clip shown in a row of a contact sheet."""
@@ -46,11 +47,21 @@ def share(judged: list[Judged], name: str) -> Share:
     return Share(sum(one.right(name) for one in counted), len(counted))
 
 
+def one_object(judged: list[Judged]) -> Share:
+    """How often every frame shows exactly one."""
+    return Share(sum(one.measures.one_object for one in judged), len(judged))
+
+
+def all_right(judged: list[Judged]) -> Share:
+    """How often all attributes are right and there is exactly one object."""
+    return Share(sum(one.all_right for one in judged), len(judged))
+
+
 def rows(judged: list[Judged]) -> dict[str, str]:
     """What is reported of a set of clips."""
     result = {name: str(share(judged, name)) for name in VALUES}
-    result["exactly one object"] = str(Share(sum(one.measures.one_object for one in judged), len(judged)))
-    result["all of these"] = str(Share(sum(one.all_right for one in judged), len(judged)))
+    result["exactly one object"] = str(one_object(judged))
+    result["all of these"] = str(all_right(judged))
     for name, unit in (("sharpness", "grey levels"), ("flicker", "grey levels"), ("jerk", "px/frame²")):
         values = np.array([getattr(one.measures, name) for one in judged])
         seen = values[np.isfinite(values)]
