@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "support/temp_folder.h"
 #include "tensorrt/backend/plugin_registration.h"
 
 namespace vidrt::testing {
@@ -22,16 +24,19 @@ struct Registry {
 };
 
 TEST(PluginRegistration, ALibraryThatTheProcessHasIsRegisteredThoughTheRegistryRefusesIt) {
+  const TempFolder folder;
+  const std::string part = folder / "libpart.so";  // other tests may have loaded the original
+  std::filesystem::copy_file(VIDRT_PART, part);
   Registry registry;
-  EXPECT_TRUE(trt::register_library(registry, VIDRT_PART));
+  EXPECT_TRUE(trt::register_library(registry, part));
   registry.refuses = true;
-  EXPECT_FALSE(trt::register_library(registry, VIDRT_PART));
+  EXPECT_FALSE(trt::register_library(registry, part));
   EXPECT_FALSE(trt::register_library(registry, "/nowhere.so"));
-  void* loaded = dlopen(VIDRT_PART, RTLD_NOW | RTLD_LOCAL);
+  void* loaded = dlopen(part.c_str(), RTLD_NOW | RTLD_LOCAL);
   ASSERT_NE(loaded, nullptr) << dlerror();
-  EXPECT_TRUE(trt::register_library(registry, VIDRT_PART));
+  EXPECT_TRUE(trt::register_library(registry, part));
   dlclose(loaded);
-  EXPECT_EQ(registry.asked, (std::vector<std::string>{VIDRT_PART, VIDRT_PART, "/nowhere.so", VIDRT_PART}));
+  EXPECT_EQ(registry.asked, (std::vector<std::string>{part, part, "/nowhere.so", part}));
 }
 
 }  // namespace
