@@ -4,7 +4,8 @@ One engine a module, precision and size, each for everything from the bundle's l
 for RTX without a GPU. Bytes are what TensorRT says of an engine, activations those at the largest shapes.
 
 UNET3D_ENGINES.md is of ModelScope's published shapes: `python benchmarks/unet3d_folder.py FOLDER`, `vidrt export unet3d
-FOLDER BUNDLE --dtype fp16`, `python benchmarks/engines.py --bundle BUNDLE --size 256x16 --output UNET3D_ENGINES.md`.
+FOLDER BUNDLE --dtype fp16`, `python benchmarks/engines.py --bundle BUNDLE --size 256x16 --output
+benchmarks/UNET3D_ENGINES.md`.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=Path, default=HERE.parent / "models" / "pocket", help="bundle to build")
     parser.add_argument("--size", type=size, action="append", help="side and frames of the largest clip, as 256x16")
-    parser.add_argument("--output", default="ENGINES.md", help="name of the report, beside this script")
+    parser.add_argument("--output", type=Path, default=HERE / "ENGINES.md", help="the report")
     parser.add_argument("--precision", action="append", help="leave the others out; may be given again")
     parser.add_argument(
         "--cache", type=Path, help="where engines are kept, and taken from; they are thrown away without"
@@ -115,6 +116,8 @@ def main() -> None:
     parser.add_argument("--remark", default="", help="what a reader must know of the machine, as a sentence")
     arguments = parser.parse_args()
     bundle = Bundle(arguments.bundle)
+    if not arguments.output.parent.is_dir():  # before minutes of building
+        parser.error(f"{arguments.output} cannot be written: there is no folder {arguments.output.parent}.")
     sizes = arguments.size or [size(text) for text in SIZES]
     precisions = arguments.precision or precisions_of(next(iter(bundle.modules.values())), BACKEND)
     with tempfile.TemporaryDirectory() as folder:
@@ -145,8 +148,8 @@ def main() -> None:
         )
     else:
         text += rows
-    (HERE / arguments.output).write_text(text)
-    print(f"wrote {HERE / arguments.output}")
+    arguments.output.write_text(text)
+    print(f"wrote {arguments.output}")
 
 
 if __name__ == "__main__":
