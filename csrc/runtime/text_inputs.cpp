@@ -22,8 +22,7 @@ void check_width(const PromptEmbeds& embeds, const TensorView& target) {
 }
 
 // How many rows each of the first `rows` stands for: those after the distinct ones for none.
-std::vector<float> row_counts(const PromptEmbeds& embeds, std::int64_t rows) {
-  const std::int64_t distinct = distinct_rows(embeds);
+std::vector<float> row_counts(const PromptEmbeds& embeds, std::int64_t distinct, std::int64_t rows) {
   std::vector<float> counts(static_cast<std::size_t>(rows), 0.0f);
   std::fill_n(counts.begin(), distinct, 1.0f);
   counts[static_cast<std::size_t>(distinct - 1)] = static_cast<float>(embeds.length - distinct + 1);
@@ -45,26 +44,27 @@ std::int64_t distinct_rows(const PromptEmbeds& embeds) {
 
 std::vector<NamedTensor> fill_text(Device& device, const ArenaTensors& tensors,
                                    const std::vector<SharedEmbeds>& prompts) {
-  std::vector<NamedTensor> inputs{{"text_embeds", tensors["text_embeds"]}};
-  for (const char* name : {"text_mask", "text_counts"}) {
-    if (tensors.has(name)) inputs.push_back({name, tensors[name]});
-  }
+  for (const SharedEmbeds& embeds : prompts) check_width(*embeds, tensors["text_embeds"]);
+  std::vector<std::int64_t> distinct;
+  std::int64_t rows = tensors["text_embeds"].shape[1];
   if (tensors.has("text_counts")) {
-    std::int64_t rows = 1;
-    for (const SharedEmbeds& embeds : prompts) rows = std::max(rows, distinct_rows(*embeds));
-    for (NamedTensor& input : inputs) input.view = with_rows(input.view, rows);
+    for (const SharedEmbeds& embeds : prompts) distinct.push_back(distinct_rows(*embeds));
+    rows = *std::max_element(distinct.begin(), distinct.end());
   }
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
-    const PromptEmbeds& embeds = *prompts[i];
-    check_width(embeds, tensors["text_embeds"]);
-    for (const NamedTensor& input : inputs) {
+  std::vector<NamedTensor> inputs;
+  for (const char* name : {"text_embeds", "text_mask", "text_counts"}) {
+    if (tensors.has(name)) inputs.push_back({name, with_rows(tensors[name], rows)});
+  }
+  for (const NamedTensor& input : inputs) {
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      const PromptEmbeds& embeds = *prompts[i];
       const TensorView target = row(input.view, static_cast<std::int64_t>(i));
       if (input.name == "text_embeds") {
         device.copy_from_host(target.data, embeds.values.data(), target.bytes());
       } else if (input.name == "text_mask") {
         device.copy_from_host(target.data, embeds.mask.data(), target.bytes());
       } else {
-        device.copy_from_host(target.data, row_counts(embeds, target.shape[1]).data(), target.bytes());
+        device.copy_from_host(target.data, row_counts(embeds, distinct[i], rows).data(), target.bytes());
       }
     }
   }

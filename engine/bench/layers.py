@@ -11,7 +11,7 @@ from pydantic import Field
 import vidrt
 from vidrt.engine.bench.files import Strict, checked
 from vidrt.engine.bench.machine import these_versions, this_machine
-from vidrt.engine.bench.measuring import PIPELINE_SETTINGS, PROMPT
+from vidrt.engine.bench.measuring import PROMPT, split_settings
 from vidrt.engine.bench.results import Machine, Versions
 from vidrt.engine.bench.scenario import Case, Count
 from vidrt.engine.events import CancelToken
@@ -75,8 +75,7 @@ def profile_layers(
         Cancelled: `cancel` asked for it.
     """
     case = checked(Case, {"label": "layers", **settings}, "the command's options")
-    given = {name: value for name, value in settings.items() if name not in PIPELINE_SETTINGS}
-    opened = {name: value for name, value in settings.items() if name in PIPELINE_SETTINGS}
+    opened, given = split_settings(settings)
     pipe = vidrt.TextToVideoPipeline(bundle, **opened, profile_layers=True)
     options = vidrt.GenerateOptions(PROMPT, seed=0, keep_frames=False, **given)
     pipe.check(options)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,12 @@ MODULES = ("text_encoder", "denoiser", "vae_decoder_first", "vae_decoder_next")
 """What a generation with the pocket model runs."""
 PIPELINE_SETTINGS = ("backend", "device", "threads", "memory_budget", "variant")
 """Of a case's settings, those that a pipeline is opened with."""
+
+
+def split_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a pipeline is opened with, and what it then generates or decodes with."""
+    opened = {name: value for name, value in settings.items() if name in PIPELINE_SETTINGS}
+    return opened, {name: value for name, value in settings.items() if name not in opened}
 
 
 def peak_rss_mib() -> float:

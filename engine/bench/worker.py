@@ -17,7 +17,7 @@ import numpy as np
 
 import vidrt
 from vidrt import Callbacks, _core
-from vidrt.engine.bench.measuring import PIPELINE_SETTINGS, PROMPT, measure_and_print, peak_rss_mib
+from vidrt.engine.bench.measuring import PROMPT, measure_and_print, peak_rss_mib, split_settings
 from vidrt.engine.onnxruntime_location import announce_onnxruntime
 
 _SILENT = Callbacks(on_warning=lambda _: None)
@@ -48,8 +48,7 @@ def run(request: dict[str, Any]) -> None:
     announce_onnxruntime()
     _core.onnxruntime_facts()  # loads the library, as the peers' imports load theirs
     imports_mib = peak_rss_mib()
-    settings = request["options"]
-    opened = {name: settings.pop(name) for name in PIPELINE_SETTINGS if name in settings}
+    opened, settings = split_settings(request["options"])
     latents = np.load(request["latents"]) if request["latents"] else None
     pipes = [vidrt.TextToVideoPipeline(request["bundle"], **opened) for _ in range(request["pipelines"])]
     generate: Callable[[vidrt.TextToVideoPipeline, Callbacks], vidrt.Video]

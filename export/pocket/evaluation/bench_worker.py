@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 import vidrt
-from vidrt.engine.bench.measuring import PIPELINE_SETTINGS
+from vidrt.engine.bench.measuring import split_settings
 from vidrt.engine.bench.results import JudgedClips
 from vidrt.engine.cli import exit_codes
 
@@ -35,8 +35,7 @@ def judge(request: dict[str, Any]) -> list[Judged]:
     probe = Probe().eval()
     probe.load_state_dict(torch.load(request["probe"], weights_only=True))
     # Whether or not a case keeps its frames, they are looked at.
-    settings = {**request["options"], "keep_frames": True}
-    opened = {name: settings.pop(name) for name in PIPELINE_SETTINGS if name in settings}
+    opened, settings = split_settings({**request["options"], "keep_frames": True})
     if "threads" in opened:
         torch.set_num_threads(opened["threads"])
     pipe = vidrt.TextToVideoPipeline(request["bundle"], **opened)
