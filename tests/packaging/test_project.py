@@ -56,7 +56,9 @@ def test_the_gpu_tests_are_given_the_libraries_that_pipelines_open_on_a_gpu(root
     (tests,) = [line for line in done.stdout.splitlines() if "pytest tests -m gpu" in line]
     assert f'VIDRT_LIBRARY_DIR="{root / "elsewhere" / "cuda" / "csrc"}"' in tests
     libraries = set(re.findall(r'"(libvidrt_\w+)": ', (root / "tools/check_wheel.py").read_text(encoding="utf-8")))
-    listed = re.search(r"foreach\(library (.*)\)", (root / "tests/gpu/CMakeLists.txt").read_text(encoding="utf-8"))
+    listed = re.search(
+        r"vidrt_gather\(vidrt_gpu_libraries (.*)\)", (root / "tests/gpu/CMakeLists.txt").read_text(encoding="utf-8")
+    )
     assert listed is not None
     assert {f"lib{name}" for name in listed.group(1).split()} == libraries - {"libvidrt_ort_ops"}
 
