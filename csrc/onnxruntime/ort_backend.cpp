@@ -2,7 +2,6 @@
 
 #include <map>
 #include <mutex>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,7 +16,8 @@
 #include "runtime/graph_file.h"
 #include "runtime/lifted_graph.h"
 #include "runtime/processor.h"
-#include "runtime/stored_matrices.h"
+#include "runtime/streamable_weights.h"
+#include "runtime/streamed_kernels.h"
 #include "vidrt/errors.h"
 
 namespace vidrt {
@@ -49,14 +49,14 @@ class OrtBackend : public Backend {
     return device == nullptr ? host_device() : *device;
   }
 
-  // What ONNX Runtime packs of a large matrix comes on top of what it is handed. Where memory is short, it multiplies
-  // by the matrix as it lies in the file: slower where a run has few tokens, as fast where it has thousands.
+  // What ONNX Runtime packs of a large weight comes on top of what it is handed. Where memory is short, it multiplies
+  // by a matrix as it lies in the file: slower where a run has few tokens, as fast where it has thousands. Kernels are
+  // read from the file in every run, right before they are convolved with.
   ModuleNeeds needs(const ModuleRequest& request) const override {
     ModuleNeeds needs = Backend::needs(request);
-    for (const StoredMatrix& matrix : matrices(request)) {
-      needs.weight_bytes += matrix.packed_bytes;
-      needs.streamable_bytes += matrix.saved_bytes();
-    }
+    const std::vector<StreamableWeight> weights = streamable(request);
+    for (const StreamableWeight& weight : weights) needs.weight_bytes += weight.packed_bytes;
+    needs.streamable_bytes = saved_together(weights);
     return needs;
   }
 
@@ -75,9 +75,11 @@ class OrtBackend : public Backend {
               what);
     auto profile = options.profile_layers ? std::make_unique<OrtProfile>() : nullptr;
     if (profile != nullptr) profile->enable(api, session_options.get());
-    const std::set<std::string> as_stored = matrices_that_save(matrices(request), options.streamed_bytes);
-    const LiftedGraph graph = lift_weights(read_graph_file(bundle, variant), bundle.resolve(variant.file), as_stored);
-    OrtWeights weights(api, bundle, module, graph.weights);
+    const StreamedNames streamed = weights_that_save(streamable(request), options.streamed_bytes);
+    const std::string file = bundle.resolve(variant.file);
+    const StreamingGraph streaming = stream_kernels(read_graph_file(bundle, variant), file, streamed.kernels);
+    const LiftedGraph graph = lift_weights(streaming.model, file, streamed.matrices);
+    OrtWeights weights(api, request, graph.weights, streaming.kernels);
     weights.give_to(session_options.get(), cuda_ ? OrtWeights::Use::kCopy : OrtWeights::Use::kShare);
     ::OrtSession* session = nullptr;
     check_ort(api,
@@ -91,14 +93,14 @@ class OrtBackend : public Backend {
 
  private:
   // Plans ask often: a graph is read once.
-  std::vector<StoredMatrix> matrices(const ModuleRequest& request) const {
+  std::vector<StreamableWeight> streamable(const ModuleRequest& request) const {
     if (cuda_) return {};
     const std::string path = request.bundle.resolve(request.variant.file);
-    const std::lock_guard<std::mutex> lock(matrices_mutex_);
+    const std::lock_guard<std::mutex> lock(streamable_mutex_);
     const std::string key = path + '\n' + request.variant.sha256;
-    const auto known = matrices_.find(key);
-    if (known != matrices_.end()) return known->second;
-    return matrices_[key] = stored_matrices(read_graph_file(request.bundle, request.variant), path);
+    const auto known = streamable_.find(key);
+    if (known != streamable_.end()) return known->second;
+    return streamable_[key] = streamable_weights(read_graph_file(request.bundle, request.variant), path);
   }
 
   OrtHandle<OrtSessionOptions> make_options(const SessionOptions& options, const OrtPlace& place,
@@ -138,8 +140,8 @@ class OrtBackend : public Backend {
 
   std::string name_;
   std::optional<int> cuda_;
-  mutable std::mutex matrices_mutex_;
-  mutable std::map<std::string, std::vector<StoredMatrix>> matrices_;  // by the graph's path and hash
+  mutable std::mutex streamable_mutex_;
+  mutable std::map<std::string, std::vector<StreamableWeight>> streamable_;  // by the graph's path and hash
   mutable std::mutex gpu_mutex_;
   mutable std::shared_ptr<GpuDevice> gpu_;
   const OrtLibrary& library_;

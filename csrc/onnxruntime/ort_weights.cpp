@@ -3,9 +3,11 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "onnxruntime/ort_library.h"
 #include "onnxruntime/ort_value.h"
+#include "runtime/onnx_tensor.h"
 
 namespace vidrt {
 namespace {
@@ -34,20 +36,28 @@ std::shared_ptr<OrtPrepackedWeightsContainer> packed_for(const OrtApi& api, cons
 
 }  // namespace
 
-OrtWeights::OrtWeights(const OrtApi& api, const Bundle& bundle, const std::string& module,
-                       const std::vector<LiftedWeight>& lifted)
-    : api_(api), packed_(packed_for(api, bundle, module)) {
+OrtWeights::OrtWeights(const OrtApi& api, const ModuleRequest& request, const std::vector<LiftedWeight>& lifted,
+                       const std::vector<ExternalTensor>& streamed)
+    : api_(api), packed_(packed_for(api, request.bundle, request.module)) {
   const OrtHandle<OrtMemoryInfo> host = host_memory(api);
-  WeightLoader loader(bundle);
+  WeightLoader loader(request.bundle);
   for (const LiftedWeight& weight : lifted) {
     weights_.push_back(loader.load(weight));
     names_.push_back(weight.name);
     only_operands_.push_back(weight.only_operand);
     values_.push_back(wrap_tensor(api, host.get(), weights_.back()->view, "handing over '" + weight.name + "'"));
   }
+  if (streamed.empty()) return;
+  std::vector<StreamedWeight> read;
+  for (const ExternalTensor& tensor : streamed) {
+    read.push_back(
+        {loader.file(tensor.location), tensor.offset, dtype_from_onnx(tensor.data_type).value(), tensor.dims});
+  }
+  streaming_ = std::make_unique<WeightStreaming>(api, std::move(read));
 }
 
 void OrtWeights::give_to(OrtSessionOptions* options, Use use) const {
+  if (streaming_ != nullptr) streaming_->add_to(options);
   std::vector<const char*> names;
   std::vector<const OrtValue*> values;
   for (std::size_t i = 0; i < names_.size(); ++i) {

@@ -1,4 +1,4 @@
-// The weights of one session, handed to ONNX Runtime instead of being read by it.
+// The weights of one session, handed to ONNX Runtime instead of being read by it; or read by it in every run.
 #pragma once
 
 #include <memory>
@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "onnxruntime/ort_handle.h"
+#include "onnxruntime/weight_streaming_op.h"
+#include "runtime/session.h"
 #include "runtime/weights.h"
 
 namespace vidrt {
@@ -18,9 +20,9 @@ class OrtWeights {
     kCopy,   // the session copies to its device while it is made
   };
 
-  /// Loads the weights of a graph of `module`. Throws BundleError.
-  OrtWeights(const OrtApi& api, const Bundle& bundle, const std::string& module,
-             const std::vector<LiftedWeight>& lifted);
+  /// Loads the weights that a module's graph is handed, and maps those that it reads. Throws BundleError.
+  OrtWeights(const OrtApi& api, const ModuleRequest& request, const std::vector<LiftedWeight>& lifted,
+             const std::vector<ExternalTensor>& streamed);
 
   /// Make sessions with these options take their weights from here. Throws BackendError.
   void give_to(OrtSessionOptions* options, Use use) const;
@@ -36,6 +38,7 @@ class OrtWeights {
   std::vector<std::string> names_;
   std::vector<bool> only_operands_;
   std::vector<OrtHandle<OrtValue>> values_;
+  std::unique_ptr<WeightStreaming> streaming_;  // null: every weight is handed over
 };
 
 }  // namespace vidrt

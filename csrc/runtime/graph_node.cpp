@@ -38,6 +38,10 @@ bool GraphNode::flips_matrix() const {
   return maps_one_value("Transpose") && (permutation.empty() || permutation == std::vector<std::int64_t>{1, 0});
 }
 
+bool GraphNode::convolves() const {
+  return standard && op_type == "Conv" && inputs.size() >= 2 && !inputs[0].empty() && outputs.size() == 1;
+}
+
 GraphNode read_graph_node(std::string_view message, const std::string& subject) {
   ProtobufReader reader(message, subject);
   GraphNode node;

@@ -22,6 +22,8 @@ struct GraphNode {
   bool casts_to_float() const;
   /// Whether it swaps the two axes of what has two.
   bool flips_matrix() const;
+  /// Whether it is a Conv of two inputs or more, of which the second is the kernel.
+  bool convolves() const;
 };
 
 /// Read a serialized NodeProto. `subject` begins the messages. Throws BundleError.

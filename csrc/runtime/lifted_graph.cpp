@@ -8,29 +8,13 @@
 
 #include "runtime/graph_node.h"
 #include "runtime/onnx_tensor.h"
+#include "runtime/onnx_writer.h"
 #include "runtime/protobuf_reader.h"
 
 namespace vidrt {
 namespace {
 
-constexpr std::uint64_t kIntAttribute = 2;  // AttributeProto.AttributeType.INT
 constexpr const char* kContribDomain = "com.microsoft";
-
-void append_varint(std::string* out, std::uint64_t value) {
-  for (; value >= 0x80; value >>= 7U) out->push_back(static_cast<char>(0x80U | (value & 0x7fU)));
-  out->push_back(static_cast<char>(value));
-}
-
-void append_varint_field(std::string* out, std::uint32_t field, std::uint64_t value) {
-  append_varint(out, std::uint64_t{field} << 3U);
-  append_varint(out, value);
-}
-
-void append_bytes_field(std::string* out, std::uint32_t field, std::string_view value) {
-  append_varint(out, (std::uint64_t{field} << 3U) | 2U);
-  append_varint(out, value.size());
-  out->append(value);
-}
 
 // Past the end of any file: who looks before the owner has provided the data is refused, and does not get other bytes.
 constexpr const char* kNowhere = "4611686018427387904";
@@ -66,34 +50,10 @@ std::string with_transposed_input(std::string_view node, const std::string& matr
       fused.append(reader.raw());
     }
   }
-  std::string transposed;
-  append_bytes_field(&transposed, 1, "transB");
-  append_varint_field(&transposed, 3, 1);
-  append_varint_field(&transposed, 20, kIntAttribute);
   append_bytes_field(&fused, 4, "FusedMatMul");
-  append_bytes_field(&fused, 5, transposed);
+  append_bytes_field(&fused, 5, int_attribute_proto("transB", 1));
   append_bytes_field(&fused, 7, kContribDomain);
   return fused;
-}
-
-// A graph input of an initialiser's name: the backend then takes it for a default, no constant, and makes no copy of
-// it.
-std::string input_proto(const LiftedWeight& weight) {
-  std::string shape;
-  for (const std::int64_t dim : weight.shape()) {
-    std::string dimension;
-    append_varint_field(&dimension, 1, static_cast<std::uint64_t>(dim));
-    append_bytes_field(&shape, 1, dimension);
-  }
-  std::string tensor_type;
-  append_varint_field(&tensor_type, 1, static_cast<std::uint64_t>(onnx_data_type(weight.dtype())));
-  append_bytes_field(&tensor_type, 2, shape);
-  std::string type;
-  append_bytes_field(&type, 1, tensor_type);
-  std::string input;
-  append_bytes_field(&input, 1, weight.name);
-  append_bytes_field(&input, 2, type);
-  return input;
 }
 
 class Lifter {
@@ -112,12 +72,7 @@ class Lifter {
       }
       if (model.field() == 8) imports_contrib = imports_contrib || is_contrib(model.bytes());
     }
-    if (!flipped_.empty() && !imports_contrib) {
-      std::string import;
-      append_bytes_field(&import, 1, kContribDomain);
-      append_varint_field(&import, 2, 1);
-      append_bytes_field(&result_.model, 8, import);
-    }
+    if (!flipped_.empty() && !imports_contrib) append_bytes_field(&result_.model, 8, opset_proto(kContribDomain));
     return std::move(result_);
   }
 
@@ -146,7 +101,11 @@ class Lifter {
       const bool in_graph = !weight.widened && !weight.transposed;
       if (in_graph && weight.stored.offset % kWeightAlignment != 0) continue;
       if (!in_graph) append_bytes_field(&lifted, 5, initializer_proto(weight));
-      if (as_stored_.count(name) != 0) append_bytes_field(&lifted, 11, input_proto(weight));
+      if (as_stored_.count(name) != 0) {
+        // A graph input of an initialiser's name: the backend then takes it for a default, no constant, and makes no
+        // copy of it.
+        append_bytes_field(&lifted, 11, value_info_proto(weight.name, weight.dtype(), weight.shape()));
+      }
       result_.weights.push_back(weight);
       const bool foldable = has_subgraphs_ || folded_.count(name) != 0 || outputs_.count(name) != 0;
       result_.weights.back().only_operand = is_large(weight) && !foldable;

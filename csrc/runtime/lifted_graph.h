@@ -37,7 +37,7 @@ struct LiftedGraph {
 /// type to float32 ("fp16 stored, cast at load") or a Transpose of a matrix (how a linear layer is exported), those nodes
 /// are dropped and their result becomes the initialiser: else every session would fold a copy of its own. External
 /// tensors elsewhere (subgraphs, attributes) stay as they are. `file` is the graph's path, for messages. Matrices named
-/// in `as_stored` (stored_matrices.h) are not made ready: they are multiplied by as they lie in the file, by
+/// in `as_stored` (streamable_weights.h) are not made ready: they are multiplied by as they lie in the file, by
 /// com.microsoft's FusedMatMul where they were transposed, and a Cast stays. Throws BundleError for a malformed graph.
 LiftedGraph lift_weights(std::string_view model, const std::string& file, const std::set<std::string>& as_stored = {});
 

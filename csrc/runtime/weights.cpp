@@ -159,11 +159,18 @@ std::shared_ptr<const Weight> WeightLoader::load(const LiftedWeight& lifted) {
   if (entry != registry().weights.end()) {
     if (std::shared_ptr<const Weight> known = entry->second.lock()) return known;
   }
-  std::shared_ptr<const MappedFile>& file = files_[path];
-  if (file == nullptr) file = std::make_shared<MappedFile>(path, declared.bytes);
-  fill(lifted, file, weight.get());
+  fill(lifted, file(lifted.stored.location), weight.get());
   registry().weights[key] = weight;
   return weight;
+}
+
+std::shared_ptr<const MappedFile> WeightLoader::file(const std::string& location) {
+  std::shared_ptr<const MappedFile>& file = files_[location];
+  if (file == nullptr) {
+    const std::uint64_t bytes = bundle_.manifest().data_files.at(location).bytes;
+    file = std::make_shared<MappedFile>(bundle_.resolve(location), bytes);
+  }
+  return file;
 }
 
 }  // namespace vidrt

@@ -30,6 +30,9 @@ class WeightLoader {
   /// Throws BundleError when its file changed since the bundle was opened.
   std::shared_ptr<const Weight> load(const LiftedWeight& weight);
 
+  /// The bundle's file at this location, mapped once. Throws BundleError.
+  std::shared_ptr<const MappedFile> file(const std::string& location);
+
  private:
   const Bundle& bundle_;
   std::map<std::string, std::shared_ptr<const MappedFile>> files_;

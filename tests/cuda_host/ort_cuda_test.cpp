@@ -103,15 +103,17 @@ class OrtCuda : public OrtTest {
 
   OrtSession session(OrtPlace place) {
     const Bundle bundle = Bundle::open(toy.path());
-    const std::string model = graph(bundle.module("denoiser").variants[0]);
-    OrtWeights weights(api, bundle, "denoiser", {});
+    const std::string module = "denoiser";
+    const Variant& variant = bundle.module(module).variants[0];
+    const std::string model = graph(variant);
+    OrtWeights weights(api, {bundle, module, variant, {}}, {}, {});
     OrtSessionOptions* options = nullptr;
     check_ort(api, api.CreateSessionOptions(&options), "making options");
     const OrtHandle<OrtSessionOptions> owned = own(options, api.ReleaseSessionOptions);
     ::OrtSession* made = nullptr;
     check_ort(api, api.CreateSessionFromArray(ort_environment().get(), model.data(), model.size(), options, &made),
               "making a session");
-    return OrtSession(api, "denoiser", std::move(weights), own(made, api.ReleaseSession), std::move(place));
+    return OrtSession(api, module, std::move(weights), own(made, api.ReleaseSession), std::move(place));
   }
 
   std::vector<std::string> calls_of_two_runs(OrtPlace place) {

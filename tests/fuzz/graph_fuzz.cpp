@@ -1,11 +1,14 @@
-// What is done with an ONNX file before a backend sees it: any bytes give a graph or a BundleError. A graph whose weights
-// are lifted is one that the reader takes again.
+// What is done with an ONNX file before a backend sees it: any bytes give a graph or a BundleError. A graph whose
+// weights are streamed and lifted is one that the reader takes again.
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 
 #include "runtime/lifted_graph.h"
 #include "runtime/onnx_graph.h"
+#include "runtime/streamable_weights.h"
+#include "runtime/streamed_kernels.h"
 #include "vidrt/errors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -13,7 +16,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string lifted;
   try {
     vidrt::read_onnx_graph(model, "graph.onnx");  // what is refused here is never lifted
-    lifted = vidrt::lift_weights(model, "graph.onnx").model;
+    const vidrt::StreamedNames all = vidrt::weights_that_save(vidrt::streamable_weights(model, "graph.onnx"),
+                                                              std::numeric_limits<std::uint64_t>::max());
+    const std::string streaming = vidrt::stream_kernels(model, "graph.onnx", all.kernels).model;
+    lifted = vidrt::lift_weights(streaming, "graph.onnx", all.matrices).model;
   } catch (const vidrt::BundleError&) {
     return 0;
   }

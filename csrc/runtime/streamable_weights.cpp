@@ -1,4 +1,4 @@
-#include "runtime/stored_matrices.h"
+#include "runtime/streamable_weights.h"
 
 #include <algorithm>
 #include <map>
@@ -15,6 +15,19 @@ namespace {
 
 constexpr std::uint64_t kLarge = std::uint64_t{1} << 20U;
 
+// Of a Conv over two or three axes; a depthwise one has a single channel to each of its filters.
+bool is_kernel(const std::vector<std::int64_t>& dims) { return (dims.size() == 4 || dims.size() == 5) && dims[1] > 1; }
+
+// On x86 ONNX Runtime convolves two axes in blocks of channels, for which it reorders constant kernels whose input
+// channels are a multiple of four. What it does not reorder after all is counted for nothing, and saved for nothing.
+bool is_packed_kernel(const std::vector<std::int64_t>& dims) {
+#if defined(__x86_64__)
+  return dims.size() == 4 && dims[1] % 4 == 0;
+#else
+  return false;
+#endif
+}
+
 class Finder {
  public:
   Finder(std::string_view model, const std::string& file) : subject_("'" + file + "' is no valid ONNX graph") {
@@ -24,14 +37,19 @@ class Finder {
     }
   }
 
-  std::vector<StoredMatrix> find() const {
-    std::vector<StoredMatrix> found;
+  std::vector<StreamableWeight> find() const {
+    std::vector<StreamableWeight> found;
     if (has_subgraphs_) return found;  // they may capture anything
     for (const ExternalTensor& tensor : candidates_) {
       const DType dtype = *dtype_from_onnx(tensor.data_type);
-      if (!only_multiplies(tensor.name, dtype, false)) continue;
       const std::uint64_t float_bytes = tensor.length / dtype_bytes(dtype) * sizeof(float);
-      found.push_back({tensor.name, tensor.length, float_bytes, float_bytes});
+      if (tensor.dims.size() == 2) {
+        if (!only_multiplies(tensor.name, dtype, false)) continue;
+        found.push_back({tensor.name, StreamableWeight::Use::kMatrix, tensor.length, float_bytes, float_bytes});
+      } else if (only_convolves(tensor.name, dtype)) {
+        const std::uint64_t packed_bytes = is_packed_kernel(tensor.dims) ? float_bytes : 0;
+        found.push_back({tensor.name, StreamableWeight::Use::kKernel, tensor.length, packed_bytes, float_bytes});
+      }
     }
     return found;
   }
@@ -65,7 +83,8 @@ class Finder {
   }
 
   void add_initializer(OnnxTensor tensor) {
-    if (!tensor.external || tensor.stored.dims.size() != 2 || tensor.stored.length < kLarge) return;
+    if (!tensor.external || tensor.stored.length < kLarge) return;
+    if (tensor.stored.dims.size() != 2 && !is_kernel(tensor.stored.dims)) return;
     if (tensor.stored.offset % kWeightAlignment != 0) return;
     const std::optional<DType> dtype = dtype_from_onnx(tensor.stored.data_type);
     if (dtype == DType::kFloat32 || dtype == DType::kFloat16 || dtype == DType::kBFloat16) {
@@ -86,6 +105,18 @@ class Finder {
     });
   }
 
+  bool only_convolves(const std::string& value, DType dtype) const {
+    const auto uses = uses_.find(value);
+    if (uses == uses_.end() || boundary_.count(value) != 0) return false;
+    return std::all_of(uses->second.begin(), uses->second.end(), [&](const Use& use) {
+      const GraphNode& node = nodes_[use.node];
+      if (dtype != DType::kFloat32) {
+        return node.casts_to_float() && only_convolves(node.outputs[0], DType::kFloat32);
+      }
+      return node.convolves() && use.input == 1;
+    });
+  }
+
   std::string subject_;
   std::vector<GraphNode> nodes_;
   std::map<std::string, std::vector<Use>> uses_;  // by the name of the value
@@ -96,17 +127,29 @@ class Finder {
 
 }  // namespace
 
-std::vector<StoredMatrix> stored_matrices(std::string_view model, const std::string& file) {
+std::vector<StreamableWeight> streamable_weights(std::string_view model, const std::string& file) {
   return Finder(model, file).find();
 }
 
-std::set<std::string> matrices_that_save(const std::vector<StoredMatrix>& matrices, std::uint64_t bytes) {
-  std::set<std::string> names;
+std::uint64_t saved_together(const std::vector<StreamableWeight>& weights) {
   std::uint64_t saved = 0;
-  for (const StoredMatrix& matrix : matrices) {
-    if (saved >= bytes) break;
-    names.insert(matrix.name);
-    saved += matrix.saved_bytes();
+  std::uint64_t staged = 0;
+  for (const StreamableWeight& weight : weights) {
+    saved += weight.saved_bytes();
+    staged = std::max(staged, weight.staged_bytes());
+  }
+  return saved - staged;
+}
+
+StreamedNames weights_that_save(const std::vector<StreamableWeight>& weights, std::uint64_t bytes) {
+  StreamedNames names;
+  std::uint64_t saved = 0;
+  std::uint64_t staged = 0;
+  for (const StreamableWeight& weight : weights) {
+    if (saved - staged >= bytes) break;
+    (weight.use == StreamableWeight::Use::kMatrix ? names.matrices : names.kernels).insert(weight.name);
+    saved += weight.saved_bytes();
+    staged = std::max(staged, weight.staged_bytes());
   }
   return names;
 }

@@ -1,5 +1,5 @@
-// Matrices that are multiplied by as they lie in the file: which they are, what becomes of the graph, and its results.
-#include "runtime/stored_matrices.h"
+// Weights that are used as they lie in the file: which they are, and what becomes of a graph with matrices.
+#include "runtime/streamable_weights.h"
 
 #include <cmath>
 #include <cstring>
@@ -10,49 +10,18 @@
 #include "runtime/sha256.h"
 #include "support/onnx_writer.h"
 #include "support/ort_test.h"
+#include "support/small_graph.h"
 #include "support/toy_bundle.h"
 
 namespace vidrt::testing {
 namespace {
 
-constexpr int kFloat = 1, kHalf = 10, kBrain = 16;
+constexpr int kFloat = kOnnxFloat, kHalf = kOnnxHalf, kBrain = kOnnxBrain;
 constexpr std::int64_t kSide = 768;
 
 ProtoWriter matrix(const std::string& name, int data_type, std::int64_t side = kSide, int offset = 64) {
-  const std::int64_t bytes = side * side * (data_type == kFloat ? 4 : 2);
-  return tensor_proto(name, {side, side}, data_type,
-                      {{"location", "w"}, {"offset", std::to_string(offset)}, {"length", std::to_string(bytes)}});
+  return stored_weight(name, data_type, {side, side}, offset);
 }
-
-ProtoWriter node(const std::string& op_type, const std::vector<std::string>& inputs, const std::string& output) {
-  ProtoWriter writer;
-  for (const std::string& input : inputs) writer.bytes(1, input);
-  return writer.bytes(2, output).bytes(4, op_type);
-}
-
-ProtoWriter cast(const std::string& input, const std::string& output) {
-  return node("Cast", {input}, output).message(5, ProtoWriter().bytes(1, "to").varint(3, kFloat).varint(20, 2));
-}
-
-ProtoWriter transpose(const std::string& input, const std::string& output) {
-  return node("Transpose", {input}, output)
-      .message(5, ProtoWriter().bytes(1, "perm").varint(8, 1).varint(8, 0).varint(20, 7));
-}
-
-struct Graph {
-  ProtoWriter writer;
-  Graph& weight(const ProtoWriter& tensor) { return add(5, tensor); }
-  Graph& node(const ProtoWriter& proto) { return add(1, proto); }
-  Graph& output(const std::string& name) { return add(12, ProtoWriter().bytes(1, name)); }
-  Graph& input(const std::string& name) { return add(11, ProtoWriter().bytes(1, name)); }
-  std::string model() const { return model_proto(writer, 20).data(); }
-
- private:
-  Graph& add(std::uint32_t field, const ProtoWriter& value) {
-    writer.message(field, value);
-    return *this;
-  }
-};
 
 // y = x W^T, with W stored in bfloat16.
 Graph linear() {
@@ -64,12 +33,12 @@ Graph linear() {
 
 std::vector<std::string> found(const Graph& graph) {
   std::vector<std::string> names;
-  for (const StoredMatrix& one : stored_matrices(graph.model(), "g.onnx")) names.push_back(one.name);
+  for (const StreamableWeight& one : streamable_weights(graph.model(), "g.onnx")) names.push_back(one.name);
   return names;
 }
 
-TEST(StoredMatrices, OfALinearLayerAreFoundWithWhatTheySave) {
-  const std::vector<StoredMatrix> found = stored_matrices(linear().model(), "g.onnx");
+TEST(StreamableWeights, OfALinearLayerAreFoundWithWhatTheySave) {
+  const std::vector<StreamableWeight> found = streamable_weights(linear().model(), "g.onnx");
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].name, "w");
   EXPECT_EQ(found[0].stored_bytes, 2U * kSide * kSide);
@@ -78,13 +47,13 @@ TEST(StoredMatrices, OfALinearLayerAreFoundWithWhatTheySave) {
   EXPECT_EQ(found[0].saved_bytes(), 6U * kSide * kSide);
 }
 
-TEST(StoredMatrices, MayBeFloatAndUntransposedAndReadTwice) {
+TEST(StreamableWeights, MayBeFloatAndUntransposedAndReadTwice) {
   Graph graph;
   graph.weight(matrix("a", kFloat)).node(node("MatMul", {"x", "a"}, "y")).node(node("MatMul", {"y", "a"}, "z"));
   EXPECT_EQ(found(graph), (std::vector<std::string>{"a"}));
 }
 
-TEST(StoredMatrices, WhatIsUsedOtherwiseIsNone) {
+TEST(StreamableWeights, WhatIsUsedOtherwiseIsNone) {
   EXPECT_TRUE(found(Graph().weight(matrix("w", kFloat, 256)).node(node("MatMul", {"x", "w"}, "y"))).empty());  // small
   EXPECT_TRUE(found(Graph().weight(matrix("w", kFloat, kSide, 4)).node(node("MatMul", {"x", "w"}, "y"))).empty());
   EXPECT_TRUE(
@@ -101,15 +70,72 @@ TEST(StoredMatrices, WhatIsUsedOtherwiseIsNone) {
   EXPECT_TRUE(found(linear().node(node("If", {"c"}, "z").message(5, branch))).empty());
 }
 
-TEST(StoredMatrices, TheFirstThatSaveEnoughAreTaken) {
-  const std::vector<StoredMatrix> matrices = {{"a", 1, 4, 4}, {"b", 1, 4, 4}, {"c", 1, 4, 4}};
-  EXPECT_EQ(matrices_that_save(matrices, 0), (std::set<std::string>{}));
-  EXPECT_EQ(matrices_that_save(matrices, 7), (std::set<std::string>{"a"}));
-  EXPECT_EQ(matrices_that_save(matrices, 8), (std::set<std::string>{"a", "b"}));
-  EXPECT_EQ(matrices_that_save(matrices, 1000), (std::set<std::string>{"a", "b", "c"}));
+// y = conv(x, k), with k stored in a type.
+Graph convolution(int data_type, const std::vector<std::int64_t>& dims, int offset = 64) {
+  Graph graph;
+  graph.weight(stored_weight("k", data_type, dims, offset));
+  if (data_type != kFloat) graph.node(cast("k", "k.f"));
+  return graph.node(node("Conv", {"x", data_type == kFloat ? "k" : "k.f", "bias"}, "y")).output("y");
 }
 
-TEST(StoredMatrices, StayInTheGraphAsStored) {
+TEST(StreamableWeights, OfAConvolutionAreFoundWithWhatTheySave) {
+  constexpr std::uint64_t kElements = 256 * 256 * 9;
+  for (const int data_type : {kFloat, kHalf, kBrain}) {
+    for (const std::vector<std::int64_t>& dims : {std::vector<std::int64_t>{256, 256, 3, 3}, {256, 256, 9, 1, 1}}) {
+      const auto found = streamable_weights(convolution(data_type, dims).model(), "g.onnx");
+      ASSERT_EQ(found.size(), 1U) << data_type;
+      EXPECT_EQ(found[0].name, "k");
+      EXPECT_EQ(found[0].use, StreamableWeight::Use::kKernel);
+      EXPECT_EQ(found[0].stored_bytes, kElements * (data_type == kFloat ? 4U : 2U));
+      EXPECT_EQ(found[0].held_bytes, kElements * 4U);
+      EXPECT_EQ(found[0].staged_bytes(), kElements * 4U);
+      EXPECT_EQ(found[0].saved_bytes(), found[0].held_bytes + found[0].packed_bytes);
+#if defined(__x86_64__)
+      EXPECT_EQ(found[0].packed_bytes, dims.size() == 4 ? kElements * 4U : 0U);
+#endif
+    }
+  }
+}
+
+TEST(StreamableWeights, KernelsThatAreUsedOtherwiseAreNone) {
+  const std::vector<std::int64_t> large = {256, 256, 3, 3};
+  EXPECT_TRUE(found(convolution(kFloat, {128, 128, 3, 3})).empty());
+  EXPECT_TRUE(found(convolution(kFloat, large, 4)).empty());          // such a place is left to the backend
+  EXPECT_TRUE(found(convolution(kFloat, {65536, 1, 3, 3})).empty());  // depthwise
+  EXPECT_TRUE(found(convolution(kFloat, {256, 256, 9})).empty());     // over one axis
+  EXPECT_TRUE(found(convolution(kHalf, large).output("k.f")).empty());
+  EXPECT_TRUE(found(convolution(kHalf, large).input("k")).empty());
+  EXPECT_TRUE(found(convolution(kFloat, large).node(node("Neg", {"k"}, "z"))).empty());
+  EXPECT_TRUE(found(convolution(kFloat, large).node(node("Conv", {"k", "w"}, "z"))).empty());  // as what is convolved
+  EXPECT_TRUE(found(convolution(kFloat, large).node(node("Conv", {"", "k"}, "z"))).empty());
+  EXPECT_TRUE(found(convolution(kFloat, large).node(node("ConvTranspose", {"x", "k"}, "z"))).empty());
+  EXPECT_TRUE(found(convolution(kFloat, large).node(node("Conv", {"x", "k"}, "z").bytes(7, "vidrt"))).empty());
+  Graph in_half;
+  in_half.weight(stored_weight("k", kHalf, large)).node(node("Conv", {"x", "k"}, "y"));
+  EXPECT_TRUE(found(in_half).empty());
+  EXPECT_EQ(found(convolution(kFloat, large).node(node("Conv", {"z", "k"}, "z"))), std::vector<std::string>{"k"});
+}
+
+TEST(StreamableWeights, TheFirstThatSaveEnoughAreTaken) {
+  constexpr auto kMatrix = StreamableWeight::Use::kMatrix;
+  constexpr auto kKernel = StreamableWeight::Use::kKernel;
+  const std::vector<StreamableWeight> weights = {
+      {"a", kMatrix, 1, 4, 4}, {"b", kMatrix, 1, 4, 4}, {"k", kKernel, 1, 4, 4}, {"l", kKernel, 1, 8, 8}};
+  using Names = std::set<std::string>;
+  const auto matrices = [&](std::uint64_t bytes) { return weights_that_save(weights, bytes).matrices; };
+  const auto kernels = [&](std::uint64_t bytes) { return weights_that_save(weights, bytes).kernels; };
+  EXPECT_EQ(matrices(0), Names{});
+  EXPECT_EQ(matrices(7), Names{"a"});
+  EXPECT_EQ(matrices(8), (Names{"a", "b"}));
+  EXPECT_EQ(kernels(14), Names{});
+  EXPECT_EQ(kernels(18), Names{"k"});  // 8 of it, of which 4 are in memory while it is used
+  EXPECT_EQ(kernels(19), (Names{"k", "l"}));
+  EXPECT_EQ(kernels(1000), (Names{"k", "l"}));
+  EXPECT_EQ(saved_together(weights), 14U + 24U - 8U);
+  EXPECT_EQ(saved_together({}), 0U);
+}
+
+TEST(StreamableWeights, StayInTheGraphAsStored) {
   const LiftedGraph lifted = lift_weights(linear().model(), "g.onnx", {"w"});
   ASSERT_EQ(lifted.weights.size(), 1U);
   EXPECT_EQ(lifted.weights[0].name, "w");

@@ -1,0 +1,61 @@
+#include "runtime/onnx_writer.h"
+
+#include "runtime/onnx_tensor.h"
+
+namespace vidrt {
+namespace {
+
+constexpr std::uint64_t kIntAttribute = 2;  // AttributeProto.AttributeType.INT
+
+void append_varint(std::string* out, std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7U) out->push_back(static_cast<char>(0x80U | (value & 0x7fU)));
+  out->push_back(static_cast<char>(value));
+}
+
+}  // namespace
+
+void append_varint_field(std::string* message, std::uint32_t field, std::uint64_t value) {
+  append_varint(message, std::uint64_t{field} << 3U);
+  append_varint(message, value);
+}
+
+void append_bytes_field(std::string* message, std::uint32_t field, std::string_view value) {
+  append_varint(message, (std::uint64_t{field} << 3U) | 2U);
+  append_varint(message, value.size());
+  message->append(value);
+}
+
+std::string int_attribute_proto(std::string_view name, std::uint64_t value) {
+  std::string attribute;
+  append_bytes_field(&attribute, 1, name);
+  append_varint_field(&attribute, 3, value);
+  append_varint_field(&attribute, 20, kIntAttribute);
+  return attribute;
+}
+
+std::string value_info_proto(std::string_view name, DType dtype, const Shape& shape) {
+  std::string dimensions;
+  for (const std::int64_t dim : shape) {
+    std::string dimension;
+    append_varint_field(&dimension, 1, static_cast<std::uint64_t>(dim));
+    append_bytes_field(&dimensions, 1, dimension);
+  }
+  std::string tensor_type;
+  append_varint_field(&tensor_type, 1, static_cast<std::uint64_t>(onnx_data_type(dtype)));
+  append_bytes_field(&tensor_type, 2, dimensions);
+  std::string type;
+  append_bytes_field(&type, 1, tensor_type);
+  std::string value;
+  append_bytes_field(&value, 1, name);
+  append_bytes_field(&value, 2, type);
+  return value;
+}
+
+std::string opset_proto(std::string_view domain) {
+  std::string import;
+  append_bytes_field(&import, 1, domain);
+  append_varint_field(&import, 2, 1);
+  return import;
+}
+
+}  // namespace vidrt

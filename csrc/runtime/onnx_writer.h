@@ -1,0 +1,23 @@
+// Parts of an ONNX file, written: for graphs that the core changes before a backend gets them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "vidrt/tensor.h"
+
+namespace vidrt {
+
+/// Append a field of a protobuf message to its bytes.
+void append_varint_field(std::string* message, std::uint32_t field, std::uint64_t value);
+void append_bytes_field(std::string* message, std::uint32_t field, std::string_view value);
+
+/// An AttributeProto of type INT.
+std::string int_attribute_proto(std::string_view name, std::uint64_t value);
+/// A ValueInfoProto: a tensor's name, type and shape.
+std::string value_info_proto(std::string_view name, DType dtype, const Shape& shape);
+/// An OperatorSetIdProto: version 1 of a domain.
+std::string opset_proto(std::string_view domain);
+
+}  // namespace vidrt

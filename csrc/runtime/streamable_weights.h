@@ -1,0 +1,46 @@
+// Weights that need not be held while a graph is loaded: it can use them as they lie in the file.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vidrt {
+
+/// A large weight that a graph uses in one way alone, perhaps cast from a narrow type to float32 before: a matrix that
+/// it multiplies by from the right (W of MatMul(X, W), where W may be transposed before), or a kernel that it convolves
+/// with (W of Conv, of two or three spatial axes, not depthwise).
+struct StreamableWeight {
+  enum class Use { kMatrix, kKernel };
+
+  std::string name;  // of the initialiser
+  Use use = Use::kMatrix;
+  std::uint64_t stored_bytes = 0;  // in the file, whose pages are the system's cache
+  std::uint64_t packed_bytes = 0;  // of what an operator packs of it
+  std::uint64_t held_bytes = 0;    // of what is handed over for that: in float32, matrices the right way round
+
+  /// What streaming it saves. Pages of a matrix are read in place and stay; those of a kernel are let go.
+  std::uint64_t saved_bytes() const { return held_bytes + packed_bytes - (use == Use::kMatrix ? stored_bytes : 0); }
+  /// What it takes for a moment in every run: a kernel is read into memory while its convolution runs.
+  std::uint64_t staged_bytes() const { return use == Use::kKernel ? held_bytes : 0; }
+};
+
+/// Those of a serialized ModelProto, in the order in which they should be streamed; none where a node has a subgraph.
+/// Weights of less than 1 MiB are left out. `file` is the graph's path, for messages. Throws BundleError for a
+/// malformed graph.
+std::vector<StreamableWeight> streamable_weights(std::string_view model, const std::string& file);
+
+/// What weights save that are streamed together: one kernel is in memory at a time.
+std::uint64_t saved_together(const std::vector<StreamableWeight>& weights);
+
+/// Names of initialisers.
+struct StreamedNames {
+  std::set<std::string> matrices, kernels;
+};
+
+/// The first of them that together save at least `bytes`; all, where that is not enough.
+StreamedNames weights_that_save(const std::vector<StreamableWeight>& weights, std::uint64_t bytes);
+
+}  // namespace vidrt
