@@ -90,8 +90,8 @@ class GenerateOptions:
         guidance_scale: Weight of the prompt; at or below the bundle's guidance.off_at (1) guidance is off.
         seed: 0 to 2**64 - 1; None draws one, recorded in the video's metadata.
         fps: Frames per second, written to the file only.
-        scheduler: "euler", "unipc" or "dpmpp_2m", of models that predict noise or v also "ddim", "euler_ancestral" or
-            "dpmpp_2m_sde"; None takes the bundle's.
+        scheduler: "euler", "unipc" or "dpmpp_2m", of flow matching also "lcm", of models that predict noise or v also
+            "ddim", "euler_ancestral" or "dpmpp_2m_sde"; None takes the bundle's.
         step_cache: The change of a prediction, in parts of it, up to which it is used again instead of running the
             denoiser (docs/step_cache.md); None never does.
         truncate: Cut an overlong prompt instead of refusing it.

@@ -260,6 +260,19 @@ void read_generation(JsonObject& root, Manifest* manifest) {
   manifest->image_conditioning = root.word("image_conditioning", {"none", "first_latent_frame"});
 }
 
+// What else is wrong with chosen timesteps, the scheduler says when it is made.
+void check_default_steps(JsonObject& root, int num_inference_steps) {
+  const json* scheduler = root.optional("scheduler");
+  if (scheduler == nullptr || !scheduler->contains("timesteps")) return;
+  const json& chosen = scheduler->at("timesteps");
+  if (!chosen.is_array() || chosen.size() == static_cast<std::size_t>(num_inference_steps)) return;
+  root.place()
+      .key("defaults")
+      .key("num_inference_steps")
+      .fail(std::to_string(num_inference_steps),
+            std::to_string(chosen.size()) + ", as many as scheduler.timesteps has");
+}
+
 // Sizes in latents must come out whole for every value that a limit allows.
 void check_limit_fits(const JsonPlace& place, const Limit& limit, int ratio, int rest) {
   const bool one_value = limit.min + limit.step > limit.max;
@@ -288,6 +301,7 @@ Manifest parse_manifest(const std::string& text, const std::string& file) {
   read_limits(root.object("limits"), &manifest);
   manifest.vae = read_vae(root.object("vae"));
   manifest.defaults = read_defaults(root.object("defaults"), manifest);
+  check_default_steps(root, manifest.defaults.num_inference_steps);
   for (const char* free_form : {"created_by", "extra"}) {
     if (root.optional(free_form) != nullptr) root.object(free_form);
   }

@@ -17,6 +17,7 @@ constexpr int kMaxInferenceSteps = 10'000;
 SchedulerTable make_configured_table(const std::string& class_name, const nlohmann::json& config,
                                      const StepSpan& steps) {
   if (class_name == kEulerClass) return make_euler_table(read_euler_config(config), steps);
+  if (class_name == kLcmClass) return make_lcm_table(read_lcm_config(config), steps);
   if (class_name == kUniPcClass) return make_unipc_table(read_unipc_config(config), steps);
   if (class_name == kDpmClass) return make_dpm_table(read_dpm_config(config), steps);
   if (class_name == kDdimClass) return make_ddim_table(read_ddim_config(config), steps);
@@ -26,12 +27,17 @@ SchedulerTable make_configured_table(const std::string& class_name, const nlohma
 FlowTime read_any_time(const std::string& class_name, const nlohmann::json& config) {
   if (class_name == kUniPcClass) return read_unipc_config(config).time;
   if (class_name == kDpmClass) return read_dpm_config(config).time;
+  if (class_name == kLcmClass) return read_lcm_config(config).time;
   return read_euler_config(config).time;
 }
 
-// The names that every model takes, and those of models that predict noise or v.
+// The names that every model takes, those of flow matching, and those of models that predict noise or v.
 const std::vector<std::string>& names_for_all() {
   static const std::vector<std::string> names = {"euler", "unipc", "dpmpp_2m"};
+  return names;
+}
+const std::vector<std::string>& names_for_flow() {
+  static const std::vector<std::string> names = {"lcm"};
   return names;
 }
 const std::vector<std::string>& names_for_noise() {
@@ -44,19 +50,37 @@ bool holds(const std::vector<std::string>& names, const std::string& name) {
 }
 
 void check_override(const std::string& name) {
-  if (name.empty() || holds(names_for_all(), name) || holds(names_for_noise(), name)) return;
+  if (name.empty()) return;
+  for (const auto* names : {&names_for_all(), &names_for_noise(), &names_for_flow()}) {
+    if (holds(*names, name)) return;
+  }
   throw InvalidArgument("unknown scheduler '" + name + "'; expected " + joined(names_for_all()) + ", " +
-                        joined(names_for_noise()) + ".");
+                        joined(names_for_noise()) + ", " + joined(names_for_flow()) + ".");
+}
+
+// Throws where a name is for the other kind of model, or would not ask the model where it was distilled to be asked.
+void check_fit(const std::string& name, const std::optional<NoiseTime>& noise, const FlowTime& time) {
+  const std::string refused = "scheduler '" + name + "' ";
+  if (!noise.has_value() && holds(names_for_noise(), name)) {
+    throw InvalidArgument(refused +
+                          "is for models that predict noise or v, and this one is of flow matching; expected " +
+                          joined(names_for_all()) + ", " + joined(names_for_flow()) + ".");
+  }
+  if (noise.has_value() && holds(names_for_flow(), name)) {
+    throw InvalidArgument(refused + "is for flow matching, and this model predicts noise or v; expected " +
+                          joined(names_for_all()) + ", " + joined(names_for_noise()) + ".");
+  }
+  if (!time.timesteps.empty() && name != "euler" && name != "lcm") {
+    throw InvalidArgument(refused + "spreads its timesteps over training, and this model was distilled for " +
+                          timestep_words(time) + " alone; expected euler or lcm.");
+  }
 }
 
 SchedulerTable make_overridden_table(const std::string& name, const std::string& class_name,
                                      const nlohmann::json& config, const StepSpan& steps) {
   const std::optional<NoiseTime> noise = read_any_noise_time(class_name, config);
-  if (!noise.has_value() && holds(names_for_noise(), name)) {
-    throw InvalidArgument("scheduler '" + name + "' is for models that predict noise or v, and this one is of flow " +
-                          "matching; expected " + joined(names_for_all()) + ".");
-  }
   const FlowTime time = noise.has_value() ? FlowTime{} : read_any_time(class_name, config);
+  check_fit(name, noise, time);
   if (name == "ddim") {
     return make_ddim_table(class_name == kDdimClass ? read_ddim_config(config) : DdimConfig{*noise}, steps);
   }
@@ -71,6 +95,7 @@ SchedulerTable make_overridden_table(const std::string& name, const std::string&
     return make_euler_discrete_table(euler, steps);
   }
   if (name == "euler") return make_euler_table({time}, steps);
+  if (name == "lcm") return make_lcm_table({time}, steps);
   if (name == "unipc") {
     UniPcConfig unipc = class_name == kUniPcClass ? read_unipc_config(config) : UniPcConfig{};
     unipc.time = time;

@@ -33,9 +33,8 @@ struct NoiseLevel {
 };
 
 struct SchedulerTable {
-  // "euler" | "euler_ancestral" | "ddim" | "unipc" | "dpmpp_2m" (orders 1 and 3: "dpmpp_1", "dpmpp_3m") |
-  // "dpmpp_2m_sde"
-  // ("dpmpp_1_sde")
+  // "euler" | "lcm" | "euler_ancestral" | "ddim" | "unipc" | "dpmpp_2m" (orders 1 and 3: "dpmpp_1", "dpmpp_3m") |
+  // "dpmpp_2m_sde" ("dpmpp_1_sde")
   std::string name;
   // one more than steps, the last is the end of the trajectory; noise over signal of models that predict noise or v,
   // but for "ddim", which has the noise itself
@@ -51,10 +50,10 @@ struct SchedulerTable {
 };
 
 /// Build the table for 1 to 10,000 steps. `config_json` is a diffusers scheduler config object with `_class_name`;
-/// `override_name` (empty or euler | unipc | dpmpp_2m, and for models that predict noise or v ddim | euler_ancestral |
-/// dpmpp_2m_sde) takes another algorithm with the same training and spacing, its other settings diffusers' defaults.
-/// Steps before `first_step` are left out, as if the solver began there: it knows no earlier prediction. Throws
-/// InvalidArgument for an algorithm or a setting that is not supported, naming it.
+/// `override_name` (empty or euler | unipc | dpmpp_2m, for flow matching lcm, and for models that predict noise or v
+/// ddim | euler_ancestral | dpmpp_2m_sde) takes another algorithm with the same training and spacing, its other
+/// settings diffusers' defaults. Steps before `first_step` are left out, as if the solver began there: it knows no
+/// earlier prediction. Throws InvalidArgument for an algorithm or a setting that is not supported, naming it.
 SchedulerTable make_scheduler_table(const std::string& config_json, const std::string& override_name,
                                     int num_inference_steps, int first_step = 0);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "runtime/scheduler.h"
@@ -16,6 +17,7 @@ struct StepSpan {
 };
 
 SchedulerTable make_euler_table(const EulerConfig& config, const StepSpan& steps);
+SchedulerTable make_lcm_table(const LcmConfig& config, const StepSpan& steps);
 SchedulerTable make_unipc_table(const UniPcConfig& config, const StepSpan& steps);
 SchedulerTable make_dpm_table(const DpmConfig& config, const StepSpan& steps);
 SchedulerTable make_ddim_table(const DdimConfig& config, const StepSpan& steps);
@@ -34,13 +36,21 @@ inline double round_to_float(double value) { return static_cast<double>(static_c
 /// log(alpha / sigma): half the log signal-to-noise ratio. Infinite at sigma 0.
 double half_log_snr(const NoiseLevel& level);
 
-/// Sigmas as diffusers keeps them, and timesteps sigma * num_train_timesteps of the unrounded ones cut to integers.
+/// Sigmas as diffusers keeps them, and what the denoiser is given for each.
 struct FlowGrid {
   std::vector<double> sigmas;     // steps + 1
   std::vector<double> timesteps;  // steps
 };
 
-/// `unrounded` has one sigma a step; `final_sigma` is appended.
+/// The chosen timesteps in words.
+std::string timestep_words(const FlowTime& time);
+
+/// The grid of diffusers' FlowMatch classes, the last sigma being 0: the chosen timesteps, or as many as are wanted
+/// spread over training. Throws InvalidArgument where another number of steps is wanted than was chosen.
+FlowGrid flow_match_grid(const FlowTime& time, int steps);
+
+/// Timesteps are sigma * num_train_timesteps cut to integers. `unrounded` has one sigma a step; `final_sigma` is
+/// appended.
 FlowGrid make_integer_grid(const std::vector<double>& unrounded, double final_sigma, int num_train_timesteps);
 
 // Models that predict noise or v. What diffusers calls sigma there is sigma / alpha of the level, and alpha^2 + sigma^2

@@ -22,6 +22,17 @@ FlowTime read_time(SettingReader& reader, const char* shift_key) {
   return time;
 }
 
+// Of the two FlowMatch classes, which differ in their steps alone. `timesteps` is vidrt's own: diffusers is given them
+// by set_timesteps().
+FlowTime read_flow_match(SettingReader& reader) {
+  FlowTime time = read_time(reader, "shift");
+  time.timesteps = reader.falling_numbers("timesteps", time.num_train_timesteps);
+  reader.must_be_off({"use_dynamic_shifting", "invert_sigmas", "shift_terminal", "use_karras_sigmas",
+                      "use_exponential_sigmas", "use_beta_sigmas"});
+  reader.ignore({"base_shift", "max_shift", "base_image_seq_len", "max_image_seq_len", "time_shift_type"});
+  return time;
+}
+
 bool is_flow(const json& config) { return config.value("prediction_type", json()) == "flow_prediction"; }
 
 // UniPC and DPM-Solver share the settings they inherited from the models that predict noise.
@@ -74,7 +85,7 @@ json parse_scheduler_config(const std::string& config_json, std::string* class_n
     throw InvalidArgument("the scheduler config has no _class_name; expected the name of a diffusers scheduler.");
   }
   *class_name = name->get<std::string>();
-  static const std::set<std::string> known = {kEulerClass, kUniPcClass,         kDpmClass,
+  static const std::set<std::string> known = {kEulerClass, kLcmClass,           kUniPcClass,         kDpmClass,
                                               kDdimClass,  kEulerDiscreteClass, kEulerAncestralClass};
   if (known.count(*class_name) == 0) {
     throw InvalidArgument("scheduler '" + *class_name + "' is not supported; expected one of " +
@@ -86,12 +97,20 @@ json parse_scheduler_config(const std::string& config_json, std::string* class_n
 EulerConfig read_euler_config(const json& config) {
   SettingReader reader(config, kEulerClass);
   EulerConfig euler;
-  euler.time = read_time(reader, "shift");
-  reader.must_be_off({"use_dynamic_shifting", "invert_sigmas", "shift_terminal", "use_karras_sigmas",
-                      "use_exponential_sigmas", "use_beta_sigmas", "stochastic_sampling"});
-  reader.ignore({"base_shift", "max_shift", "base_image_seq_len", "max_image_seq_len", "time_shift_type"});
+  euler.time = read_flow_match(reader);
+  reader.must_be_off({"stochastic_sampling"});
   reader.finish();
   return euler;
+}
+
+LcmConfig read_lcm_config(const json& config) {
+  SettingReader reader(config, kLcmClass);
+  LcmConfig lcm;
+  lcm.time = read_flow_match(reader);
+  reader.must_be_off({"scale_factors"});
+  reader.ignore({"upscale_mode"});  // of scale_factors
+  reader.finish();
+  return lcm;
 }
 
 UniPcConfig read_unipc_config(const json& config) {

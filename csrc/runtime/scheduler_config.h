@@ -10,6 +10,7 @@ namespace vidrt {
 
 // _class_name of the configs that are understood.
 inline constexpr const char* kEulerClass = "FlowMatchEulerDiscreteScheduler";
+inline constexpr const char* kLcmClass = "FlowMatchLCMScheduler";
 inline constexpr const char* kUniPcClass = "UniPCMultistepScheduler";
 inline constexpr const char* kDpmClass = "DPMSolverMultistepScheduler";
 inline constexpr const char* kDdimClass = "DDIMScheduler";
@@ -20,6 +21,9 @@ inline constexpr const char* kEulerAncestralClass = "EulerAncestralDiscreteSched
 struct FlowTime {
   int num_train_timesteps = 1000;
   double shift = 1.0;
+  // Of kEulerClass and kLcmClass: where the model is asked, falling float32 values up to num_train_timesteps, for a
+  // checkpoint that was distilled for these alone; empty = spread over all of training.
+  std::vector<double> timesteps;
 };
 
 enum class TimestepSpacing { kLinspace, kLeading, kTrailing };
@@ -56,6 +60,11 @@ struct EulerConfig {
   FlowTime time;
 };
 
+/// kLcmClass at one size of latents (no scale_factors).
+struct LcmConfig {
+  FlowTime time;
+};
+
 /// kUniPcClass with predict_x0: flow_prediction with use_flow_sigmas, or `noise`.
 struct UniPcConfig {
   FlowTime time;
@@ -85,6 +94,7 @@ nlohmann::json parse_scheduler_config(const std::string& config_json, std::strin
 
 /// Each throws InvalidArgument naming the setting that is unknown, unsupported, or out of range.
 EulerConfig read_euler_config(const nlohmann::json& config);
+LcmConfig read_lcm_config(const nlohmann::json& config);
 UniPcConfig read_unipc_config(const nlohmann::json& config);
 DpmConfig read_dpm_config(const nlohmann::json& config);
 DdimConfig read_ddim_config(const nlohmann::json& config);

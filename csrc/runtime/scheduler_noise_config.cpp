@@ -78,7 +78,7 @@ std::optional<NoiseTime> read_any_noise_time(const std::string& class_name, cons
   if (class_name == kUniPcClass) return read_unipc_config(config).noise;
   if (class_name == kDpmClass) return read_dpm_config(config).noise;
   if (class_name == kDdimClass) return read_ddim_config(config).time;
-  if (class_name == kEulerClass) return std::nullopt;
+  if (class_name == kEulerClass || class_name == kLcmClass) return std::nullopt;
   return read_euler_discrete_config(config).time;
 }
 

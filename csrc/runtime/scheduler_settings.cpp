@@ -61,6 +61,21 @@ std::vector<int> SettingReader::step_numbers(const char* key) {
   return numbers;
 }
 
+std::vector<double> SettingReader::falling_numbers(const char* key, double high) {
+  const json* value = take(key);
+  std::vector<double> numbers;
+  if (value == nullptr || value->is_null()) return numbers;
+  const std::string expected = "a list of falling numbers above 0 and at most " + json(high).dump();
+  if (!value->is_array() || value->empty()) refuse(key, *value, expected);
+  for (const json& entry : *value) {
+    if (!entry.is_number() || entry <= 0 || entry > high) refuse(key, *value, expected);
+    const auto number = static_cast<double>(entry.get<float>());
+    if (!(number > 0.0) || (!numbers.empty() && number >= numbers.back())) refuse(key, *value, expected);
+    numbers.push_back(number);
+  }
+  return numbers;
+}
+
 void SettingReader::must_be_off(std::initializer_list<const char*> keys) {
   for (const char* key : keys) {
     const json* value = take(key);

@@ -25,6 +25,9 @@ class SettingReader {
   bool boolean(const char* key, bool fallback);
   std::string choice(const char* key, const char* fallback, std::initializer_list<const char*> allowed);
   std::vector<int> step_numbers(const char* key);
+  /// Numbers above 0 and at most `high`, each below the one before it, as float32 values; none where it is left out or
+  /// null.
+  std::vector<double> falling_numbers(const char* key, double high);
   /// What would change the result and exists only in the form that leaves it alone: false, 0 or null.
   void must_be_off(std::initializer_list<const char*> keys);
   void must_be(bool expected, const char* key, bool fallback);

@@ -82,7 +82,7 @@ class ImageCondition : public PipelineFixture {
 
 TEST_F(ImageCondition, TheDenoiserIsGivenTheImageInTheFirstFrameAtTimestepZero) {
   Pipeline pipeline = open_image();
-  for (const char* scheduler : {"euler", "unipc", "dpmpp_2m"}) {
+  for (const char* scheduler : {"euler", "unipc", "dpmpp_2m", "lcm"}) {
     for (const double guidance : {1.0, 3.0}) {
       GenerateOptions options = image_options();
       options.scheduler = scheduler;
@@ -109,7 +109,7 @@ TEST_F(ImageCondition, TheDenoiserIsGivenTheImageInTheFirstFrameAtTimestepZero) 
 // diffusers keeps the sample apart, steps all of it, and puts the image in before each call and at the end.
 TEST_F(ImageCondition, TheOtherFramesAreThoseOfASampleInWhichTheFirstFrameIsSteppedOn) {
   Pipeline pipeline = open_image();
-  for (const char* scheduler : {"euler", "unipc", "dpmpp_2m"}) {
+  for (const char* scheduler : {"euler", "unipc", "dpmpp_2m", "lcm"}) {
     GenerateOptions options = image_options();
     options.scheduler = scheduler;
     generate(pipeline, options);
@@ -129,6 +129,9 @@ TEST_F(ImageCondition, TheOtherFramesAreThoseOfASampleInWhichTheFirstFrameIsStep
       for (std::size_t j = 0; j < count; ++j) {
         if (j / frame % static_cast<std::size_t>(shape_[2]) == 0) continue;
         ASSERT_EQ(latents_[i][j], sample[j]) << scheduler << ", step " << i << ", element " << j;
+      }
+      if (table.adds_noise) {
+        fill_standard_normal_range(7, 0, step.count, step.history[0], static_cast<std::uint32_t>(i) + 1);
       }
       step.output_negative = predictions_[i].data();
       step.output_positive = predictions_[i].data() + count;

@@ -130,10 +130,40 @@ TEST(SchedulerTable, TheNoiseThatStepsAddIsReadFromTheOldestHistory) {
   const SchedulerTable ancestral = make_scheduler_table(R"({"_class_name": "EulerAncestralDiscreteScheduler"})", "", 6);
   EXPECT_TRUE(ancestral.adds_noise);
   EXPECT_EQ(ancestral.num_history, 1);
-  for (const SchedulerTable* table : {&sde, &ancestral}) {
+  const SchedulerTable lcm = make_scheduler_table(kEuler, "lcm", 6);
+  EXPECT_TRUE(lcm.adds_noise);
+  EXPECT_EQ(lcm.num_history, 1);
+  for (const SchedulerTable* table : {&sde, &ancestral, &lcm}) {
     const auto oldest = static_cast<std::size_t>(table->num_history - 1);
     for (std::size_t i = 0; i < 5; ++i) EXPECT_GT(table->steps[i].p_history[oldest], 0.0);
     EXPECT_EQ(table->steps[5].p_history[oldest], 0.0);  // the video has no noise in it
+  }
+}
+
+// Whatever the sample was: a step is the prediction of the data and fresh noise, by the next level alone.
+TEST(SchedulerTable, AStepWithFreshNoiseIsTheDataMixedWithItAtTheNextChosenTimestep) {
+  const SchedulerTable table =
+      make_scheduler_table(R"({"_class_name": "FlowMatchLCMScheduler", "timesteps": [1000, 757, 522]})", "", 3);
+  EXPECT_EQ(table.name, "lcm");
+  ASSERT_EQ(table.steps.size(), 3u);
+  const std::vector<double> timesteps = {1000, 757, 522, 0};
+  std::vector<float> sample = {-1.25f}, history = {0.0f};
+  StepTensors tensors;
+  tensors.sample = sample.data();
+  tensors.history[0] = history.data();
+  tensors.count = 1;
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(table.steps[i].timestep, timesteps[i]);
+    EXPECT_NEAR(table.sigmas[i], timesteps[i] / 1000, 1e-7);
+    const double sigma = timesteps[i] / 1000;
+    const double next = timesteps[i + 1] / 1000;
+    const double x0 = 0.75 + static_cast<double>(i);
+    const auto noise = static_cast<float>(i) - 0.5f;
+    const auto output = static_cast<float>((static_cast<double>(sample[0]) - x0) / sigma);
+    tensors.output_positive = &output;
+    history[0] = noise;
+    apply_step(table, static_cast<int>(i), tensors);
+    EXPECT_NEAR(sample[0], (1.0 - next) * x0 + next * static_cast<double>(noise), 1e-6);
   }
 }
 
@@ -238,6 +268,11 @@ TEST(SchedulerTable, ErrorsNameWhatIsNotSupported) {
   EXPECT_TRUE(contains(refusal(unipc_config(7)), "solver_order"));
   EXPECT_TRUE(contains(refusal(kEuler, "heun"), "euler, unipc, dpmpp_2m, ddim"));
   EXPECT_TRUE(contains(refusal(kEuler, "", 0), "num_inference_steps is 0"));
+  const std::string chosen = R"({"_class_name": "FlowMatchLCMScheduler", "timesteps": [1000, 757, 522]})";
+  EXPECT_TRUE(contains(refusal(chosen), "3 chosen timesteps (1000, 757, 522); expected 3"));
+  EXPECT_TRUE(contains(refusal(chosen, "unipc", 3), "expected euler or lcm"));
+  EXPECT_TRUE(contains(refusal(R"({"_class_name": "FlowMatchLCMScheduler", "timesteps": [522, 757]})", "", 2),
+                       "falling numbers above 0 and at most 1000"));
   EXPECT_TRUE(contains(refusal("{}"), "_class_name"));
   EXPECT_TRUE(contains(refusal("[1"), "JSON"));
   EXPECT_TRUE(contains(refusal(R"({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 1e999})"), "JSON"));

@@ -67,7 +67,7 @@ TEST_F(StepCacheTest, AThresholdThatNothingStaysBelowGivesTheFramesOfEveryStep) 
 
 TEST_F(StepCacheTest, FirstTwoStepsAndTheLastAlwaysRun) {
   Pipeline pipeline = open();
-  for (const char* scheduler : {"euler", "unipc", "dpmpp_2m"}) {
+  for (const char* scheduler : {"euler", "unipc", "dpmpp_2m", "lcm"}) {
     GenerateOptions given = options(1e9);
     given.scheduler = scheduler;
     Video video;

@@ -152,6 +152,7 @@ TEST_P(LoopStepKernel, GivesTheBitsOfTheProcessorInAnyOrder) {
 INSTANTIATE_TEST_SUITE_P(
     Algorithms, LoopStepKernel,
     ::testing::Values(R"({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0})",
+                      R"({"_class_name": "FlowMatchLCMScheduler", "timesteps": [1000, 900, 757, 522, 300, 100]})",
                       multistep("UniPCMultistepScheduler", 1), multistep("UniPCMultistepScheduler", 2),
                       multistep("UniPCMultistepScheduler", 3), multistep("DPMSolverMultistepScheduler", 1),
                       multistep("DPMSolverMultistepScheduler", 2), multistep("DPMSolverMultistepScheduler", 3)));

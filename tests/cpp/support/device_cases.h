@@ -95,7 +95,7 @@ TYPED_TEST_SUITE_P(DevicePipeline);
 
 TYPED_TEST_P(DevicePipeline, StepsHaveTheBitsOfTheHost) {
   const std::shared_ptr<TestDevice> place = TypeParam::open();
-  for (const char* name : {"euler", "unipc", "dpmpp_2m"}) {
+  for (const char* name : {"euler", "unipc", "dpmpp_2m", "lcm"}) {
     const SchedulerTable table =
         make_scheduler_table(R"({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0})", name, 6);
     for (const std::size_t count : {std::size_t{1}, std::size_t{1027}, std::size_t{4096}}) {
@@ -144,7 +144,7 @@ TYPED_TEST_P(DevicePipeline, OneValueThatIsNotFiniteIsFound) {
 TYPED_TEST_P(DevicePipeline, FramesAreThoseOfTheHost) {
   Pipeline host = this->open();
   Pipeline pipeline = this->open_there();
-  for (const char* scheduler : {"euler", "unipc", "dpmpp_2m"}) {
+  for (const char* scheduler : {"euler", "unipc", "dpmpp_2m", "lcm"}) {
     for (const double guidance : {1.0, 3.0}) {
       for (const int num_frames : {1, 5, 21}) {
         GenerateOptions options = this->prompt_options(num_frames);
@@ -182,7 +182,7 @@ TYPED_TEST_P(DevicePipeline, FramesThatBeginWithAnImageAreThoseOfTheHost) {
   for (std::size_t i = 0; i < rgb.size(); ++i) rgb[i] = static_cast<std::uint8_t>(i * 37);
   Pipeline host = Pipeline::open(bundle, {}, this->backend);
   Pipeline pipeline = this->open_there({}, &bundle);
-  for (const char* scheduler : {"euler", "unipc", "dpmpp_2m"}) {
+  for (const char* scheduler : {"euler", "unipc", "dpmpp_2m", "lcm"}) {
     GenerateOptions options = this->prompt_options();
     options.scheduler = scheduler;
     options.image = TensorView{rgb.data(), DType::kUInt8, {8, 12, 3}};
