@@ -39,7 +39,7 @@ std::vector<std::string> cpu_features() {
 
 std::vector<std::string> instruction_sets() {
   std::vector<std::string> names;
-  for (const kernels::Isa isa : {kernels::Isa::kAvx512, kernels::Isa::kAvx2, kernels::Isa::kNeon}) {
+  for (const kernels::Isa isa : {kernels::Isa::kAmx, kernels::Isa::kAvx512, kernels::Isa::kAvx2, kernels::Isa::kNeon}) {
     if (kernels::kernels_of(isa) != nullptr) names.emplace_back(kernels::to_string(isa));
   }
   names.emplace_back(kernels::to_string(kernels::Isa::kGeneric));

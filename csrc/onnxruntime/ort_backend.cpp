@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/cpu_isa.h"
 #include "onnxruntime/contrib_ops.h"
 #include "onnxruntime/custom_ops/custom_ops.h"
 #include "onnxruntime/ort_cuda.h"
@@ -50,13 +51,15 @@ class OrtBackend : public Backend {
   }
 
   // What ONNX Runtime packs of a large weight comes on top of what it is handed. Where memory is short, it multiplies
-  // by a matrix as it lies in the file: slower where a run has few tokens, as fast where it has thousands. Kernels are
-  // read from the file in every run, right before they are convolved with.
+  // by a matrix as it lies in the file: slower where a run has few tokens, as fast where it has thousands. Our own
+  // product always does. Kernels are read from the file in every run, right before they are convolved with.
   ModuleNeeds needs(const ModuleRequest& request) const override {
     ModuleNeeds needs = Backend::needs(request);
-    const std::vector<StreamableWeight> weights = streamable(request);
-    for (const StreamableWeight& weight : weights) needs.weight_bytes += weight.packed_bytes;
-    needs.streamable_bytes = saved_together(weights);
+    const LargeWeights large = large_weights(request);
+    for (const StreamableWeight& weight : large.as_stored)
+      needs.weight_bytes -= weight.held_bytes - weight.stored_bytes;
+    for (const StreamableWeight& weight : large.streamable) needs.weight_bytes += weight.packed_bytes;
+    needs.streamable_bytes = saved_together(large.streamable);
     return needs;
   }
 
@@ -75,10 +78,12 @@ class OrtBackend : public Backend {
               what);
     auto profile = options.profile_layers ? std::make_unique<OrtProfile>() : nullptr;
     if (profile != nullptr) profile->enable(api, session_options.get());
-    const StreamedNames streamed = weights_that_save(streamable(request), options.streamed_bytes);
+    const LargeWeights large = large_weights(request);
+    StreamedNames streamed = weights_that_save(large.streamable, options.streamed_bytes);
+    for (const StreamableWeight& weight : large.as_stored) streamed.matrices.insert(weight.name);
     const std::string file = bundle.resolve(variant.file);
     const StreamingGraph streaming = stream_kernels(read_graph_file(bundle, variant), file, streamed.kernels);
-    const LiftedGraph graph = lift_weights(streaming.model, file, streamed.matrices);
+    const LiftedGraph graph = lift_weights(streaming.model, file, {streamed.matrices, stored_product()});
     OrtWeights weights(api, request, graph.weights, streaming.kernels);
     weights.give_to(session_options.get(), cuda_ ? OrtWeights::Use::kCopy : OrtWeights::Use::kShare);
     ::OrtSession* session = nullptr;
@@ -92,15 +97,34 @@ class OrtBackend : public Backend {
   }
 
  private:
+  struct LargeWeights {
+    std::vector<StreamableWeight> as_stored;   // always read where they are stored: nothing is packed of them
+    std::vector<StreamableWeight> streamable;  // where memory is short
+  };
+
+  static StoredProduct stored_product() {
+    return kernels::cpu_isa() == kernels::Isa::kAmx ? StoredProduct::kHighest : StoredProduct::kFusedMatMul;
+  }
+
+  LargeWeights large_weights(const ModuleRequest& request) const {
+    LargeWeights large;
+    for (const StreamableWeight& weight : read_large_weights(request)) {
+      const bool is_matrix = weight.use == StreamableWeight::Use::kMatrix;
+      const bool as_stored = is_matrix && stored_product() != StoredProduct::kFusedMatMul;
+      (as_stored ? large.as_stored : large.streamable).push_back(weight);
+    }
+    return large;
+  }
+
   // Plans ask often: a graph is read once.
-  std::vector<StreamableWeight> streamable(const ModuleRequest& request) const {
+  std::vector<StreamableWeight> read_large_weights(const ModuleRequest& request) const {
     if (cuda_) return {};
     const std::string path = request.bundle.resolve(request.variant.file);
-    const std::lock_guard<std::mutex> lock(streamable_mutex_);
+    const std::lock_guard<std::mutex> lock(large_mutex_);
     const std::string key = path + '\n' + request.variant.sha256;
-    const auto known = streamable_.find(key);
-    if (known != streamable_.end()) return known->second;
-    return streamable_[key] = streamable_weights(read_graph_file(request.bundle, request.variant), path);
+    const auto known = large_.find(key);
+    if (known != large_.end()) return known->second;
+    return large_[key] = streamable_weights(read_graph_file(request.bundle, request.variant), path);
   }
 
   OrtHandle<OrtSessionOptions> make_options(const SessionOptions& options, const OrtPlace& place,
@@ -140,8 +164,8 @@ class OrtBackend : public Backend {
 
   std::string name_;
   std::optional<int> cuda_;
-  mutable std::mutex streamable_mutex_;
-  mutable std::map<std::string, std::vector<StreamableWeight>> streamable_;  // by the graph's path and hash
+  mutable std::mutex large_mutex_;
+  mutable std::map<std::string, std::vector<StreamableWeight>> large_;  // by the graph's path and hash
   mutable std::mutex gpu_mutex_;
   mutable std::shared_ptr<GpuDevice> gpu_;
   const OrtLibrary& library_;

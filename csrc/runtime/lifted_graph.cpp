@@ -15,6 +15,7 @@ namespace vidrt {
 namespace {
 
 constexpr const char* kContribDomain = "com.microsoft";
+constexpr const char* kOwnDomain = "vidrt";
 
 // Past the end of any file: who looks before the owner has provided the data is refused, and does not get other bytes.
 constexpr const char* kNowhere = "4611686018427387904";
@@ -38,50 +39,63 @@ std::string initializer_proto(const LiftedWeight& weight) {
   return tensor;
 }
 
-// A MatMul as one that takes its second input transposed. Names, attributes and all else stay.
-std::string with_transposed_input(std::string_view node, const std::string& matrix, const std::string& subject) {
-  std::string fused;
+// A MatMul as a product of another kind, by `matrix`. Its name, outputs and all else stay.
+std::string product_proto(std::string_view node, const std::string& matrix, const char* op_type, const char* domain,
+                          const std::vector<std::string>& attributes, const std::string& subject) {
+  std::string product;
   ProtobufReader reader(node, subject);
   int inputs = 0;
   while (reader.next()) {
     if (reader.field() == 1 && ++inputs == 2) {
-      append_bytes_field(&fused, 1, matrix);
+      append_bytes_field(&product, 1, matrix);
     } else if (reader.field() != 4 && reader.field() != 7) {
-      fused.append(reader.raw());
+      product.append(reader.raw());
     }
   }
-  append_bytes_field(&fused, 4, "FusedMatMul");
-  append_bytes_field(&fused, 5, int_attribute_proto("transB", 1));
-  append_bytes_field(&fused, 7, kContribDomain);
-  return fused;
+  append_bytes_field(&product, 4, op_type);
+  for (const std::string& attribute : attributes) append_bytes_field(&product, 5, attribute);
+  append_bytes_field(&product, 7, domain);
+  return product;
 }
 
 class Lifter {
  public:
-  Lifter(const std::string& file, const std::set<std::string>& as_stored)
-      : subject_("'" + file + "' is no valid ONNX graph"), as_stored_(as_stored) {}
+  Lifter(const std::string& file, const AsStored& as_stored)
+      : subject_("'" + file + "' is no valid ONNX graph"), as_stored_(as_stored) {
+    for (const std::string& name : as_stored.matrices) operands_[name] = {name, false};
+  }
 
   LiftedGraph lift(std::string_view message) {
     ProtobufReader model(message, subject_);
-    bool imports_contrib = false;
+    std::set<std::string> imported;
     while (model.next()) {
       if (model.field() == 7) {
         append_bytes_field(&result_.model, 7, lift_graph(model.bytes()));
       } else {
         result_.model.append(model.raw());
       }
-      if (model.field() == 8) imports_contrib = imports_contrib || is_contrib(model.bytes());
+      if (model.field() == 8) imported.insert(domain_of(model.bytes()));
     }
-    if (!flipped_.empty() && !imports_contrib) append_bytes_field(&result_.model, 8, opset_proto(kContribDomain));
+    for (const std::string& domain : domains_) {
+      if (imported.count(domain) == 0) append_bytes_field(&result_.model, 8, opset_proto(domain));
+    }
     return std::move(result_);
   }
 
  private:
-  bool is_contrib(std::string_view opset) const {
+  // What a MatMul multiplies by: a matrix as it is stored, or transposed.
+  struct Operand {
+    std::string matrix;
+    bool transposed = false;
+  };
+
+  std::string domain_of(std::string_view opset) const {
     ProtobufReader reader(opset, subject_);
-    bool found = false;
-    while (reader.next()) found = found || (reader.field() == 1 && reader.bytes() == kContribDomain);
-    return found;
+    std::string domain;
+    while (reader.next()) {
+      if (reader.field() == 1) domain = short_text(reader);
+    }
+    return domain;
   }
 
   std::string lift_graph(std::string_view message) {
@@ -101,7 +115,7 @@ class Lifter {
       const bool in_graph = !weight.widened && !weight.transposed;
       if (in_graph && weight.stored.offset % kWeightAlignment != 0) continue;
       if (!in_graph) append_bytes_field(&lifted, 5, initializer_proto(weight));
-      if (as_stored_.count(name) != 0) {
+      if (as_stored_.matrices.count(name) != 0) {
         // A graph input of an initialiser's name: the backend then takes it for a default, no constant, and makes no
         // copy of it.
         append_bytes_field(&lifted, 11, value_info_proto(weight.name, weight.dtype(), weight.shape()));
@@ -139,27 +153,54 @@ class Lifter {
   // Nodes come in topological order.
   void lift_node(const ProtobufReader& graph, std::string* lifted) {
     const GraphNode node = read_graph_node(graph.bytes(), subject_);
-    if (stays_as_stored(node)) {
-      read_.insert(node.inputs.begin(), node.inputs.end());
-      unpacked_.insert(node.outputs[0]);
-      lifted->append(graph.raw());
-    } else if (node.flips_matrix() && is_unpacked(node.inputs[0])) {
-      read_.insert(node.inputs[0]);
-      flipped_[node.outputs[0]] = node.inputs[0];
-    } else if (node.inputs.size() == 2 && flipped_.count(node.inputs[1]) != 0) {
-      append_bytes_field(lifted, 1, with_transposed_input(graph.bytes(), flipped_.at(node.inputs[1]), subject_));
-    } else if (!take_node(node)) {
+    if (take_operand(node, graph, lifted) || multiply_by_operand(node, graph, lifted)) return;
+    if (!take_node(node)) lifted->append(graph.raw());
+  }
+
+  // Whether the node makes an operand of an operand. A Cast stays where products take float32 alone.
+  bool take_operand(const GraphNode& node, const ProtobufReader& graph, std::string* lifted) {
+    if (node.inputs.size() != 1) return false;
+    const auto found = operands_.find(node.inputs[0]);
+    if (found == operands_.end()) return false;
+    Operand operand = found->second;
+    if (node.flips_matrix()) {
+      operand.transposed = !operand.transposed;
+    } else if (!node.casts_to_float()) {
+      return false;
+    } else if (as_stored_.product == StoredProduct::kFusedMatMul) {
+      read_.insert(operand.matrix);
+      operand.matrix = node.outputs[0];
       lifted->append(graph.raw());
     }
+    operands_[node.outputs[0]] = operand;
+    return true;
   }
 
-  // The initialiser itself, or what a Cast makes of it in every run.
-  bool is_unpacked(const std::string& value) const {
-    return as_stored_.count(value) != 0 || unpacked_.count(value) != 0;
+  bool multiply_by_operand(const GraphNode& node, const ProtobufReader& graph, std::string* lifted) {
+    if (!node.standard || node.op_type != "MatMul" || node.inputs.size() != 2) return false;
+    const auto found = operands_.find(node.inputs[1]);
+    if (found == operands_.end()) return false;
+    const auto& [matrix, transposed] = found->second;
+    read_.insert(matrix);
+    if (as_stored_.product != StoredProduct::kFusedMatMul) {
+      append_bytes_field(
+          lifted, 1, product_proto(graph.bytes(), matrix, "MatMul", kOwnDomain, own_attributes(transposed), subject_));
+      domains_.insert(kOwnDomain);
+    } else if (transposed) {
+      const std::vector<std::string> attributes = {int_attribute_proto("transB", 1)};
+      append_bytes_field(lifted, 1,
+                         product_proto(graph.bytes(), matrix, "FusedMatMul", kContribDomain, attributes, subject_));
+      domains_.insert(kContribDomain);
+    } else {
+      lifted->append(graph.raw());
+    }
+    return true;
   }
 
-  bool stays_as_stored(const GraphNode& node) const {
-    return node.casts_to_float() && as_stored_.count(node.inputs[0]) != 0;
+  std::vector<std::string> own_attributes(bool transposed) const {
+    const char* const precision = as_stored_.product == StoredProduct::kHigh ? "high" : "highest";
+    return {string_attribute_proto("weight_layout", transposed ? "OI" : "IO"),
+            string_attribute_proto("precision", precision)};
   }
 
   // Whether the node's result is a weight now, and the node no longer needed.
@@ -210,9 +251,9 @@ class Lifter {
   static bool is_narrow(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBFloat16; }
 
   std::string subject_;
-  const std::set<std::string>& as_stored_;
-  std::set<std::string> unpacked_;               // results of casts of those
-  std::map<std::string, std::string> flipped_;   // by the name of what was a transposition's result
+  const AsStored& as_stored_;
+  std::map<std::string, Operand> operands_;      // matrices that stay as stored, by the name of their value
+  std::set<std::string> domains_;                // of the products by them
   std::map<std::string, LiftedWeight> weights_;  // by the name of their value in the graph
   std::set<std::string> read_;                   // those that a node which stays reads
   std::set<std::string> folded_;                 // those of which something may be computed beforehand
@@ -228,7 +269,7 @@ DType LiftedWeight::dtype() const { return widened ? DType::kFloat32 : dtype_fro
 
 Shape LiftedWeight::shape() const { return transposed ? Shape(stored.dims.rbegin(), stored.dims.rend()) : stored.dims; }
 
-LiftedGraph lift_weights(std::string_view model, const std::string& file, const std::set<std::string>& as_stored) {
+LiftedGraph lift_weights(std::string_view model, const std::string& file, const AsStored& as_stored) {
   return Lifter(file, as_stored).lift(model);
 }
 

@@ -28,17 +28,29 @@ struct LiftedWeight {
   Shape shape() const;
 };
 
+/// What multiplies by matrices as they lie in the file.
+enum class StoredProduct {
+  kFusedMatMul,  // com.microsoft's, and MatMul; after a Cast in every run where the matrix is narrow
+  kHighest,      // vidrt::MatMul with that precision (onnxruntime/custom_ops/matmul_op.h)
+  kHigh,
+};
+
+/// Matrices (streamable_weights.h) that are not made ready, by the names of their initialisers.
+struct AsStored {
+  std::set<std::string> matrices{};
+  StoredProduct product = StoredProduct::kFusedMatMul;
+};
+
 struct LiftedGraph {
   std::string model;                  // a serialized ModelProto
   std::vector<LiftedWeight> weights;  // every external initialiser of its main graph that a DType can hold
 };
 
-/// Take a graph's external weights out of a serialized ModelProto. Where a weight only goes through a Cast from a narrow
-/// type to float32 ("fp16 stored, cast at load") or a Transpose of a matrix (how a linear layer is exported), those nodes
-/// are dropped and their result becomes the initialiser: else every session would fold a copy of its own. External
-/// tensors elsewhere (subgraphs, attributes) stay as they are. `file` is the graph's path, for messages. Matrices named
-/// in `as_stored` (streamable_weights.h) are not made ready: they are multiplied by as they lie in the file, by
-/// com.microsoft's FusedMatMul where they were transposed, and a Cast stays. Throws BundleError for a malformed graph.
-LiftedGraph lift_weights(std::string_view model, const std::string& file, const std::set<std::string>& as_stored = {});
+/// Take a graph's external weights out of a serialized ModelProto. Where a weight only goes through a Cast from a
+/// narrow type to float32 ("fp16 stored, cast at load") or a Transpose of a matrix (how a linear layer is exported),
+/// those nodes are dropped and their result becomes the initialiser: else every session would fold a copy of its own.
+/// External tensors elsewhere (subgraphs, attributes) stay as they are. `file` is the graph's path, for messages.
+/// Throws BundleError for a malformed graph.
+LiftedGraph lift_weights(std::string_view model, const std::string& file, const AsStored& as_stored = {});
 
 }  // namespace vidrt

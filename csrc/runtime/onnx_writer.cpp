@@ -6,6 +6,7 @@ namespace vidrt {
 namespace {
 
 constexpr std::uint64_t kIntAttribute = 2;  // AttributeProto.AttributeType.INT
+constexpr std::uint64_t kStringAttribute = 3;
 
 void append_varint(std::string* out, std::uint64_t value) {
   for (; value >= 0x80; value >>= 7U) out->push_back(static_cast<char>(0x80U | (value & 0x7fU)));
@@ -23,6 +24,14 @@ void append_bytes_field(std::string* message, std::uint32_t field, std::string_v
   append_varint(message, (std::uint64_t{field} << 3U) | 2U);
   append_varint(message, value.size());
   message->append(value);
+}
+
+std::string string_attribute_proto(std::string_view name, std::string_view value) {
+  std::string attribute;
+  append_bytes_field(&attribute, 1, name);
+  append_bytes_field(&attribute, 4, value);
+  append_varint_field(&attribute, 20, kStringAttribute);
+  return attribute;
 }
 
 std::string int_attribute_proto(std::string_view name, std::uint64_t value) {

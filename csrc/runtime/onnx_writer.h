@@ -13,7 +13,8 @@ namespace vidrt {
 void append_varint_field(std::string* message, std::uint32_t field, std::uint64_t value);
 void append_bytes_field(std::string* message, std::uint32_t field, std::string_view value);
 
-/// An AttributeProto of type INT.
+/// An AttributeProto of type STRING, and of type INT.
+std::string string_attribute_proto(std::string_view name, std::string_view value);
 std::string int_attribute_proto(std::string_view name, std::uint64_t value);
 /// A ValueInfoProto: a tensor's name, type and shape.
 std::string value_info_proto(std::string_view name, DType dtype, const Shape& shape);

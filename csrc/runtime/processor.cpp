@@ -6,6 +6,8 @@
 #include <thread>
 #include <utility>
 
+#include "kernels/cpu_isa.h"
+
 #if defined(__linux__)
 #include <sched.h>
 #endif
@@ -46,7 +48,7 @@ std::string processor_description() {
       if (line.rfind(field, 0) == 0) description += line + "\n";
     }
   }
-  return description;
+  return description + "kernels : " + kernels::to_string(kernels::cpu_isa()) + "\n";
 }
 
 }  // namespace vidrt

@@ -1,35 +1,17 @@
 // The processor's kernels of every instruction set that this machine has, against the reference.
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cmath>
 #include <cstdint>
-#include <thread>
 #include <vector>
 
 #include "kernels/depthwise_conv3d_cpu.h"
 #include "kernels/depthwise_separable_conv3d_cpu.h"
 #include "support/conv_case.h"
+#include "support/threads.h"
 
 namespace vidrt::kernels::testing {
 namespace {
-
-// Threads that take the next index as they come free.
-ParallelFor threads(int count) {
-  static thread_local int wanted;
-  wanted = count;
-  return {[](void* pool, std::size_t total, ParallelFor::Body body, void* context) {
-            std::atomic<std::size_t> next{0};
-            std::vector<std::thread> workers;
-            for (int i = 0; i < *static_cast<int*>(pool); ++i) {
-              workers.emplace_back([&] {
-                for (std::size_t index = next++; index < total; index = next++) body(context, index);
-              });
-            }
-            for (std::thread& worker : workers) worker.join();
-          },
-          &wanted, count};
-}
 
 void run(const DepthwiseConv3dProblem& problem, const DepthwiseConv3dTensors& tensors, const ParallelFor& parallel,
          Isa isa) {

@@ -3,14 +3,12 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "onnxruntime/custom_ops/attributes.h"
 #include "onnxruntime/custom_ops/conv_node.h"
 #include "onnxruntime/custom_ops/ort_call.h"
-#include "onnxruntime/custom_ops/shape_inference.h"
+#include "onnxruntime/custom_ops/ort_shapes.h"
 #include "onnxruntime/ort_api_version.h"
-#include "onnxruntime/ort_handle.h"
 
 namespace vidrt::custom_ops {
 namespace {
@@ -29,7 +27,7 @@ OrtStatus* ORT_API_CALL create_kernel(const OrtCustomOp* op, const OrtApi* api, 
   std::string where;
   return as_status(*api, where, [&] {
     const Signature& signature = self(op).signature();
-    where = KernelInfo(*api, info).label(signature);
+    where = KernelInfo(*api, info).label(signature.name);
     *kernel = new Kernel{ConvNode::make(signature, where, *api, info), *api, self(op).threads()};
   });
 }
@@ -44,41 +42,6 @@ OrtStatus* ORT_API_CALL run_kernel(void* raw, OrtKernelContext* context) noexcep
 
 void ORT_API_CALL destroy_kernel(void* kernel) noexcept { delete static_cast<Kernel*>(kernel); }
 
-const OrtTensorTypeAndShapeInfo* input_info(const OrtApi& api, const OrtShapeInferContext* context, std::size_t index) {
-  OrtTensorTypeAndShapeInfo* info = nullptr;  // the context's
-  require(api, api.ShapeInferContext_GetInputTypeShape(context, index, &info));
-  return info;
-}
-
-SymbolicShape read_shape(const OrtApi& api, const OrtTensorTypeAndShapeInfo* info) {
-  std::size_t rank = 0;
-  require(api, api.GetDimensionsCount(info, &rank));
-  std::vector<std::int64_t> numbers(rank);
-  std::vector<const char*> symbols(rank, nullptr);
-  require(api, api.GetDimensions(info, numbers.data(), rank));
-  require(api, api.GetSymbolicDimensions(info, symbols.data(), rank));
-  SymbolicShape shape(rank);
-  for (std::size_t i = 0; i < rank; ++i) shape[i] = {numbers[i], symbols[i] != nullptr ? symbols[i] : ""};
-  return shape;
-}
-
-void write_shape(const OrtApi& api, OrtShapeInferContext* context, const SymbolicShape& shape,
-                 ONNXTensorElementDataType type) {
-  std::vector<std::int64_t> numbers;
-  std::vector<const char*> symbols;
-  for (const Dimension& dimension : shape) {
-    numbers.push_back(dimension.value);
-    symbols.push_back(dimension.symbol.c_str());
-  }
-  OrtTensorTypeAndShapeInfo* raw = nullptr;
-  require(api, api.CreateTensorTypeAndShapeInfo(&raw));
-  const OrtHandle<OrtTensorTypeAndShapeInfo> info = own(raw, api.ReleaseTensorTypeAndShapeInfo);
-  require(api, api.SetTensorElementType(info.get(), type));
-  require(api, api.SetDimensions(info.get(), numbers.data(), numbers.size()));
-  require(api, api.SetSymbolicDimensions(info.get(), symbols.data(), symbols.size()));
-  require(api, api.ShapeInferContext_SetOutputTypeShape(context, 0, info.get()));
-}
-
 void infer(const CustomOp& op, OrtShapeInferContext* context) {
   const OrtApi& api = op.api();
   const Signature& signature = op.signature();
@@ -90,20 +53,22 @@ void infer(const CustomOp& op, OrtShapeInferContext* context) {
   SymbolicShape weight;
   SymbolicShape pointwise;
   for (std::size_t i = 0; i < count && i < signature.inputs.size(); ++i) {
-    const OrtTensorTypeAndShapeInfo* const info = input_info(api, context, i);
+    InferredInput input = read_input(api, context, i);
     const Role role = signature.inputs[i];
     if (role == Role::kX) {
-      require(api, api.GetTensorElementType(info, &type));
-      x = read_shape(api, info);
+      type = input.type;
+      x = std::move(input.shape);
+    } else if (role == Role::kWeight) {
+      weight = std::move(input.shape);
+    } else if (role == Role::kPointwise) {
+      pointwise = std::move(input.shape);
     }
-    if (role == Role::kWeight) weight = read_shape(api, info);
-    if (role == Role::kPointwise) pointwise = read_shape(api, info);
   }
   const std::optional<SymbolicShape> y = infer_shape(read_attributes(ShapeAttributes(api, context)), x, weight,
                                                      signature.separable ? &pointwise : nullptr);
   // Not cache_out's: whether the node has it cannot be asked, and setting the shape of an output that it has not writes
   // beyond the end of ONNX Runtime's list.
-  if (y) write_shape(api, context, *y, type);
+  if (y) write_output(api, context, *y, type);
 }
 
 // ONNX Runtime drops the status that it gets from here, so what is wrong with a node is left to create_kernel to say.

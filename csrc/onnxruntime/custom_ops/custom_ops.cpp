@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "onnxruntime/custom_ops/custom_op.h"
+#include "onnxruntime/custom_ops/matmul_op.h"
 #include "onnxruntime/custom_ops/ort_call.h"
 #include "onnxruntime/custom_ops/signature.h"
 #include "onnxruntime/ort_handle.h"
@@ -30,7 +31,8 @@ bool may_infer_shapes(const char* version) {
 // The operators with the domain that lists them.
 class Domain {
  public:
-  Domain(const OrtApi& api, bool infers_shapes, int threads) : domain_(nullptr, api.ReleaseCustomOpDomain) {
+  Domain(const OrtApi& api, bool infers_shapes, int threads)
+      : matmul_(api, infers_shapes, threads), domain_(nullptr, api.ReleaseCustomOpDomain) {
     OrtCustomOpDomain* raw = nullptr;
     require(api, api.CreateCustomOpDomain(kDomain, &raw));
     domain_.reset(raw);
@@ -40,12 +42,14 @@ class Domain {
         require(api, api.CustomOpDomain_Add(raw, &ops_.back()));
       }
     }
+    require(api, api.CustomOpDomain_Add(raw, &matmul_));
   }
 
   OrtCustomOpDomain* get() const { return domain_.get(); }
 
  private:
   std::deque<CustomOp> ops_;  // the domain has their addresses
+  MatMulOp matmul_;
   OrtHandle<OrtCustomOpDomain> domain_;
 };
 

@@ -1,7 +1,6 @@
 #include "onnxruntime/custom_ops/kernel_views.h"
 
 #include "onnxruntime/custom_ops/ort_call.h"
-#include "onnxruntime/ort_handle.h"
 
 namespace vidrt::custom_ops {
 namespace {
@@ -50,10 +49,10 @@ std::string KernelInfo::output_name(std::size_t index) const {
       api_, [&](char* out, std::size_t* size) { return api_.KernelInfo_GetOutputName(info_, index, out, size); });
 }
 
-std::string KernelInfo::label(const Signature& signature) const {
+std::string KernelInfo::label(const std::string& op_type) const {
   const std::string name =
       read_name(api_, [&](char* out, std::size_t* size) { return api_.KernelInfo_GetNodeName(info_, out, size); });
-  const std::string op = std::string(kDomain) + "::" + signature.name;
+  const std::string op = std::string(kDomain) + "::" + op_type;
   return name.empty() ? op + " node of '" + output_name(0) + "'" : op + " node '" + name + "'";
 }
 
@@ -91,21 +90,32 @@ bool KernelInfo::has_output(std::size_t index) const {
   return index < count && !output_name(index).empty();
 }
 
+OrtHandle<OrtAllocator> KernelInfo::allocator() const {
+  OrtAllocator* raw = nullptr;
+  require(api_, api_.KernelInfoGetAllocator(info_, OrtMemTypeDefault, &raw));
+  return own(raw, api_.ReleaseAllocator);
+}
+
 Arguments KernelRun::arguments(const Signature& signature) const {
   Arguments arguments;
   std::size_t count = 0;
   require(api_, api_.KernelContext_GetInputCount(context_, &count));
   for (std::size_t i = 0; i < count && i < signature.inputs.size(); ++i) {
-    const OrtValue* value = nullptr;
-    require(api_, api_.KernelContext_GetInput(context_, i, &value));
-    if (value != nullptr) arguments[signature.inputs[i]] = argument_of(api_, value);
+    arguments[signature.inputs[i]] = input(i);
   }
   return arguments;
 }
 
-void* KernelRun::output(std::size_t index, const std::array<std::int64_t, 5>& dims) const {
+std::optional<Argument> KernelRun::input(std::size_t index) const {
+  const OrtValue* value = nullptr;
+  require(api_, api_.KernelContext_GetInput(context_, index, &value));
+  if (value == nullptr) return std::nullopt;
+  return argument_of(api_, value);
+}
+
+void* KernelRun::output(std::size_t index, const std::int64_t* dims, std::size_t rank) const {
   OrtValue* value = nullptr;
-  require(api_, api_.KernelContext_GetOutput(context_, index, dims.data(), dims.size(), &value));
+  require(api_, api_.KernelContext_GetOutput(context_, index, dims, rank, &value));
   if (value == nullptr)
     throw std::runtime_error("ONNX Runtime gave no memory for output " + std::to_string(index) + ".");
   void* data = nullptr;

@@ -1,0 +1,189 @@
+#include "onnxruntime/custom_ops/matmul_op.h"
+
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernels/matmul.h"
+#include "onnxruntime/custom_ops/attributes.h"
+#include "onnxruntime/custom_ops/kernel_views.h"
+#include "onnxruntime/custom_ops/ort_call.h"
+#include "onnxruntime/custom_ops/ort_shapes.h"
+#include "onnxruntime/ort_api_version.h"
+
+namespace vidrt::custom_ops {
+namespace {
+
+constexpr std::size_t kX = 0;
+constexpr std::size_t kWeight = 1;
+
+struct MatMulAttributes {
+  bool transposed = false;
+  kernels::MatMulPrecision precision = kernels::MatMulPrecision::kHighest;
+};
+
+MatMulAttributes read_matmul_attributes(const AttributeReader& reader) {
+  MatMulAttributes attributes;
+  const std::string layout = reader.text("weight_layout").value_or("IO");
+  if (layout != "IO" && layout != "OI") {
+    throw std::invalid_argument("attribute weight_layout: got '" + layout + "', expected 'IO' or 'OI'.");
+  }
+  attributes.transposed = layout == "OI";
+  const std::string precision = reader.text("precision").value_or("highest");
+  if (precision != "highest" && precision != "high") {
+    throw std::invalid_argument("attribute precision: got '" + precision + "', expected 'highest' or 'high'.");
+  }
+  if (precision == "high") attributes.precision = kernels::MatMulPrecision::kHigh;
+  return attributes;
+}
+
+kernels::ElementType weight_type(ONNXTensorElementDataType type) {
+  switch (type) {
+    case ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT:
+      return kernels::ElementType::kFloat32;
+    case ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16:
+      return kernels::ElementType::kFloat16;
+    case ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16:
+      return kernels::ElementType::kBFloat16;
+    default:
+      throw std::invalid_argument("W: got another type, expected float32, float16 or bfloat16.");
+  }
+}
+
+std::string shape_text(const std::vector<std::int64_t>& dims) {
+  std::string text;
+  for (const std::int64_t dim : dims) text += (text.empty() ? "(" : ",") + std::to_string(dim);
+  return text.empty() ? "()" : text + ")";
+}
+
+kernels::MatMulProblem make_problem(const MatMulAttributes& attributes, const Argument& x, const Argument& weight) {
+  if (x.dims.empty() || weight.dims.size() != 2) {
+    throw std::invalid_argument("got X " + shape_text(x.dims) + " and W " + shape_text(weight.dims) +
+                                ", expected X with at least 1 dimension and W with 2.");
+  }
+  kernels::MatMulProblem problem;
+  problem.inner = weight.dims[attributes.transposed ? 1 : 0];
+  problem.columns = weight.dims[attributes.transposed ? 0 : 1];
+  problem.rows = 1;
+  for (std::size_t i = 0; i + 1 < x.dims.size(); ++i) problem.rows *= x.dims[i];
+  if (x.dims.back() != problem.inner) {
+    throw std::invalid_argument("X: got " + std::to_string(x.dims.back()) + " columns, expected W's " +
+                                std::to_string(problem.inner) + ".");
+  }
+  problem.weight_type = weight_type(weight.type);
+  problem.transposed = attributes.transposed;
+  problem.precision = attributes.precision;
+  return problem;
+}
+
+// Memory of a session's allocator for one run.
+class Scratch {
+ public:
+  Scratch(OrtAllocator* allocator, std::size_t bytes) : allocator_(allocator) {
+    if (bytes == 0) return;
+    data_ = allocator_->Alloc(allocator_, bytes);
+    if (data_ == nullptr) throw std::bad_alloc();
+  }
+  ~Scratch() {
+    if (data_ != nullptr) allocator_->Free(allocator_, data_);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  void* data() const { return data_; }
+
+ private:
+  OrtAllocator* allocator_;
+  void* data_ = nullptr;
+};
+
+// What a kernel is to ONNX Runtime.
+struct Kernel {
+  std::string label;
+  MatMulAttributes attributes;
+  OrtHandle<OrtAllocator> allocator;
+  const OrtApi& api;
+  int threads;
+
+  void run(OrtKernelContext* context) const {
+    KernelRun run(api, context, threads);
+    const std::optional<Argument> x = run.input(kX);
+    const std::optional<Argument> weight = run.input(kWeight);
+    if (!x || !weight) throw std::invalid_argument("got a node without X or W, expected both.");
+    const kernels::MatMulProblem problem = make_problem(attributes, *x, *weight);
+    std::vector<std::int64_t> dims = x->dims;
+    dims.back() = problem.columns;
+    const Scratch scratch(allocator.get(), kernels::matmul_scratch_bytes(problem));
+    kernels::MatMulTensors tensors;
+    tensors.x = static_cast<const float*>(x->data);
+    tensors.weight = weight->data;
+    tensors.y = static_cast<float*>(run.output(0, dims));
+    tensors.scratch = scratch.data();
+    kernels::matmul_cpu(problem, tensors, run.parallel());
+    run.check_threads();
+  }
+};
+
+const MatMulOp& self(const OrtCustomOp* op) { return *static_cast<const MatMulOp*>(op); }
+
+OrtStatus* ORT_API_CALL create_kernel(const OrtCustomOp* op, const OrtApi* api, const OrtKernelInfo* raw,
+                                      void** kernel) noexcept {
+  std::string where;
+  return as_status(*api, where, [&] {
+    const KernelInfo info(*api, raw);
+    where = info.label(kMatMul);
+    const MatMulAttributes attributes = read_matmul_attributes(KernelAttributes(*api, raw));
+    weight_type(info.argument(kWeight).type);
+    *kernel = new Kernel{where, attributes, info.allocator(), *api, self(op).threads()};
+  });
+}
+
+OrtStatus* ORT_API_CALL run_kernel(void* raw, OrtKernelContext* context) noexcept {
+  const Kernel& kernel = *static_cast<const Kernel*>(raw);
+  return as_status(kernel.api, kernel.label, [&] { kernel.run(context); });
+}
+
+// ONNX Runtime drops the status that it gets from here, so what is wrong with a node is left to create_kernel to say.
+OrtStatus* ORT_API_CALL infer_shape_of_node(const OrtCustomOp* op, OrtShapeInferContext* context) noexcept {
+  try {
+    const OrtApi& api = self(op).api();
+    const MatMulAttributes attributes = read_matmul_attributes(ShapeAttributes(api, context));
+    SymbolicShape y = read_input(api, context, kX).shape;
+    const SymbolicShape weight = read_input(api, context, kWeight).shape;
+    if (y.empty() || weight.size() != 2) return nullptr;
+    y.back() = weight[attributes.transposed ? 0 : 1];
+    write_output(api, context, y, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);
+  } catch (...) {  // no shape is known, which is no error
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+MatMulOp::MatMulOp(const OrtApi& api, bool infers_shapes, int threads) : OrtCustomOp{}, api_(&api), threads_(threads) {
+  OrtCustomOp::version = kOrtApiVersion;
+  GetName = [](const OrtCustomOp*) { return kMatMul; };
+  GetExecutionProviderType = [](const OrtCustomOp*) -> const char* { return nullptr; };  // the CPU provider
+  GetInputTypeCount = [](const OrtCustomOp*) -> std::size_t { return 2; };
+  GetInputType = [](const OrtCustomOp*, std::size_t index) {
+    return index == kX ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT : ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+  };
+  GetInputCharacteristic = [](const OrtCustomOp*, std::size_t) { return INPUT_OUTPUT_REQUIRED; };
+  GetInputMemoryType = [](const OrtCustomOp*, std::size_t) { return OrtMemTypeDefault; };
+  GetOutputTypeCount = [](const OrtCustomOp*) -> std::size_t { return 1; };
+  GetOutputType = [](const OrtCustomOp*, std::size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; };
+  GetOutputCharacteristic = [](const OrtCustomOp*, std::size_t) { return INPUT_OUTPUT_REQUIRED; };
+  // No input is variadic; the questions are asked all the same.
+  GetVariadicInputMinArity = GetVariadicOutputMinArity = [](const OrtCustomOp*) { return 0; };
+  GetVariadicInputHomogeneity = GetVariadicOutputHomogeneity = [](const OrtCustomOp*) { return 0; };
+  GetStartVersion = GetEndVersion = [](const OrtCustomOp*) { return 1; };
+  CreateKernelV2 = create_kernel;
+  KernelComputeV2 = run_kernel;
+  KernelDestroy = [](void* kernel) { delete static_cast<Kernel*>(kernel); };
+  InferOutputShapeFn = infers_shapes ? infer_shape_of_node : nullptr;
+}
+
+}  // namespace vidrt::custom_ops
