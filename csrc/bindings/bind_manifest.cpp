@@ -113,6 +113,7 @@ void bind_manifest(py::module_& m) {
       .def_readonly("data_files", &Manifest::data_files)
       .def_readonly("modules", &Manifest::modules);
   m.def("require_clip_encoder", &require_clip_encoder, py::arg("manifest"));
+  m.def("generation_modules", &generation_modules, py::arg("manifest"));
 }
 
 }  // namespace vidrt::bindings

@@ -3,11 +3,20 @@
 #include <pybind11/stl.h>
 
 #include "bindings/bindings.h"
+#include "runtime/backends.h"
 #include "vidrt/options.h"
 
 namespace py = pybind11;
 
 namespace vidrt::bindings {
+namespace {
+
+PipelineOptions resolved(PipelineOptions options) {
+  resolve_backend(&options);
+  return options;
+}
+
+}  // namespace
 
 void bind_options(py::module_& m) {
   py::class_<PipelineOptions>(m, "PipelineOptions")
@@ -20,6 +29,7 @@ void bind_options(py::module_& m) {
       .def_readwrite("variant", &PipelineOptions::variant)
       .def_readwrite("cuda_graphs", &PipelineOptions::cuda_graphs)
       .def_readwrite("profile_layers", &PipelineOptions::profile_layers);
+  m.def("resolve_backend", &resolved, py::arg("options"));
   py::class_<VaeTiling>(m, "VaeTiling")
       .def(py::init<>())
       .def_readwrite("mode", &VaeTiling::mode)

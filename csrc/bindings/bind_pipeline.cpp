@@ -9,6 +9,7 @@
 
 #include "bindings/bindings.h"
 #include "bindings/python_callbacks.h"
+#include "runtime/generation.h"
 #include "vidrt/pipeline.h"
 
 namespace py = pybind11;
@@ -48,6 +49,12 @@ PromptEmbeds encode_prompt(Pipeline& pipeline, const std::string& prompt, bool t
   const Callbacks core_callbacks = callbacks.callbacks(cancel);
   const py::gil_scoped_release no_gil;
   return pipeline.encode_prompt(prompt, truncate, core_callbacks);
+}
+
+void check_options(const Bundle& bundle, const GenerateOptions& options, const std::optional<Latents>& latents,
+                   const std::optional<Pixels>& image, const std::optional<Pixels>& video,
+                   const PromptEmbeds* prompt_embeds, const PromptEmbeds* negative_prompt_embeds) {
+  check_generation(bundle, with_tensors(options, latents, image, video, prompt_embeds, negative_prompt_embeds));
 }
 
 GenerationPlan plan(const Pipeline& pipeline, const GenerateOptions& options, const std::optional<Latents>& latents,
@@ -93,6 +100,9 @@ void bind_pipeline(py::module_& m) {
   py::class_<PythonCallbacks>(m, "Callbacks")
       .def(py::init<py::object, py::object, py::object, py::object>(), py::kw_only(), py::arg("on_stage") = py::none(),
            py::arg("on_step") = py::none(), py::arg("on_frames") = py::none(), py::arg("on_warning") = py::none());
+  m.def("check_options", &check_options, py::arg("bundle"), py::arg("options"), py::arg("latents").noconvert(),
+        py::arg("image").noconvert(), py::arg("video").noconvert(), py::arg("prompt_embeds"),
+        py::arg("negative_prompt_embeds"));
   py::class_<Pipeline>(m, "Pipeline")
       .def(py::init(&open_pipeline), py::arg("bundle"), py::arg("options"))
       .def_property_readonly("bundle", &Pipeline::bundle, py::return_value_policy::reference_internal)

@@ -1,15 +1,13 @@
 #include "runtime/engine_store.h"
 
-#include <sys/utsname.h>
-
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <system_error>
 #include <tuple>
 #include <utility>
 
 #include "runtime/cache_folder.h"
+#include "runtime/engine_target.h"
 #include "runtime/joined.h"
 #include "runtime/sha256.h"
 #include "runtime/verified_files.h"
@@ -21,53 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kAgain = "It is not used; `vidrt build` builds it again.";
-
-std::string processor() {
-  utsname system{};
-  return uname(&system) == 0 ? system.machine : "";
-}
-
-// "8.9" as (8, 9).
-std::pair<int, int> capability_number(const std::string& text) {
-  std::pair<int, int> number{0, 0};
-  const char* end = text.data() + text.size();
-  const auto [dot, error] = std::from_chars(text.data(), end, number.first);
-  if (error == std::errc() && dot != end) std::from_chars(dot + 1, end, number.second);
-  return number;
-}
-
-bool runs_on(const std::vector<std::string>& targets, const std::string& capability) {
-  return std::any_of(targets.begin(), targets.end(), [&](const std::string& target) {
-    if (target.back() != '+') return target == capability;
-    return capability_number(capability) >= capability_number(target);
-  });
-}
-
-// "10.15.1.29" as its numbers. What follows them, as in "10.0.0b6", is a package's and not the library's.
-std::vector<int> version_numbers(const std::string& text) {
-  std::vector<int> numbers;
-  const char* end = text.data() + text.size();
-  for (const char* at = text.data(); at < end; ++at) {
-    int number = 0;
-    const auto [stop, error] = std::from_chars(at, end, number);
-    if (error != std::errc()) break;
-    numbers.push_back(number);
-    at = stop;
-    if (at == end || *at != '.') break;
-  }
-  return numbers;
-}
-
-// Python's bindings, which build, and the library, which runs, say versions of different length: "10.3.0" on a Jetson,
-// "10.3.0.30" elsewhere. What both say has to be the same.
-bool same_version(const std::string& a, const std::string& b) {
-  constexpr std::size_t kLeast = 3;
-  const std::vector<int> a_numbers = version_numbers(a);
-  const std::vector<int> b_numbers = version_numbers(b);
-  const std::size_t said = std::min(a_numbers.size(), b_numbers.size());
-  if (said < kLeast) return a == b;
-  return std::equal(a_numbers.begin(), a_numbers.begin() + static_cast<std::ptrdiff_t>(said), b_numbers.begin());
-}
 
 std::string other_sizes(const EngineSidecar& engine, const ModuleSizes& sizes) {
   std::vector<std::string> differences;
@@ -169,9 +120,19 @@ std::vector<EngineSidecar> engines_of(const std::string& folder, const EngineWis
 
 }  // namespace
 
+MissingEngine::MissingEngine(const std::string& message, const EngineWish& wish)
+    : BackendError(message), module(wish.module), variant(wish.variant), sizes(wish.sizes) {}
+
+MissingEngine::~MissingEngine() = default;
+
 std::string default_engine_folder() {
   const std::string folder = cache_folder();
   return folder.empty() ? "" : (fs::path(folder) / "engines").string();
+}
+
+std::string how_to_build(const Bundle& bundle, const std::string& backend) {
+  return "Build what is missing with `vidrt build " + bundle.path() + " --backend " + backend +
+         "` and the sizes that you want, or have it built on the way: --build-engines, in Python build_engines=True.";
 }
 
 std::string changed_source(const EngineSidecar& engine, const Bundle& bundle) {
@@ -201,9 +162,9 @@ EngineSidecar find_engine(const std::string& folder, const EngineWish& wish) {
     reasons.push_back(fs::path(engine.path).filename().string() + ": " + reason);
   }
   const std::string found = reasons.empty() ? "none was built" : joined(reasons, "; ");
-  throw BackendError("no engine of " + wish.bundle.manifest().name + "'s " + wish.module + " for " + wish.backend +
-                     " fits: " + found + ". Build one with `vidrt build " + wish.bundle.path() + " --backend " +
-                     wish.backend + "` and the sizes that you want. Looked in " + folder + ".");
+  throw MissingEngine("no engine of " + wish.bundle.manifest().name + "'s " + wish.module + " for " + wish.backend +
+                          " fits: " + found + ". Looked in " + folder + ". " + how_to_build(wish.bundle, wish.backend),
+                      wish);
 }
 
 std::string engine_fault(const std::string& folder, const EngineWish& wish) {

@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "runtime/engine_sidecar.h"
+#include "vidrt/api.h"
 #include "vidrt/bundle.h"
+#include "vidrt/errors.h"
 
 namespace vidrt {
 
@@ -23,8 +25,22 @@ struct EngineWish {
   ModuleSizes sizes;
 };
 
+/// There is no such engine. Says which one would do, so that a caller who may build can.
+class VIDRT_API MissingEngine : public BackendError {
+ public:
+  MissingEngine(const std::string& message, const EngineWish& wish);
+  ~MissingEngine() override;
+
+  std::string module;
+  std::string variant;  // empty: any
+  ModuleSizes sizes;
+};
+
+/// What to do where an engine is missing, a sentence.
+std::string how_to_build(const Bundle& bundle, const std::string& backend);
+
 /// Of the engines of a folder that are all that, their plans whole, the one that takes the least memory for activations
-/// (a sidecar knows it for the engine's largest shapes: narrow ranges win), of such the newest. Throws BackendError
+/// (a sidecar knows it for the engine's largest shapes: narrow ranges win), of such the newest. Throws MissingEngine
 /// when there is none: the message names what differs in each that is there, and how to build one.
 EngineSidecar find_engine(const std::string& folder, const EngineWish& wish);
 

@@ -28,6 +28,19 @@ SessionOptions session_options(const PipelineOptions& options) {
   return session;
 }
 
+// What is known of a generation from its bundle and options alone.
+struct Sampling {
+  Sampling(const Bundle& bundle, const GenerateOptions& options) {
+    require_generation(bundle);
+    resolved = resolve_options(bundle.manifest(), options);
+    table = make_scheduler_table(bundle.manifest().scheduler_json, options.scheduler, resolved.num_inference_steps,
+                                 resolved.first_step);
+  }
+
+  ResolvedOptions resolved;
+  SchedulerTable table;
+};
+
 bool needs_vae_encoder(const ResolvedOptions& resolved) { return resolved.has_image || resolved.strength > 0.0; }
 
 }  // namespace
@@ -61,25 +74,27 @@ void require_generation(const Bundle& bundle) {
                     "with it (decode_latents, `vidrt decode`), or open a bundle of a whole model.");
 }
 
+void check_generation(const Bundle& bundle, const GenerateOptions& options) {
+  const Sampling sampling(bundle, options);
+  decode_chunk(bundle.manifest().vae, sampling.resolved.latent_frames, options.decode_chunk);
+}
+
 GenerationPlan plan_only(const PipelineState& state, const GenerateOptions& options) {
-  require_generation(state.bundle);
-  const Manifest& manifest = state.bundle.manifest();
-  const ResolvedOptions resolved = resolve_options(manifest, options);
-  const SchedulerTable table = make_scheduler_table(manifest.scheduler_json, options.scheduler,
-                                                    resolved.num_inference_steps, resolved.first_step);
-  return plan_generation(manifest, state.modules, resolved, table, options.decode_chunk, state.limit()).plan;
+  const Sampling sampling(state.bundle, options);
+  return plan_generation(state.bundle.manifest(), state.modules, sampling.resolved, sampling.table,
+                         options.decode_chunk, state.limit())
+      .plan;
 }
 
 Video Generation::run(const GenerateOptions& options) {
   // 1. Check everything before anything heavy starts.
-  require_generation(state_.bundle);
+  const Sampling sampling(state_.bundle, options);
+  const ResolvedOptions& resolved = sampling.resolved;
+  const SchedulerTable& table = sampling.table;
   const Manifest& manifest = state_.bundle.manifest();
-  const ResolvedOptions resolved = resolve_options(manifest, options);
   const Prompts prompts = prepare_prompts(options, resolved);
   const SharedEmbeds given_positive = given_embeds("prompt_embeds", options.prompt_embeds);
   const SharedEmbeds given_negative = given_embeds("negative_prompt_embeds", options.negative_prompt_embeds);
-  const SchedulerTable table = make_scheduler_table(manifest.scheduler_json, options.scheduler,
-                                                    resolved.num_inference_steps, resolved.first_step);
   const GenerationLayout layout =
       plan_generation(manifest, state_.modules, resolved, table, options.decode_chunk, state_.limit());
   plan_ = layout.plan;
@@ -206,7 +221,7 @@ void Generation::load(const std::vector<std::string>& modules, const GenerationL
 }
 
 SharedEmbeds Generation::encode(const std::optional<PreparedPrompt>& prompt, const SharedEmbeds& given,
-                                            const Workspace& workspace) {
+                                const Workspace& workspace) {
   if (!prompt.has_value()) return given;
   announce(Stage::kEncode, 0, 1);
   SharedEmbeds embeds = state_.prompts->encode(*prompt, state_.modules, workspace);
@@ -215,8 +230,8 @@ SharedEmbeds Generation::encode(const std::optional<PreparedPrompt>& prompt, con
   return embeds;
 }
 
-void Generation::denoise(const ArenaTensors& tensors, const std::vector<NamedTensor>& text,
-                         const SchedulerTable& table, const ResolvedOptions& resolved) {
+void Generation::denoise(const ArenaTensors& tensors, const std::vector<NamedTensor>& text, const SchedulerTable& table,
+                         const ResolvedOptions& resolved) {
   const Stopwatch stopwatch;
   const int total = plan_.num_inference_steps;
   announce(Stage::kDenoise, 0, total);

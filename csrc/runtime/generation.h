@@ -42,6 +42,10 @@ struct PipelineState {
 /// Throws InvalidArgument for a negative thread count or an unknown word.
 void check_pipeline_options(const PipelineOptions& options);
 
+/// Everything about a generation that can be checked without a backend. Throws InvalidArgument, or BundleError where
+/// the bundle has only a decoder.
+void check_generation(const Bundle& bundle, const GenerateOptions& options);
+
 /// Pipeline::plan: everything that is decided before a module is loaded.
 GenerationPlan plan_only(const PipelineState& state, const GenerateOptions& options);
 /// Pipeline::plan_decode, likewise.

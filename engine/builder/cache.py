@@ -68,7 +68,7 @@ class EngineCache:
         """The engine of a stem with its plan checked; None where there is none.
 
         Raises:
-            BackendError: There is one, and it is damaged.
+            BackendError: There is one, and it is damaged or of something else.
         """
         path = self.folder / (stem + SUFFIX)
         if not path.exists():
@@ -76,6 +76,10 @@ class EngineCache:
         entry = self.read(path)
         if isinstance(entry, Broken):
             raise BackendError(f"the sidecar {path} cannot be read: {entry.reason}. `vidrt build` builds it again.")
+        if engine_stem(entry.sidecar.source, entry.sidecar.target) != stem:
+            raise BackendError(
+                f"the sidecar {path} is not of the engine that it is named for. `vidrt build` builds it."
+            )
         entry.check()
         return entry
 

@@ -85,7 +85,7 @@ def _useless(engine: Engine, versions: Mapping[str, str | None], older_than_days
     """Why an engine is of no more use; "" where it is."""
     target, outcome = engine.sidecar.target, engine.sidecar.outcome
     installed = versions.get(target.backend)
-    if installed not in (None, target.version) and not target.options.get("version_compatible"):
+    if installed is not None and not target.runs_in(installed):
         return f"built by version {target.version}, installed is {installed}"
     try:
         engine.check()

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from vidrt import _core
 from vidrt.engine.builder.build_log import Layer
 from vidrt.engine.builder.options import Range
 from vidrt.engine.builder.profile import TensorProfile
@@ -67,6 +68,10 @@ class Target:
     profile: Mapping[str, TensorProfile]
     options: Mapping[str, Any]
     plugins: Mapping[str, str]
+
+    def runs_in(self, version: str) -> bool:
+        """Whether a TensorRT of this version runs the engine."""
+        return bool(self.options.get("version_compatible")) or _core.same_version(self.version, version)
 
 
 @dataclass(frozen=True)

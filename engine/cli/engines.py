@@ -134,7 +134,7 @@ def _state(entry: Engine | Broken, versions: dict[str, str | None]) -> str:
     installed = versions[target.backend]
     if installed is None:
         return f"{target.backend} is not installed"
-    if installed != target.version and not target.options.get("version_compatible"):
+    if not target.runs_in(installed):
         return f"for another version; {installed} is installed"
     if target.options.get("strip"):
         return "ok, without its weights: vidrt does not run it"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vidrt import _core
 from vidrt.engine.builder.flavour import INSTALL, MODULES, RTX_CUDA_RUNTIME, RTX_LIBRARIES
 from vidrt.engine.doctor.cuda import NO_GPU, has_gpu
 from vidrt.engine.doctor.libraries import FoundLibrary, find_library
@@ -122,7 +123,7 @@ def _inference(around: Surroundings, backend: str) -> Finding:
     value = f"{found.version} ({found.path})"
     bindings, _ = around.probe("tensorrt_python", backend) if _python_is_there(backend) else ({}, None)
     version = bindings.get("version")
-    if version and version.split(".")[:3] != found.version.split(".")[:3]:
+    if version and not _core.same_version(version, found.version):
         fix = f"install bindings and libraries of one version. {INSTALL[backend]}"
         return wrong(f"{value}, but the Python bindings are {version}", fix, **details)
     return ok(value, **details)

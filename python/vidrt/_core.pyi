@@ -1,7 +1,7 @@
 """The C++ core. Private: use the names of the package `vidrt`."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,19 @@ class BackendError(Error): ...
 class OutOfMemory(Error, MemoryError): ...
 class IoError(Error, OSError): ...
 class Cancelled(Error): ...
+
+class MissingEngine(BackendError):
+    """No engine of a module fits.
+
+    Attributes:
+        module: The module.
+        variant: Of it; "" for any.
+        sizes: The least and the most that it must take, by the names that sidecars have.
+    """
+
+    module: str
+    variant: str
+    sizes: dict[str, tuple[int, int]]
 
 class TensorSpec:
     name: Final[str]
@@ -118,6 +131,9 @@ class Manifest:
 def require_clip_encoder(manifest: Manifest) -> None:
     """Raise InvalidArgument saying why, where a generation cannot start from a clip."""
 
+def generation_modules(manifest: Manifest) -> list[str]:
+    """The names of the modules that a pipeline of this bundle runs."""
+
 class Bundle:
     @staticmethod
     def open(path: str | os.PathLike[str]) -> Bundle: ...
@@ -205,6 +221,9 @@ class PipelineOptions:
     variant: str
     cuda_graphs: bool
     profile_layers: bool
+
+def resolve_backend(options: PipelineOptions) -> PipelineOptions:
+    """The same with the backend that "auto" is and the device that it runs on. Raises InvalidArgument."""
 
 class VaeTiling:
     mode: str
@@ -373,6 +392,17 @@ class ModuleProfile:
     run_ms: Final[float]
     layers: Final[list[LayerTime]]
 
+def check_options(
+    bundle: Bundle,
+    options: GenerateOptions,
+    latents: npt.NDArray[np.float32] | None,
+    image: npt.NDArray[np.uint8] | None,
+    video: npt.NDArray[np.uint8] | None,
+    prompt_embeds: PromptEmbeds | None,
+    negative_prompt_embeds: PromptEmbeds | None,
+) -> None:
+    """Check of a generation what needs no backend. Raises InvalidArgument or BundleError."""
+
 class Pipeline:
     def __init__(self, bundle: str | os.PathLike[str], options: PipelineOptions) -> None: ...
     bundle: Final[Bundle]
@@ -466,6 +496,23 @@ def find_engine(
     compute_capability: str,
     sizes: dict[str, int],
 ) -> Path: ...
+def engine_fault(
+    folder: str | os.PathLike[str],
+    bundle: Bundle,
+    module: str,
+    variant: str,
+    backend: str,
+    version: str,
+    compute_capability: str,
+) -> str:
+    """What stands against every engine of a variant, sizes and plans aside; "" where one fits."""
+
+def same_version(a: str, b: str) -> bool:
+    """Whether two versions of TensorRT, which may be of different length, are one."""
+
+def runs_on(targets: Sequence[str], compute_capability: str) -> bool:
+    """Whether an engine for these, as "8.9" or "12.0+", runs on a device of this compute capability."""
+
 def changed_source(sidecar: str | os.PathLike[str], bundle: Bundle) -> str: ...
 def cpu_features() -> list[str]: ...
 def instruction_sets() -> list[str]:

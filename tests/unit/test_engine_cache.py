@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from vidrt import _core
 from vidrt.engine.builder.cache import Broken, EngineCache, default_folder, engine_stem
 from vidrt.engine.builder.find import find_engine
 from vidrt.engine.builder.profile import TensorProfile
@@ -152,6 +153,13 @@ def test_a_damaged_sidecar_is_told_and_never_used(cache, sidecar, pocket_bundle,
         find(cache, pocket_bundle)
 
 
+def test_a_sidecar_of_another_engine_than_its_name_says_is_damaged(cache, sidecar):
+    engine = put(cache, sidecar)
+    engine.path.write_text(engine.path.read_text().replace('"version": "1.7.1"', '"version": "1.8.0"'))
+    with pytest.raises(BackendError, match="is not of the engine that it is named for"):
+        cache.load(engine_stem(sidecar.source, sidecar.target))
+
+
 def test_an_engine_that_fits_is_found(cache, sidecar, pocket_bundle):
     engine = put(cache, sidecar)
     assert find(cache, pocket_bundle) == engine
@@ -218,6 +226,24 @@ def test_an_engine_of_another_processor_is_refused(cache, sidecar, pocket_bundle
     put(cache, dataclasses.replace(sidecar, target=dataclasses.replace(sidecar.target, machine="riscv64")))
     with pytest.raises(BackendError, match=f"built for riscv64, this machine is {platform.machine()}"):
         find(cache, pocket_bundle, compute_capability=None)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "same"),
+    [
+        ("1.7.1", "1.7.1.116", True),  # a Jetson's bindings say three numbers
+        ("1.7.1.116", "1.7.1.116", True),
+        ("1.7.1.116", "1.7.1.29", False),
+        ("1.7.10", "1.7.1", False),
+        ("1.7.1b2", "1.7.1", True),
+        ("1.7", "1.7.1", False),
+    ],
+)
+def test_versions_are_one_where_both_say_the_same(cache, sidecar, a, b, same):
+    assert _core.same_version(a, b) is _core.same_version(b, a) is same
+    target = dataclasses.replace(sidecar.target, version=a)
+    put(cache, dataclasses.replace(sidecar, target=target))
+    assert (removable(cache, versions={"tensorrt-rtx": b}) == []) is same
 
 
 def test_a_version_compatible_engine_fits_another_version(cache, sidecar, pocket_bundle):

@@ -37,8 +37,7 @@ class TrtBackend : public Backend {
         engine_fault(request_.engine_folder,
                      {bundle, module, variant.id, name(), library_.version, request_.device->compute_capability(), {}});
     if (fault.empty()) return "";
-    return "has no engine in " + request_.engine_folder + " (" + fault + "); build one with `vidrt build " +
-           bundle.path() + " --backend " + name() + "`";
+    return "has no engine in " + request_.engine_folder + " (" + fault + "). " + how_to_build(bundle, name());
   }
 
   ModuleNeeds needs(const ModuleRequest& request) const override {
