@@ -5,7 +5,8 @@ from __future__ import annotations
 from vidrt.engine.bundle import Bundle
 from vidrt.engine.errors import InvalidArgument
 from vidrt.engine.options import GenerateOptions
-from vidrt.engine.pipeline import TextToVideoPipeline, check_takes_image
+from vidrt.engine.pipeline import TextToVideoPipeline
+from vidrt.engine.prepared_options import check_takes_image
 
 
 class ImageToVideoPipeline(TextToVideoPipeline):

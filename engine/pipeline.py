@@ -5,36 +5,36 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast, overload
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from vidrt import _core
 from vidrt.engine.asynchronous import frames_async, run_async
+from vidrt.engine.builder.missing import EngineUse, build_missing, call_with_engines
 from vidrt.engine.bundle import Bundle
 from vidrt.engine.errors import InvalidArgument, VidrtWarning
 from vidrt.engine.events import Callbacks
 from vidrt.engine.frame_stream import FrameStream
-from vidrt.engine.image import fit_to_bundle
 from vidrt.engine.layer_profile import LayerProfile
 from vidrt.engine.onnxruntime_location import announce_onnxruntime
 from vidrt.engine.options import DecodeOptions, GenerateOptions, options_from_settings, pipeline_options
 from vidrt.engine.plan import GenerationPlan
+from vidrt.engine.prepared_options import check_prompt, core_arguments, prepare_options
 from vidrt.engine.prompt_embeds import PromptEmbeds
 from vidrt.engine.prompt_fixing import fixed_by, fixed_prompts
 from vidrt.engine.tensorrt_location import announce_tensorrt
 from vidrt.engine.video import Video
-from vidrt.engine.video_input import fit_clip
 from vidrt.engine.writers import Frames
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    import numpy as np
-    import numpy.typing as npt
     from typing_extensions import Unpack
 
+    from vidrt.engine.builder import BuildEvent
     from vidrt.engine.events import CancelToken, FramesEvent, StageEvent, StepEvent
     from vidrt.engine.options import GenerateSettings
 
+T = TypeVar("T")
 _NO_CALLBACKS = Callbacks()
 
 
@@ -56,11 +56,17 @@ class TextToVideoPipeline:
             where later processes find them and do without the text encoder (docs/memory.md); None keeps none.
         profile_layers: Time every layer of every run, for take_layer_profile(). Slower: TensorRT waits for each run and
             replays none as a CUDA graph, ONNX Runtime writes events. Not with "onnxruntime-cuda".
+        build_engines: TensorRT: build engines that are missing, or that do not match the device, TensorRT's version or
+            the bundle, here, and those that do not take the size of a call in that call (docs/engines.md). It takes
+            minutes; Ctrl-C keeps finished engines and nothing half-built. False raises BackendError instead.
+        on_build: Called with a BuildEvent about 20 times a second while engines are built, on the thread that asked for
+            them. An exception from it ends the build.
 
     Raises:
-        InvalidArgument: If an option is unknown or of the wrong type.
+        InvalidArgument: If an option is unknown or of the wrong type, or build_engines is given to a backend that runs
+            no engines.
         BundleError: If the bundle cannot be used.
-        BackendError: If the backend's library is missing or no variant can run on it.
+        BackendError: If the backend's library is missing or no variant can run on it, or engines cannot be built.
     """
 
     def __init__(
@@ -75,6 +81,8 @@ class TextToVideoPipeline:
         cuda_graphs: bool = True,
         embeds_cache: int | str | None = None,
         profile_layers: bool = False,
+        build_engines: bool = False,
+        on_build: Callable[[BuildEvent], object] | None = None,
     ) -> None:
         options = pipeline_options(
             backend,
@@ -90,6 +98,10 @@ class TextToVideoPipeline:
         announce_tensorrt()
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle(bundle)
         self._check_bundle(self.bundle)
+        self._engines = EngineUse.of(self.bundle, options) if build_engines else None
+        self._on_build = on_build
+        if self._engines is not None:
+            build_missing(self._engines, on_event=on_build)
         self._core = _core.Pipeline(self.bundle.path, options)
 
     def _check_bundle(self, bundle: Bundle) -> None:
@@ -172,16 +184,10 @@ class TextToVideoPipeline:
         """Generate one video. Raises as a call of the pipeline does."""
         callbacks = _with_warnings(callbacks)
         options = self._fixed(self.prepare(options), callbacks)
-        video = self._core.generate(
-            options.to_core(),
-            options.latents,
-            _pixels(options.image),
-            _pixels(options.video),
-            options.prompt_embeds,
-            options.negative_prompt_embeds,
-            callbacks.cancel,
-            callbacks.to_core(),
-        )
+        arguments = core_arguments(options)
+        if self._engines is not None:
+            self._call(lambda: self._core.plan(*arguments), callbacks.cancel)
+        video = self._core.generate(*arguments, callbacks.cancel, callbacks.to_core())
         return Video.from_core(video, fixed_by(self.bundle.manifest))
 
     def stream(
@@ -241,8 +247,11 @@ class TextToVideoPipeline:
             BackendError: If the backend fails.
             Cancelled: If `callbacks.cancel` asked for it.
         """
+        core = options.to_core()
+        if self._engines is not None:
+            self._call(lambda: self._core.plan_decode(core, options.latents), callbacks.cancel)
         core_callbacks = _with_warnings(callbacks).to_core()
-        video = self._core.decode_latents(options.to_core(), options.latents, callbacks.cancel, core_callbacks)
+        video = self._core.decode_latents(core, options.latents, callbacks.cancel, core_callbacks)
         return Video.from_core(video)
 
     def activations_file(self, module: str) -> str:
@@ -262,7 +271,8 @@ class TextToVideoPipeline:
 
     def plan_decode(self, options: DecodeOptions) -> GenerationPlan:
         """Say what decode_latents() would do and need, without loading or running anything. Raises what it raises."""
-        return GenerationPlan.from_core(self._core.plan_decode(options.to_core(), options.latents))
+        core = options.to_core()
+        return GenerationPlan.from_core(self._call(lambda: self._core.plan_decode(core, options.latents)))
 
     def prepare(self, options: GenerateOptions) -> GenerateOptions:
         """Read the image or the clip, if there is one, and bring it to the video's size, chosen where it is not given.
@@ -275,63 +285,37 @@ class TextToVideoPipeline:
             IoError: If its file cannot be read.
             BackendError: If a clip's file needs PyAV, which is not there.
         """
-        if options.video is not None:
-            _core.require_clip_encoder(self.bundle.manifest)
-            options.to_core()  # checks the types of the sizes, before anything is read
-            return fit_clip(options, self.bundle.manifest)
-        if options.image is None:
-            return options
-        check_takes_image(self.bundle)
-        options.to_core()  # checks the types of height and width
-        pixels = fit_to_bundle(options.image, self.bundle.manifest, options.height, options.width)
-        return replace(options, image=pixels, height=pixels.shape[0], width=pixels.shape[1])
+        return prepare_options(self.bundle, options)
 
     def check(self, options: GenerateOptions) -> None:
         """Raise what generate() would raise for the prompt and the options, and load nothing."""
         self.plan(options)
-        options = self._fixed(options)
-        if options.prompt_embeds is None:
-            if not options.prompt.strip():
-                raise InvalidArgument("prompt is empty; say what the video shall show.")
-            self.bundle.tokenizer.fit(options.prompt, self.bundle.manifest.tokenizer, options.truncate)
+        check_prompt(self.bundle, options)
 
     def plan(self, options: GenerateOptions | None = None) -> GenerationPlan:
         """Say what a generation would do and need, without loading or running anything.
+
+        With build_engines, engines that it lacks are built: they say what memory they take.
 
         Raises:
             InvalidArgument: If an option cannot be used.
             OutOfMemory: If no plan fits the memory budget.
         """
         options = self.prepare(GenerateOptions() if options is None else options)
-        plan = self._core.plan(
-            options.to_core(),
-            options.latents,
-            _pixels(options.image),
-            _pixels(options.video),
-            options.prompt_embeds,
-            options.negative_prompt_embeds,
-        )
-        return GenerationPlan.from_core(plan)
+        arguments = core_arguments(options)
+        return GenerationPlan.from_core(self._call(lambda: self._core.plan(*arguments)))
+
+    def _call(self, call: Callable[[], T], cancel: CancelToken | None = None) -> T:
+        """Call the core for a plan, with the engines that it misses built where that is allowed."""
+        if self._engines is None:
+            return call()
+        return call_with_engines(self._engines, call, on_event=self._on_build, cancel=cancel)
 
     def _fixed(self, options: GenerateOptions, callbacks: Callbacks = _NO_CALLBACKS) -> GenerateOptions:
         return fixed_prompts(options, self.bundle.manifest, callbacks.on_warning)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.bundle.path)!r}, backend={self.backend!r})"
-
-
-def check_takes_image(bundle: Bundle) -> None:
-    """Raise InvalidArgument unless videos of the bundle may begin with an image."""
-    if bundle.manifest.image_conditioning in ("", "none"):
-        raise InvalidArgument(
-            f"the bundle {bundle.name!r} makes videos from text alone (image_conditioning none) and takes no image; "
-            "leave image out, or open a bundle that takes one."
-        )
-
-
-def _pixels(given: object) -> npt.NDArray[np.uint8] | None:
-    """The image or clip of options that are prepared."""
-    return cast("npt.NDArray[np.uint8] | None", given)
 
 
 def _with_warnings(callbacks: Callbacks) -> Callbacks:

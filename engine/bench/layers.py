@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from vidrt.engine.bench.machine import these_versions, this_machine
 from vidrt.engine.bench.measuring import PROMPT, split_settings
 from vidrt.engine.bench.results import Machine, Versions
 from vidrt.engine.bench.scenario import Case, Count
+from vidrt.engine.builder import BuildEvent
 from vidrt.engine.events import CancelToken
 from vidrt.engine.writers.staging import write_whole
 
@@ -57,28 +59,45 @@ class LayersResult(Strict):
     modules: tuple[ModuleLayers, ...]
 
 
-def profile_layers(
-    bundle: Path, settings: dict[str, Any], repetitions: int, cancel: CancelToken | None = None
-) -> LayersResult:
-    """Generate so often, and say what the layers took. Everything is checked before anything is loaded.
+def open_for_profile(
+    bundle: Path, settings: dict[str, Any], on_build: Callable[[BuildEvent], object] | None = None
+) -> vidrt.TextToVideoPipeline:
+    """Open what profile_layers() runs. Everything is checked before anything is loaded.
 
     Args:
         bundle: The folder.
+        settings: Attributes of Case that are set.
+        on_build: Build engines that are missing first, and tell of it; None does not build.
+
+    Raises:
+        InvalidArgument: A setting cannot be used, or the backend times no layers.
+        BundleError: The bundle cannot be used, or has only a decoder.
+        BackendError: The backend, a library or an engine is missing.
+    """
+    _case(settings)
+    opened, _ = split_settings(settings)
+    builds = on_build is not None
+    pipe = vidrt.TextToVideoPipeline(bundle, **opened, profile_layers=True, build_engines=builds, on_build=on_build)
+    pipe.check(_generation(settings))
+    return pipe
+
+
+def profile_layers(
+    pipe: vidrt.TextToVideoPipeline, settings: dict[str, Any], repetitions: int, cancel: CancelToken | None = None
+) -> LayersResult:
+    """Generate so often, and say what the layers took.
+
+    Args:
+        pipe: From open_for_profile() with these settings.
         settings: Attributes of Case that are set.
         repetitions: Generations.
         cancel: Ends it.
 
     Raises:
-        InvalidArgument: A setting cannot be used, or the backend times no layers.
-        BundleError: The bundle cannot be used, or has only a decoder.
-        BackendError: The backend or a library is missing, or fails.
+        BackendError: The backend fails.
         Cancelled: `cancel` asked for it.
     """
-    case = checked(Case, {"label": "layers", **settings}, "the command's options")
-    opened, given = split_settings(settings)
-    pipe = vidrt.TextToVideoPipeline(bundle, **opened, profile_layers=True)
-    options = vidrt.GenerateOptions(PROMPT, seed=0, keep_frames=False, **given)
-    pipe.check(options)
+    options = _generation(settings)
     for _ in range(repetitions):
         pipe.generate(options, vidrt.Callbacks(on_warning=lambda _: None, cancel=cancel))
     value = {
@@ -87,11 +106,20 @@ def profile_layers(
         "versions": these_versions().model_dump(mode="json"),
         "bundle": pipe.bundle.path.resolve().name,
         "backend": pipe.backend,
-        "settings": case.model_dump(mode="json"),
+        "settings": _case(settings).model_dump(mode="json"),
         "repetitions": repetitions,
         **pipe.take_layer_profile().to_dict(),
     }
     return checked(LayersResult, value, "the profile")
+
+
+def _case(settings: dict[str, Any]) -> Case:
+    return checked(Case, {"label": "layers", **settings}, "the command's options")
+
+
+def _generation(settings: dict[str, Any]) -> vidrt.GenerateOptions:
+    _, given = split_settings(settings)
+    return vidrt.GenerateOptions(PROMPT, seed=0, keep_frames=False, **given)
 
 
 def write_layers(path: Path, result: LayersResult) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 import vidrt
-from vidrt.engine.bench.accuracy import Judge, check_judged, judge_cases
-from vidrt.engine.bench.files import check_writable, checked
+from vidrt.engine.bench.accuracy import Judge, judge_cases
+from vidrt.engine.bench.files import checked
 from vidrt.engine.bench.machine import these_versions, this_machine
 from vidrt.engine.bench.process import Finished, run_process
 from vidrt.engine.bench.results import (
@@ -26,7 +26,7 @@ from vidrt.engine.bench.results import (
     write_results,
 )
 from vidrt.engine.bench.scenario import Case, MadeBundle, Scenario
-from vidrt.engine.bench.source_tree import check_scenario, script
+from vidrt.engine.bench.source_tree import script
 from vidrt.engine.errors import BackendError, InvalidArgument
 from vidrt.engine.events import CancelToken
 
@@ -51,56 +51,6 @@ class Watch:
 
     on_case: Callable[[str, int, int, str], object] = lambda *_: None
     cancel: CancelToken = field(default_factory=CancelToken)
-
-
-def check_jobs(jobs: Sequence[Job], target: Path) -> None:
-    """Find out before anything runs whether all of it can.
-
-    Raises:
-        InvalidArgument: Two scenarios have one name, or a case asks for what its bundle cannot do.
-        BundleError: A bundle cannot be used.
-        BackendError: A peer, a maker of a bundle, a library or a variant is missing.
-        IoError: The results could not be written.
-    """
-    names = [job.scenario.name for job in jobs]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise InvalidArgument(f"two scenarios are called {twice}; results are told apart by name.")
-    for job in jobs:
-        check_scenario(job.scenario)
-        made = job.scenario.bundle
-        if isinstance(made, MadeBundle) and made.make != "decode-only":
-            continue
-        bundle = vidrt.Bundle(job.bundle)
-        for case in job.scenario.cases:
-            if case.peer in ("pytorch", "openvino") and bundle.manifest.family != "pocket":
-                raise InvalidArgument(
-                    f"the peer {case.peer} runs bundles of the family pocket alone; {job.bundle} is of the family "
-                    f"{bundle.manifest.family}."
-                )
-            if case.peer == "diffusers" and not (job.bundle.parent / "checkpoint").is_dir():
-                raise InvalidArgument(
-                    f"the peer diffusers runs the checkpoint that the bundle was exported from, in the folder "
-                    f"`checkpoint` beside it; there is no {job.bundle.parent / 'checkpoint'}."
-                )
-            if case.peer is None:
-                _check_case(job, case)
-        if job.scenario.prompt_accuracy is not None:
-            check_judged(job.scenario, bundle)
-    check_writable(target)
-
-
-def _check_case(job: Job, case: Case) -> None:
-    pipe = vidrt.TextToVideoPipeline(
-        job.bundle, case.backend or "auto", case.device, case.threads, case.memory_budget, case.variant
-    )
-    try:
-        if case.latents is None:
-            pipe.plan(vidrt.GenerateOptions(**case.options(pipeline=False)))
-        else:
-            shape = (pipe.bundle.manifest.vae.latent_channels, *case.latents)
-            pipe.plan_decode(vidrt.DecodeOptions(np.zeros(shape, np.float32), **case.options(pipeline=False)))
-    except (InvalidArgument, TypeError) as error:
-        raise InvalidArgument(f"{job.scenario.name}, '{case.label}': {error}") from error
 
 
 def run_jobs(jobs: Sequence[Job], target: Path, remark: str = "", watch: Watch | None = None) -> Results:

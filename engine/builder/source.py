@@ -51,6 +51,11 @@ def check_plugins(options: BuildOptions) -> None:
             )
 
 
+def wished_variants(module: _core.Module, options: BuildOptions) -> list[_core.Variant]:
+    """Those of a module that may be taken, the preferred first: for the backend, and the wanted one where there is."""
+    return [variant for variant in _asked_for(module, options) if options.backend in variant.backends]
+
+
 def choose_variant(module: _core.Module, options: BuildOptions) -> _core.Variant:
     """The first variant that the backend can take: one with custom operators needs a plugin library.
 
@@ -58,7 +63,7 @@ def choose_variant(module: _core.Module, options: BuildOptions) -> _core.Variant
         BackendError: There is none in the precision that is insisted on, or none at all; the message says why each was
             refused.
     """
-    wished = [variant for variant in module.variants if variant.id == options.variant] or module.variants
+    wished = _asked_for(module, options)
     precision = options.precisions.get(module.name, options.precisions.get(EVERY_MODULE))
     if precision is not None:
         _check_there(module, precision, options.backend)
@@ -98,6 +103,10 @@ def weight_bytes(variant: _core.Variant) -> int:
 def graph_path(bundle: Bundle, variant: _core.Variant) -> Path:
     """The ONNX file."""
     return bundle.resolve(variant.file)
+
+
+def _asked_for(module: _core.Module, options: BuildOptions) -> list[_core.Variant]:
+    return [variant for variant in module.variants if variant.id == options.variant] or module.variants
 
 
 def _check_there(module: _core.Module, precision: str, backend: str) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from vidrt.engine.bundle import BUNDLE_VARIABLE, default_bundle
+from vidrt.engine.cli.build_progress import OnBuild
 from vidrt.engine.options import GenerateOptions
 from vidrt.engine.pipeline import TextToVideoPipeline
 from vidrt.engine.prompt_embeds import PromptEmbeds
@@ -53,6 +54,14 @@ EmbedsCache = Annotated[
 VariantOption = Annotated[
     str | None,
     typer.Option("--variant", help="Insist on this variant of every module that has it.", rich_help_panel=_MODEL),
+]
+BuildEngines = Annotated[
+    bool,
+    typer.Option(
+        "--build-engines",
+        help="TensorRT: build engines that are missing or do not match, for all sizes of the bundle. It takes minutes.",
+        rich_help_panel=_MODEL,
+    ),
 ]
 
 NegativePrompt = Annotated[str | None, typer.Option(help="What the video shall not show.", rich_help_panel=_VIDEO)]
@@ -170,8 +179,9 @@ def open_pipeline(
     *,
     cuda_graphs: bool = True,
     embeds_cache: str | None = None,
+    on_build: OnBuild | None = None,
 ) -> TextToVideoPipeline:
-    """Open the bundle that was named, or the default one."""
+    """Open the bundle that was named, or the default one; with on_build, engines that are missing are built."""
     folder = default_bundle() if bundle is None else bundle
     return TextToVideoPipeline(
         folder,
@@ -182,6 +192,8 @@ def open_pipeline(
         variant,
         cuda_graphs=cuda_graphs,
         embeds_cache=embeds_cache,
+        build_engines=on_build is not None,
+        on_build=on_build,
     )
 
 

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 
 from vidrt.engine.bundle import default_bundle
 from vidrt.engine.cli import arguments as arg
+from vidrt.engine.cli.build_progress import missing_engines_built
 from vidrt.engine.cli.exit_codes import BACKEND, CANCELLED
 from vidrt.engine.cli.interrupt import cancel_on_interrupt
 from vidrt.engine.cli.progress import ProgressLines
@@ -79,6 +80,7 @@ def run(
     threads: arg.Threads = None,
     memory_budget: arg.MemoryBudget = None,
     variant: arg.VariantOption = None,
+    build_engines: arg.BuildEngines = False,
     json: arg.Json = False,
     quiet: arg.Quiet = False,
 ) -> None:
@@ -87,8 +89,9 @@ def run(
     Each case has a process of its own, and cases take turns in rounds. Ctrl-C keeps what is finished. A case that fails
     is told at the end, with exit code 4, and the others are kept.
     """
+    from vidrt.engine.bench.checking import check_jobs
     from vidrt.engine.bench.report import render
-    from vidrt.engine.bench.running import Watch, check_jobs, run_jobs
+    from vidrt.engine.bench.running import Watch, run_jobs
 
     settings = {
         "height": height,
@@ -111,7 +114,8 @@ def run(
     if prompts is not None:
         wanted["prompt_accuracy"] = {"prompts": prompts}
     jobs = _jobs(scenarios or [], bundle, given, wanted, tuple(compare or ()))
-    check_jobs(jobs, output)
+    with missing_engines_built(build_engines, silent=json or quiet) as on_build:
+        check_jobs(jobs, output, on_build)
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn(),
                TextColumn("{task.fields[case]}", markup=False))  # fmt: skip
     results = None
@@ -159,6 +163,7 @@ def layers(
     threads: arg.Threads = None,
     memory_budget: arg.MemoryBudget = None,
     variant: arg.VariantOption = None,
+    build_engines: arg.BuildEngines = False,
     json: arg.Json = False,
 ) -> None:
     """Time every layer of a few generations: medians and shares of each module's time.
@@ -166,7 +171,7 @@ def layers(
     Slower than without: TensorRT waits for every run and replays none as a CUDA graph, ONNX Runtime writes events.
     """
     from vidrt.engine.bench.files import check_writable
-    from vidrt.engine.bench.layers import profile_layers, render_layers, write_layers
+    from vidrt.engine.bench.layers import open_for_profile, profile_layers, render_layers, write_layers
 
     settings = {
         "height": height,
@@ -184,8 +189,10 @@ def layers(
     }
     given = {name: value for name, value in settings.items() if value is not None}
     check_writable(output)
+    with missing_engines_built(build_engines, silent=json) as on_build:
+        pipe = open_for_profile(default_bundle() if bundle is None else bundle, given, on_build)
     with cancel_on_interrupt() as token:
-        result = profile_layers(default_bundle() if bundle is None else bundle, given, repetitions, token)
+        result = profile_layers(pipe, given, repetitions, token)
     write_layers(output, result)
     if json:
         print_json(result.model_dump(mode="json"))

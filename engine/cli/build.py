@@ -10,15 +10,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from vidrt.engine.builder import BuildEvent, BuildOptions, BuiltEngine, EngineCache, Range, build_engines
+from vidrt.engine.builder import BuildOptions, BuiltEngine, EngineCache, Range, build_engines
 from vidrt.engine.builder.options import Backend, HardwareCompatibility
 from vidrt.engine.bundle import Bundle, default_bundle
 from vidrt.engine.cli import arguments as arg
-from vidrt.engine.cli.build_progress import BuildProgressLines
-from vidrt.engine.cli.exit_codes import CANCELLED
-from vidrt.engine.cli.interrupt import cancel_on_interrupt
+from vidrt.engine.cli.build_progress import shown_builds
 from vidrt.engine.cli.text import print_json
-from vidrt.engine.errors import Cancelled, InvalidArgument
+from vidrt.engine.errors import InvalidArgument
 from vidrt.engine.options import parse_bytes
 from vidrt.engine.precision import parse_precisions
 from vidrt.engine.text import human_bytes
@@ -145,22 +143,8 @@ def build(
     )
     bundle = Bundle(default_bundle() if folder is None else folder)
     kept = EngineCache(cache)
-    finished: list[str] = []
-    with BuildProgressLines(silent=json or quiet) as lines, cancel_on_interrupt() as token:
-
-        def on_event(event: BuildEvent) -> None:
-            lines.on_event(event)
-            if event.done == 1.0:
-                finished.append(event.module)
-
-        try:
-            built = build_engines(bundle, options, cache=kept, force=force, on_event=on_event, cancel=token)
-        except Cancelled:
-            built = None
-    if built is None:
-        there = ", ".join(finished) or "none"
-        print(f"cancelled; finished engines are kept ({there}), and nothing half-built.", file=sys.stderr)
-        raise typer.Exit(CANCELLED)
+    with shown_builds(silent=json or quiet) as on_build:
+        built = build_engines(bundle, options, cache=kept, force=force, on_event=on_build)
     if json:
         print_json({"cache": str(kept.folder), "engines": [_entry(one) for one in built]})
     else:

@@ -13,6 +13,7 @@ import typer
 
 from vidrt import _core
 from vidrt.engine.cli import arguments as arg
+from vidrt.engine.cli.build_progress import missing_engines_built
 from vidrt.engine.cli.rendering import render
 from vidrt.engine.cli.text import described_tiles, print_json
 from vidrt.engine.errors import InvalidArgument, IoError
@@ -43,6 +44,7 @@ def decode(
     memory_budget: arg.MemoryBudget = None,
     variant: arg.VariantOption = None,
     no_cuda_graphs: arg.NoCudaGraphs = False,
+    build_engines: arg.BuildEngines = False,
     json: arg.Json = False,
     quiet: arg.Quiet = False,
 ) -> None:
@@ -54,8 +56,18 @@ def decode(
         vae_tiling, tile_sample_min_height, tile_sample_min_width, tile_sample_stride_height, tile_sample_stride_width
     )
     options = DecodeOptions(_read(latents), fps, decode_chunk, tiling, output_type, keep_frames=False)
-    pipe = arg.open_pipeline(bundle, backend, device, threads, memory_budget, variant, cuda_graphs=not no_cuda_graphs)
-    plan = pipe.plan_decode(options)
+    with missing_engines_built(build_engines, silent=json or quiet) as on_build:
+        pipe = arg.open_pipeline(
+            bundle,
+            backend,
+            device,
+            threads,
+            memory_budget,
+            variant,
+            cuda_graphs=not no_cuda_graphs,
+            on_build=on_build,
+        )
+        plan = pipe.plan_decode(options)
     rate = pipe.bundle.manifest.defaults.fps if fps is None else fps
     known: dict[str, Any] = {
         "bundle": pipe.bundle.name,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from vidrt.engine.cli import arguments as arg
+from vidrt.engine.cli.build_progress import missing_engines_built
 from vidrt.engine.cli.text import print_json
 from vidrt.engine.events import Callbacks
 
@@ -22,10 +23,14 @@ def encode(
     device: arg.Device = None,
     threads: arg.Threads = None,
     embeds_cache: arg.EmbedsCache = arg.EMBEDS_CACHE,
+    build_engines: arg.BuildEngines = False,
     json: arg.Json = False,
 ) -> None:
     """Encode a prompt, for `vidrt generate --prompt-embeds` on a device that cannot hold the text encoder."""
-    pipe = arg.open_pipeline(bundle, backend, device, threads, None, None, embeds_cache=embeds_cache)
+    with missing_engines_built(build_engines, silent=json) as on_build:
+        pipe = arg.open_pipeline(
+            bundle, backend, device, threads, None, None, embeds_cache=embeds_cache, on_build=on_build
+        )
     callbacks = Callbacks(on_warning=lambda message: print(f"warning: {message}", file=sys.stderr))
     embeds = pipe.encode_prompt(prompt, truncate=truncate, callbacks=callbacks)
     embeds.save(output)

@@ -15,12 +15,15 @@ import numpy as np
 import typer
 
 from vidrt import _core
+from vidrt.engine.bundle import Bundle, default_bundle
 from vidrt.engine.cli import arguments as arg
+from vidrt.engine.cli.build_progress import missing_engines_built
 from vidrt.engine.cli.rendering import render
 from vidrt.engine.cli.text import described_tiles, print_json
 from vidrt.engine.options import GenerateOptions
 from vidrt.engine.pipeline import TextToVideoPipeline
 from vidrt.engine.plan import GenerationPlan
+from vidrt.engine.prepared_options import check_options, prepare_options
 from vidrt.engine.text import human_bytes, human_ms
 from vidrt.engine.vae_tiling import VaeTiling
 from vidrt.engine.video import Video
@@ -72,6 +75,7 @@ def generate(
     embeds_cache: arg.EmbedsCache = arg.EMBEDS_CACHE,
     variant: arg.VariantOption = None,
     no_cuda_graphs: arg.NoCudaGraphs = False,
+    build_engines: arg.BuildEngines = False,
     json: arg.Json = False,
     quiet: arg.Quiet = False,
 ) -> None:
@@ -105,20 +109,27 @@ def generate(
         prompt_embeds=arg.load_embeds(prompt_embeds),
         negative_prompt_embeds=arg.load_embeds(negative_prompt_embeds),
     )
-    pipe = arg.open_pipeline(
-        bundle,
-        backend,
-        device,
-        threads,
-        memory_budget,
-        variant,
-        cuda_graphs=not no_cuda_graphs,
-        embeds_cache=embeds_cache,
-    )
-    # Everything that can be wrong is found before anything is loaded: options and prompt, then the output's place.
-    options = pipe.prepare(options)
-    pipe.check(options)
-    plan = pipe.plan(options)
+    if build_engines:
+        # A mistake is found before anything is built.
+        opened = Bundle(default_bundle() if bundle is None else bundle)
+        options = prepare_options(opened, options)
+        check_options(opened, options)
+    with missing_engines_built(build_engines, silent=json or quiet) as on_build:
+        pipe = arg.open_pipeline(
+            bundle,
+            backend,
+            device,
+            threads,
+            memory_budget,
+            variant,
+            cuda_graphs=not no_cuda_graphs,
+            embeds_cache=embeds_cache,
+            on_build=on_build,
+        )
+        # Everything that can be wrong is found before anything is loaded: options and prompt, then the output's place.
+        options = pipe.prepare(options)
+        pipe.check(options)
+        plan = pipe.plan(options)
     target = _default_name(options) if output is None else output
     metadata = _known_metadata(pipe, options, plan)
     clip = ClipFormat(plan.height, plan.width, arg.frame_rate(pipe, options), metadata, output_type)

@@ -33,6 +33,11 @@ class ProgressLines:
         self._tasks: dict[str, TaskID] = {}
         self._progress = Progress(*columns, console=console, disable=silent or not console.is_terminal)
 
+    @property
+    def drawn(self) -> bool:
+        """Whether there is anything to see."""
+        return not self._progress.disable
+
     def update(self, name: str, *, done: float, total: float, **fields: Any) -> None:
         """Show how far one has come; `fields` are what the columns show besides."""
         if name not in self._tasks:

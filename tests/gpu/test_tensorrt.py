@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import vidrt
-from vidrt.engine.builder import BuildOptions, Range, build_engines
+from vidrt.engine.builder import BuildEvent, BuildOptions, Range, build_engines
 from vidrt.engine.bundle import Bundle
 from vidrt.engine.doctor import Status, diagnose
 from vidrt.engine.doctor.rows import ROWS
@@ -190,3 +190,23 @@ def test_layers_are_timed_and_change_no_bit(backend: str, graphs: Graphs, pipes:
 def test_a_size_that_no_engine_takes_is_refused_with_what_differs(graphs: Graphs, pipes: Any) -> None:
     with pytest.raises(vidrt.BackendError, match="height is 32 to 64, asked for 96"):
         pipes[0](PROMPT, **{**SETTINGS, "height": 96})
+
+
+def test_engines_that_are_missing_are_built_and_run(
+    backend: str, pocket_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDRT_CACHE_DIR", str(tmp_path))
+    narrow = Range(64, 64, 64)
+    build_engines(Bundle(pocket_bundle), BuildOptions(backend, modules=("denoiser",), height=narrow))
+    built: list[str] = []
+
+    def on_build(event: BuildEvent) -> None:
+        if event.done == 1.0:
+            built.append(event.module)
+
+    pipe = vidrt.TextToVideoPipeline(pocket_bundle, backend, build_engines=True, on_build=on_build)
+    assert sorted(built) == ["text_encoder", "vae_decoder_first", "vae_decoder_next"]
+    assert pipe(PROMPT, **SETTINGS).frames.shape == (17, 64, 64, 3)
+    assert len(built) == 3
+    assert pipe(PROMPT, **{**SETTINGS, "height": 96}).frames.shape == (17, 96, 64, 3)
+    assert built[3:] == ["denoiser"]

@@ -343,7 +343,7 @@ def test_a_full_disk_is_exit_code_6_and_keeps_the_old_engine(bundle: Bundle, cac
 # A program that runs the command line and, once TensorRT has begun, sends itself what Ctrl-C sends.
 INTERRUPTED = """
 import os, signal, sys
-from vidrt.engine.cli import build as module
+from vidrt.engine.cli import build_progress as module
 class Lines(module.BuildProgressLines):
     sent = False
     def on_event(self, event):

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from vidrt.engine.bench.running import Job, check_jobs, run_jobs
+from vidrt.engine.bench.checking import check_jobs
+from vidrt.engine.bench.running import Job, run_jobs
 from vidrt.engine.bench.scenario import Scenario, read_scenario
 
 SCENARIOS = Path(__file__).resolve().parents[3] / "benchmarks" / "scenarios"
