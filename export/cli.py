@@ -6,7 +6,7 @@ import dataclasses
 import json
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -19,6 +19,7 @@ from vidrt.export import exporter
 from vidrt.export.depthwise.report import Report
 from vidrt.export.options import ExportOptions
 from vidrt.export.registry import ModelSource, family_names, find_family
+from vidrt.export.sampling import Sampling, parse_timesteps, with_sampling
 from vidrt.export.spec import INT8, BundleSpec
 
 
@@ -26,6 +27,11 @@ class _Storage(str, Enum):
     FP32 = "fp32"
     FP16 = "fp16"
     BF16 = "bf16"
+
+
+class _Scheduler(str, Enum):
+    EULER = "euler"
+    LCM = "lcm"
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -68,6 +74,17 @@ def export(
         str | None,
         typer.Option(help="A word in the names of the checkpoint folder's weights, as fp16 in model.fp16.safetensors."),
     ] = None,
+    scheduler: Annotated[
+        _Scheduler | None,
+        typer.Option(
+            help="The bundle's, for models of flow matching; lcm for checkpoints distilled to a few steps with fresh "
+            "noise. (default: the checkpoint's)"
+        ),
+    ] = None,
+    timesteps: Annotated[
+        str | None,
+        typer.Option(help="Those that the checkpoint was distilled for, as 1000,757,522; with euler or lcm."),
+    ] = None,
     default_steps: Annotated[
         int | None,
         typer.Option(
@@ -99,10 +116,16 @@ def export(
     """Export a PyTorch model to a bundle, compare every graph with PyTorch, and open the result."""
     checkpoint, folder = _source_and_target(paths, seed)
     wishes = parse_precisions([*([] if dtype is None else [dtype.value]), *(precision or ())], (*PRECISIONS, INT8))
+    sampling = Sampling(
+        None if scheduler is None else scheduler.value,
+        () if timesteps is None else parse_timesteps(timesteps),
+        default_steps,
+        default_guidance_scale,
+    )
     found = find_family(family)
     found.check_preset(preset)
     spec = found.load(ModelSource(checkpoint, seed or 0, preset, weights_variant))
-    spec = _with_defaults(spec, default_steps, default_guidance_scale)
+    spec = with_sampling(spec, sampling)
     stored = storage or dtype or _Storage.FP16
     options = ExportOptions(wishes, stored.value, overwrite, custom_ops, separable, int8_alone)
     console = Console(stderr=True)
@@ -128,16 +151,6 @@ def _export(
     except KeyboardInterrupt as interrupt:
         notes = getattr(interrupt, "__notes__", ())
         raise Cancelled(" ".join(("the export was interrupted.", *notes))) from interrupt
-
-
-def _with_defaults(spec: BundleSpec, steps: int | None, guidance_scale: float | None) -> BundleSpec:
-    given = {"num_inference_steps": steps, "guidance_scale": guidance_scale}
-    changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if changed and spec.scheduler is None:
-        raise InvalidArgument(
-            f"{spec.name} is a decoder alone, which takes no steps: got --default-steps or --default-guidance-scale."
-        )
-    return dataclasses.replace(spec, defaults=dataclasses.replace(spec.defaults, **changed))
 
 
 def _source_and_target(paths: list[Path], seed: int | None) -> tuple[Path | None, Path]:

@@ -24,7 +24,8 @@ from vidrt.export.diffusers_folder import (
     read_scheduler,
 )
 
-_PIPELINES = ("WanPipeline", "WanImageToVideoPipeline")
+_PIPELINES = ("WanPipeline", "WanImageToVideoPipeline", "WanDMDPipeline")
+"""The last is FastVideo's: a WanPipeline whose transformer was distilled to a few steps."""
 _CLASSES = {
     "text_encoder": "UMT5EncoderModel",
     "transformer": "WanTransformer3DModel",

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 import torch
 from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanPipeline, WanTransformer3DModel
+from diffusers.schedulers import scheduling_flow_match_lcm
 from torch import nn
 from transformers import T5Tokenizer, UMT5Config, UMT5EncoderModel
 
+from vidrt import _core
 from vidrt.engine.precision import EVERY_MODULE
 from vidrt.export.exporter import export_bundle
 from vidrt.export.models.wan import load
@@ -172,6 +174,27 @@ def wan_toy(
     bundle = tmp_path_factory.mktemp("bundles") / request.param
     export_bundle(load(ModelSource(folder)), bundle, ExportOptions({EVERY_MODULE: ("fp16",)}, storage="fp32"))
     return WanToy(pipeline, folder, bundle)
+
+
+@pytest.fixture
+def fresh_noise(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Gives diffusers' FlowMatchLCMScheduler the noise of the core's steps; called before each generation.
+
+    It is that of seed 0, which a generation has that is given its latents.
+    """
+    step = 0
+
+    def begin() -> None:
+        nonlocal step
+        step = 0
+
+    def noise(shape: torch.Size, **_: Any) -> torch.Tensor:
+        nonlocal step
+        step += 1
+        return torch.from_numpy(_core.standard_normal(0, shape.numel(), stream=step)).view(shape)
+
+    monkeypatch.setattr(scheduling_flow_match_lcm, "randn_tensor", noise)
+    return begin
 
 
 @pytest.fixture(params=list(TOYS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler, WanImageToVideoPipeline
+from diffusers import (
+    FlowMatchEulerDiscreteScheduler,
+    FlowMatchLCMScheduler,
+    UniPCMultistepScheduler,
+    WanImageToVideoPipeline,
+)
 from PIL import Image
 
 import vidrt
@@ -25,6 +31,7 @@ def _schedulers(config: Any) -> dict[str, Any]:
     return {
         "unipc": UniPCMultistepScheduler.from_config(config),
         "euler": FlowMatchEulerDiscreteScheduler(shift=config["flow_shift"]),
+        "lcm": FlowMatchLCMScheduler(shift=config["flow_shift"]),
     }
 
 
@@ -42,14 +49,16 @@ def _assert_same(frames: npt.NDArray[Any], expected: npt.NDArray[Any], what: str
     np.testing.assert_allclose(frames, expected, rtol=0, atol=TOLERANCE, err_msg=what)
 
 
-def test_frames_are_those_of_diffusers(wan_toy: Any) -> None:
+def test_frames_are_those_of_diffusers(wan_toy: Any, fresh_noise: Callable[[], None]) -> None:
     ours = vidrt.TextToVideoPipeline(wan_toy.bundle)
     theirs = wan_toy.pipeline
     theirs.set_progress_bar_config(disable=True)
     side = 2 * theirs.vae.config.scale_factor_spatial
     side = max(side, 16)  # diffusers wants multiples of 16
     sizes = itertools.cycle([(side, 2 * side), (3 * side, side), (2 * side, side)])
-    for num_frames, guidance_scale, scheduler in itertools.product((1, 5, 13, 17), (1.0, 4.0), ("unipc", "euler")):
+    for num_frames, guidance_scale, scheduler in itertools.product(
+        (1, 5, 13, 17), (1.0, 4.0), ("unipc", "euler", "lcm")
+    ):
         height, width = next(sizes)
         latents = _latents(wan_toy, num_frames, height, width)
         settings: dict[str, Any] = {
@@ -60,7 +69,9 @@ def test_frames_are_those_of_diffusers(wan_toy: Any) -> None:
             "guidance_scale": guidance_scale,
             **({"negative_prompt": NEGATIVE} if guidance_scale > 1.0 else {}),
         }
-        video = ours(PROMPT, scheduler=scheduler, latents=latents, output_type="float32", **settings)
+        given: dict[str, Any] = {"scheduler": scheduler, "latents": latents, "output_type": "float32"}
+        video = ours(PROMPT, **given, **settings)
+        fresh_noise()
         theirs.scheduler = _schedulers(theirs.scheduler.config)["unipc"]
         flow = theirs.scheduler.config
         theirs.scheduler = _schedulers(flow)[scheduler]
@@ -90,10 +101,10 @@ def test_any_chunking_and_any_form_give_the_same_frames(wan_toy: Any) -> None:
 
 
 @pytest.mark.parametrize("wan_toy", ["wan2.2"], indirect=True)
-@pytest.mark.parametrize("scheduler", ["unipc", "euler"])
+@pytest.mark.parametrize("scheduler", ["unipc", "euler", "lcm"])
 @pytest.mark.parametrize("guidance_scale", [1.0, 4.0])
 def test_a_video_from_an_image_is_that_of_diffusers(
-    wan_toy: Any, scheduler: str, guidance_scale: float, tmp_path: Path
+    wan_toy: Any, scheduler: str, guidance_scale: float, fresh_noise: Callable[[], None], tmp_path: Path
 ) -> None:
     height, width = 64, 96
     rng = np.random.default_rng(8)
@@ -120,8 +131,9 @@ def test_a_video_from_an_image_is_that_of_diffusers(
             "guidance_scale": guidance_scale,
             **({"negative_prompt": NEGATIVE} if guidance_scale > 1.0 else {}),
         }
-        ours_settings = {**settings, "scheduler": scheduler, "latents": latents, "output_type": "float32"}
-        video = ours(PROMPT, image=tmp_path / "image.png", **ours_settings)
+        given: dict[str, Any] = {"scheduler": scheduler, "latents": latents, "output_type": "float32"}
+        video = ours(PROMPT, image=tmp_path / "image.png", **given, **settings)
+        fresh_noise()
         torch_latents = torch.from_numpy(latents)[None]
         expected = theirs(image=image, prompt=PROMPT, latents=torch_latents, output_type="np", **settings).frames[0]
         _assert_same(video.frames, expected, f"{num_frames}")
