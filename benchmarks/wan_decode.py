@@ -24,7 +24,7 @@ from vidrt.engine.bench.measuring import peak_rss_mib
 
 HERE = Path(__file__).resolve().parent
 REPORT = HERE / "WAN_DECODE.md"
-LATENT_FRAMES = {"vidrt": (5, 21, 81, 129), "diffusers": (5, 21, 81), "unrolled": (5, 21)}
+LATENT_FRAMES = {"vidrt": (5, 21, 81, 241), "diffusers": (5, 21, 81), "unrolled": (5, 21)}
 COMPARED = 21
 VARIANT = "fp32.processor"
 HEADER = """# Decoding with Wan2.1's VAE

@@ -96,21 +96,21 @@ def _engine(built: BuiltEngine) -> dict[str, Any]:
 
 
 def block(request: dict[str, Any]) -> dict[str, Any]:
-    """A run of the denoiser's graph for processors, and the most private memory from its open session to its end."""
+    """A run of the denoiser's graph for processors: the most resident memory meanwhile, beyond the open session's."""
     import numpy as np
     import onnxruntime
 
-    from vidrt.engine.process_memory import anonymous_bytes, peak_anonymous_bytes, reset_peak
+    from vidrt.engine.process_memory import peak_resident_bytes, reset_peak, resident_bytes
 
     sizes = json.loads((Path(request["folder"]) / "transformer" / "config.json").read_text())
     latents = request["latents"]
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 2
     options.enable_cpu_mem_arena = False  # it would keep what is not in use any more
-    before = anonymous_bytes()
+    before = resident_bytes()
     path = Path(request["bundle"]) / "denoiser.fp32.processor.onnx"
     session = onnxruntime.InferenceSession(str(path), options)
-    opened = anonymous_bytes()
+    opened = resident_bytes()
     rng = np.random.default_rng(0)
     feeds = {
         "latents": rng.standard_normal((1, sizes["in_channels"], *latents), np.float32),
@@ -127,7 +127,7 @@ def block(request: dict[str, Any]) -> dict[str, Any]:
         "tokens": tokens,
         "deviation": float(prediction.std()),
         "session_mib": (opened - before) / _MIB,
-        "run_mib": (peak_anonymous_bytes() - opened) / _MIB,
+        "run_mib": (peak_resident_bytes() - opened) / _MIB,
         # docs/wan.md, *Memory of a step*
         "bound_mib": 4 * tokens * (4 * width + 3 * sizes["ffn_dim"]) / _MIB,
         "scores_mib": 4 * tokens**2 * sizes["num_attention_heads"] / _MIB,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from vidrt.engine.errors import InvalidArgument
 from vidrt.export.registry import Family, ModelSource
@@ -30,7 +31,7 @@ from vidrt.export.wan.vae_encoder import WanVaeEncoder
 
 _MAX_BATCH = 8
 _MAX_SIDE = 2048  # pixels
-_MAX_LATENT_FRAMES = 129
+_MAX_LATENT_FRAMES = 257
 _TEXT_LENGTH = 512
 """max_sequence_length of diffusers' Wan pipelines."""
 _TOLERANCE = {"fp32": 1e-3, "fp16": 5e-2, "bf16": 4e-1}
@@ -56,6 +57,11 @@ def bundle_spec(model: WanModel, tokenizer: TokenizerSpec) -> BundleSpec:
     """
     vae, patch = model.vae.config, model.transformer.config.patch_size
     spatial, temporal = vae.scale_factor_spatial, vae.scale_factor_temporal
+    limits = {
+        "height": _side_limit(model, spatial * patch[1]),
+        "width": _side_limit(model, spatial * patch[2]),
+        "num_frames": Limit(1, 1 + temporal * (_max_latent_frames(model) - 1), temporal, None),
+    }
     decoder, encoder = WanVaeDecoder(model.vae), WanVaeEncoder(model.vae)
     parts = [
         Part({"text_encoder": model.text_encoder}, (_text_encoder(model),)),
@@ -72,13 +78,9 @@ def bundle_spec(model: WanModel, tokenizer: TokenizerSpec) -> BundleSpec:
         compute=("fp32", "fp16", "bf16"),
         tokenizer=tokenizer,
         scheduler=model.scheduler,
-        limits={
-            "height": _side_limit(spatial * patch[1]),
-            "width": _side_limit(spatial * patch[2]),
-            "num_frames": Limit(1, 1 + temporal * (_MAX_LATENT_FRAMES - 1), temporal, None),
-        },
+        limits=limits,
         vae=VaeSpec("causal", temporal, spatial, vae.z_dim),
-        defaults=_defaults(model),
+        defaults=_defaults(model, limits),
         zero_after_mask=True,
         text_cleaning="html",
         text_ftfy=True,
@@ -86,14 +88,32 @@ def bundle_spec(model: WanModel, tokenizer: TokenizerSpec) -> BundleSpec:
     )
 
 
-def _side_limit(step: int) -> Limit:
-    return Limit(step, _MAX_SIDE // step * step, step, None)
+def _max_positions(model: WanModel) -> int:
+    """Rows of the transformer's rotary tables: tokens along any axis, one a latent frame in time."""
+    positions: int = model.transformer.config.rope_max_seq_len
+    return positions
 
 
-def _defaults(model: WanModel) -> Defaults:
+def _max_latent_frames(model: WanModel) -> int:
+    return min(_MAX_LATENT_FRAMES, _max_positions(model))
+
+
+def _side_limit(model: WanModel, step: int) -> Limit:
+    return Limit(step, min(_MAX_SIDE // step, _max_positions(model)) * step, step, None)
+
+
+def _defaults(model: WanModel, limits: Mapping[str, Limit]) -> Defaults:
     """Those of the model cards: 480p and 5 seconds at 16 frames a second of Wan2.1, 720p at 24 of Wan2.2-TI2V."""
     height, width, num_frames, fps = (704, 1280, 121, 24.0) if model.expand_timesteps else (480, 832, 81, 16.0)
-    return Defaults(height, width, num_frames, _STEPS, _GUIDANCE_SCALE, "", fps)
+    sizes = {"height": height, "width": width, "num_frames": num_frames}
+    fitting = {name: min(value, limits[name].max) for name, value in sizes.items()}
+    return Defaults(
+        **fitting,
+        num_inference_steps=_STEPS,
+        guidance_scale=_GUIDANCE_SCALE,
+        negative_prompt="",
+        fps=fps,
+    )
 
 
 def _text_encoder(model: WanModel) -> ModuleSpec:
@@ -120,7 +140,7 @@ def _denoiser(model: WanModel) -> ModuleSpec:
     _, rows, columns = config.patch_size
 
     def side(patch: int) -> Extent:
-        longest = min(_MAX_SIDE // model.vae.config.scale_factor_spatial // patch, config.rope_max_seq_len)
+        longest = min(_MAX_SIDE // model.vae.config.scale_factor_spatial // patch, _max_positions(model))
         return Extent(patch, longest * patch, patch)
 
     def sizes(batch: int, time: int, height: int, width: int, length: int) -> dict[str, int]:
@@ -139,7 +159,7 @@ def _denoiser(model: WanModel) -> ModuleSpec:
         outputs=(TensorSpec("prediction", "float32", latents),),
         extents={
             "B": Extent(1, _MAX_BATCH),
-            "T": Extent(1, min(_MAX_LATENT_FRAMES, config.rope_max_seq_len)),
+            "T": Extent(1, _max_latent_frames(model)),
             "h": side(rows),
             "w": side(columns),
             "L": Extent(1, _TEXT_LENGTH),
@@ -194,7 +214,7 @@ def _next_step(model: WanModel, decoder: WanVaeDecoder) -> ModuleSpec:
         build_for_processor=lambda: NextStep(decoder, FramesFirst()),
         inputs=(_latents(model, "k"), *_caches(model, "cache_in")),
         outputs=(_pixels(model, "frames", f"k*{decoder.temporal_ratio}"), *_caches(model, "cache_out")),
-        extents={**_latent_extents(model), "k": Extent(1, _MAX_LATENT_FRAMES)},
+        extents={**_latent_extents(model), "k": Extent(1, _max_latent_frames(model))},
         trace={"B": 2, "k": 3, "h": 4, "w": 5},
         cases=({"B": 1, "k": 1, "h": 4, "w": 3}, {"B": 1, "k": 3, "h": 2, "w": 2}, {"B": 2, "k": 2, "h": 1, "w": 1}),
         tolerance=_TOLERANCE,

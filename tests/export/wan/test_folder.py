@@ -106,6 +106,27 @@ def test_configurations_that_do_not_fit_are_refused(
         read_folder(folder)
 
 
+@pytest.mark.parametrize(
+    ("positions", "num_frames", "side"),
+    # A side's token is 16 pixels, a latent frame 4 frames. The published models have 1024 positions.
+    [(1024, 1025, 2048), (257, 1025, 2048), (256, 1021, 2048), (100, 397, 1600), (20, 77, 320)],
+)
+def test_limits_are_what_the_rotary_table_allows(folder: Path, positions: int, num_frames: int, side: int) -> None:
+    _edit(folder / "transformer" / "config.json", rope_max_seq_len=positions)
+    spec = load(ModelSource(folder))
+    assert {name: limit.max for name, limit in spec.limits.items()} == {
+        "height": side,
+        "width": side,
+        "num_frames": num_frames,
+    }
+    assert (spec.defaults.height, spec.defaults.width) == (min(480, side), min(832, side))
+    assert spec.defaults.num_frames == min(81, num_frames)
+    extents = {module.name: module.extents for module in spec.modules}
+    latent_frames = (num_frames - 1) // 4 + 1
+    assert extents["denoiser"]["T"].max == extents["vae_decoder_next"]["k"].max == latent_frames
+    assert extents["denoiser"]["h"].max * 8 == side
+
+
 def test_a_missing_shard_is_named(folder: Path) -> None:
     shard = sorted((folder / "text_encoder").glob("*.safetensors"))[1]
     shard.unlink()
