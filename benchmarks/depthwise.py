@@ -61,9 +61,9 @@ def in_pytorch(kernel: tuple[int, int, int], x: Any) -> Callable[[], None]:
     import torch
 
     channels = x.shape[1]
-    padding = [size // 2 for size in kernel]
+    padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
     layer = torch.nn.Conv3d(channels, channels, kernel, padding=padding, groups=channels, bias=False)
-    layer = layer.to(memory_format=torch.channels_last_3d)
+    layer.weight.data = layer.weight.data.to(memory_format=torch.channels_last_3d)
     last = x.contiguous(memory_format=torch.channels_last_3d)
 
     def run() -> None:
@@ -82,7 +82,9 @@ def measure(form: str, kernel: tuple[int, int, int], shape: tuple[int, int, int,
     x = np.random.default_rng(1).standard_normal((1, *shape), np.float32)
     models = graphs(form, kernel, shape[0])
     results = {name: np.empty_like(x) for name in models}
-    contenders = {name: in_onnxruntime(model, x, results[name]) for name, model in models.items()}
+    contenders: dict[str, Callable[[], object]] = {
+        name: in_onnxruntime(model, x, results[name]) for name, model in models.items()
+    }
     source, copied = torch.from_numpy(x), torch.empty((1, *shape))
     contenders["copy"] = lambda: copied.copy_(source)
     left, right, product = torch.rand(MATRIX, MATRIX), torch.rand(MATRIX, MATRIX), torch.empty(MATRIX, MATRIX)

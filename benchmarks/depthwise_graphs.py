@@ -71,7 +71,7 @@ def _separable(kernel: tuple[int, int, int], channels: int) -> dict[str, list[No
 
 
 def _model(channels: int, nodes: list[NodeProto], weights: dict[str, npt.NDArray[np.float32]]) -> bytes:
-    shape = [1, channels, "T", "H", "W"]
+    shape: list[str | int] = [1, channels, "T", "H", "W"]
     graph = helper.make_graph(
         nodes,
         "convolution",

@@ -17,12 +17,13 @@ from pathlib import Path
 
 from vidrt._core import Variant
 from vidrt.engine.builder import BuildOptions, BuiltEngine, EngineCache, Range, build_engines
+from vidrt.engine.builder.options import Backend
 from vidrt.engine.builder.source import precisions_of
 from vidrt.engine.bundle import Bundle
 from vidrt.engine.precision import EVERY_MODULE
 
 HERE = Path(__file__).resolve().parent
-BACKEND = "tensorrt-rtx"
+BACKEND: Backend = "tensorrt-rtx"
 SIZES = ("64x17", "96x65", "128x257")
 """Height, which is the width as well, in pixels, and frames."""
 BATCH = 2

@@ -70,7 +70,7 @@ class Tensors:
         channels = case.shape[0]
 
         def normal(*shape: int, terms: int = 1) -> torch.Tensor:
-            return (torch.randn(shape, generator=generator) / terms**0.5).to(device, TYPES[case.type])
+            return (torch.randn(shape, generator=generator) / math.sqrt(terms)).to(device, TYPES[case.type])
 
         x = normal(1, *case.shape).contiguous(memory_format=FORMATS[layout])
         weight = normal(channels, 1, *case.kernel, terms=math.prod(case.kernel))
@@ -88,8 +88,10 @@ class Tensors:
         return self._each(lambda value: value.cpu())
 
     def _each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Tensors:
-        values = (getattr(self, field.name) for field in dataclasses.fields(self))
-        return Tensors(*(None if value is None else change(value) for value in values))
+        bias, pointwise, pointwise_bias = (
+            None if value is None else change(value) for value in (self.bias, self.pointwise, self.pointwise_bias)
+        )
+        return Tensors(change(self.x), change(self.weight), bias, pointwise, pointwise_bias)
 
 
 def convolve(case: Case, tensors: Tensors) -> torch.Tensor:

@@ -74,10 +74,11 @@ def separable(library: Path, case: Case, layout: str, tensors: Tensors) -> Conte
 def two_operators(library: Path, case: Case, tensors: Tensors) -> Contender:
     """The depthwise operator, and cuDNN for the 1x1x1 convolution behind it: what the fused operator must beat."""
     first = depthwise(library, case, "NTHWC", tensors)
-    assert tensors.pointwise is not None
+    pointwise = tensors.pointwise
+    assert pointwise is not None
 
     def then(y: torch.Tensor) -> torch.Tensor:
-        return F.conv3d(y, tensors.pointwise, tensors.pointwise_bias)
+        return F.conv3d(y, pointwise, tensors.pointwise_bias)
 
     return _in_pytorch(lambda: then(first()), cudnn=True)
 

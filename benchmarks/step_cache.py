@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 import vidrt
+from vidrt.engine.writers import Frames
 
 ROOT = Path(__file__).resolve().parent.parent
 THRESHOLDS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)  # 0 is without
@@ -38,7 +38,7 @@ share of a whole generation that denoising takes is in RESULTS.md.
 """
 
 
-def mean_squared_error(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> float:
+def mean_squared_error(a: Frames, b: Frames) -> float:
     """Of levels of 255."""
     return float(np.mean((a.astype(np.float64) - b) ** 2))
 

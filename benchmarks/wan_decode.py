@@ -43,7 +43,9 @@ Frames = npt.NDArray[np.float32]
 
 def latents_of(count: int, side: int) -> npt.NDArray[np.float32]:
     """Normal latents (16,T,h,w); shorter clips are the beginning of longer ones."""
-    return np.random.default_rng(0).standard_normal((count, 16, side, side), dtype=np.float32).transpose(1, 0, 2, 3)
+    by_frame = np.random.default_rng(0).standard_normal((count, 16, side, side), dtype=np.float32)
+    latents: npt.NDArray[np.float32] = by_frame.transpose(1, 0, 2, 3)
+    return latents
 
 
 def with_vidrt(bundle: Path) -> tuple[float, Callable[[npt.NDArray[np.float32], bool], Frames | None]]:
@@ -112,7 +114,7 @@ def run_child(request: dict[str, Any]) -> None:
     bundle, count = Path(request["bundle"]), request["latent_frames"]
     imports, decode = PEERS[request["peer"]](bundle)
     frames = decode(latents_of(count, request["side"]), request["keep"] is not None)
-    if request["keep"] is not None:
+    if frames is not None:
         np.save(request["keep"], frames)
     print(json.dumps({"imports_mib": imports, "peak_mib": peak_rss_mib()}))
 

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -33,7 +34,19 @@ LAYERS = 8
 THREADS = 2
 STEPS = 2
 TURNS = 6
-SIZES = {"height": 160, "width": 256, "num_frames": 9, "num_inference_steps": STEPS, "guidance_scale": 5.0}
+
+
+class Sizes(TypedDict):
+    """What both are asked for, by the names that both have."""
+
+    height: int
+    width: int
+    num_frames: int
+    num_inference_steps: int
+    guidance_scale: float
+
+
+SIZES: Sizes = {"height": 160, "width": 256, "num_frames": 9, "num_inference_steps": STEPS, "guidance_scale": 5.0}
 HEADER = """# Wan's denoiser beside diffusers'
 
 Made by `python benchmarks/wan_denoiser.py`; do not edit. {machine}; {layers} of Wan2.1-T2V-1.3B's 30 layers, random

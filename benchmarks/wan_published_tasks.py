@@ -73,7 +73,11 @@ def build(request: dict[str, Any]) -> dict[str, Any]:
         "tensorrt-rtx",
         modules=tuple(request["modules"]),
         precisions=dict.fromkeys(request["modules"], request["precision"]),
-        **sizes,
+        height=sizes.get("height"),
+        width=sizes.get("width"),
+        num_frames=sizes.get("num_frames"),
+        batch=sizes.get("batch"),
+        decode_chunk=sizes.get("decode_chunk"),
     )
     built = build_engines(Bundle(request["bundle"]), options, cache=EngineCache(Path(request["cache"])))
     return {"engines": [_engine(one) for one in built]}

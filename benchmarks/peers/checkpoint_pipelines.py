@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -112,7 +112,7 @@ class TextToVideo:
         return frames
 
 
-_PIPELINES = {"WanPipeline": Wan, "TextToVideoSDPipeline": TextToVideo}
+_PIPELINES: dict[str, type[Wan] | type[TextToVideo]] = {"WanPipeline": Wan, "TextToVideoSDPipeline": TextToVideo}
 
 
 def open_pipeline(folder: Path, form: str) -> Wan | TextToVideo:
@@ -128,15 +128,19 @@ def open_pipeline(folder: Path, form: str) -> Wan | TextToVideo:
     return opened
 
 
-_LAYOUTS = {nn.Conv2d: torch.channels_last, nn.Conv3d: torch.channels_last_3d}
+Convolution: TypeAlias = nn.Conv2d | nn.Conv3d
+_LAYOUTS: dict[type[Convolution], torch.memory_format] = {
+    nn.Conv2d: torch.channels_last,
+    nn.Conv3d: torch.channels_last_3d,
+}
 
 
-def _lay_channels_last(networks: Iterable[nn.Module], kinds: Iterable[type[nn.Module]]) -> None:
+def _lay_channels_last(networks: Iterable[nn.Module], kinds: Iterable[type[Convolution]]) -> None:
     """Lay out the weights of these kinds of convolutions; a whole network has both kinds, which one call cannot."""
     for layer in (layer for network in networks for layer in network.modules()):
         for kind in kinds:
             if isinstance(layer, kind):
-                layer.to(memory_format=_LAYOUTS[kind])
+                layer.weight.data = layer.weight.data.to(memory_format=_LAYOUTS[kind])
 
 
 def _compile(networks: Iterable[Any]) -> None:

@@ -27,7 +27,9 @@ def main() -> None:
     networks = bundle_networks(Path(request["bundle"]), PocketConfig())
     if form == "channels-last":
         for network in networks.named().values():
-            network.to(memory_format=torch.channels_last_3d)
+            for parameter in network.parameters():
+                if parameter.dim() == 5:
+                    parameter.data = parameter.data.to(memory_format=torch.channels_last_3d)
     if form == "compiled":
         for network in networks.named().values():
             network.compile()
