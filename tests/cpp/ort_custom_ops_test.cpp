@@ -11,7 +11,9 @@
 #include "onnxruntime/custom_ops/packed_weights.h"
 #include "support/conv_case.h"
 #include "support/conv_model.h"
+#include "support/onnx_writer.h"
 #include "support/ort_test.h"
+#include "support/small_graph.h"
 #include "support/throws.h"
 
 namespace vidrt::testing {
@@ -611,6 +613,27 @@ TEST(OrtCustomOps, TheNamesAreKnown) {
   EXPECT_TRUE(custom_ops::exists("vidrt::DepthwiseSeparableConv3d"));
   EXPECT_FALSE(custom_ops::exists("DepthwiseConv3d"));
   EXPECT_FALSE(custom_ops::exists("vidrt::Conv3d"));
+}
+
+// y = (indices of x's elements that are not 0) W. ONNX Runtime puts tensors of one shape on the same memory, and would
+// take sizes that nobody names for one size.
+TEST_F(OrtCustomOpsTest, AProductWithAnUnnamedNumberOfRowsHasNoShapeBeforeItRuns) {
+  ProtoWriter graph, w;
+  graph.message(1, node("NonZero", {"x"}, "columns")).message(1, transpose("columns", "rows"));
+  graph.message(1, cast("rows", "X")).message(1, node("MatMul", {"X", "W"}, "y").bytes(7, "vidrt"));
+  graph.bytes(2, "product");
+  w.varint(1, 2).varint(1, 3).varint(2, kOnnxFloat).bytes(8, "W");
+  for (const float value : {1.0f, 0.0f, 2.0f, 0.0f, 1.0f, 3.0f}) w.fixed32(4, value);
+  graph.message(5, w).message(11, value_info_proto({"x", DType::kFloat32, {"2", "3"}}));
+  const ProtoWriter no_shape = ProtoWriter().message(1, ProtoWriter().varint(1, kOnnxFloat));
+  graph.message(12, ProtoWriter().bytes(1, "y").message(2, no_shape));
+  ProtoWriter model = model_proto(graph, 20);
+  model.message(8, ProtoWriter().bytes(1, "vidrt").varint(2, 1));
+  const ConvSession session(model.data());
+  EXPECT_EQ(session.output_shape(0), std::vector<std::string>{});
+  std::vector<float> x = {0, 0, 1, 1, 0, 0}, y(6);
+  session.run({{"x", 1, {2, 3}, x.data(), 24}}, {{"y", 1, {2, 3}, y.data(), 24}});
+  EXPECT_EQ(y, (std::vector<float>{0, 2, 6, 1, 0, 2}));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "onnxruntime/custom_ops/ort_shapes.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -25,6 +26,9 @@ InferredInput read_input(const OrtApi& api, const OrtShapeInferContext* context,
 
 void write_output(const OrtApi& api, OrtShapeInferContext* context, const SymbolicShape& shape,
                   ONNXTensorElementDataType type) {
+  // A size without a number or a name would be one of the empty name, and ONNX Runtime takes those of one name for the
+  // same: it would put a tensor where another of that "shape" lay.
+  if (!std::all_of(shape.begin(), shape.end(), [](const Dimension& dimension) { return dimension.is_known(); })) return;
   std::vector<std::int64_t> numbers;
   std::vector<const char*> symbols;
   for (const Dimension& dimension : shape) {
