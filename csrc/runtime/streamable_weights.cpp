@@ -28,6 +28,15 @@ bool is_packed_kernel(const std::vector<std::int64_t>& dims) {
 #endif
 }
 
+// Which weights cost least time for what streaming them saves: 0 first. Kernels that are convolved with as they are
+// cost a copy in every run. Matrices cost being packed in every product, whatever its size. Kernels that ONNX Runtime
+// would reorder cost a copy and the faster form of their convolution, which is the more the larger the frames are. For
+// each MiB that ModelScope's UNet saved, a run of 8 frames of 128x128 took 0.9, 1.9 and 2.5 ms longer.
+int cost_of_streaming(const StreamableWeight& weight) {
+  if (weight.use == StreamableWeight::Use::kMatrix) return 1;
+  return weight.packed_bytes == 0 ? 0 : 2;
+}
+
 class Finder {
  public:
   Finder(std::string_view model, const std::string& file) : subject_("'" + file + "' is no valid ONNX graph") {
@@ -51,6 +60,9 @@ class Finder {
         found.push_back({tensor.name, StreamableWeight::Use::kKernel, tensor.length, packed_bytes, float_bytes});
       }
     }
+    std::stable_sort(found.begin(), found.end(), [](const StreamableWeight& a, const StreamableWeight& b) {
+      return cost_of_streaming(a) < cost_of_streaming(b);
+    });
     return found;
   }
 

@@ -117,6 +117,17 @@ TEST(StreamableWeights, KernelsThatAreUsedOtherwiseAreNone) {
   EXPECT_EQ(found(convolution(kFloat, large).node(node("Conv", {"z", "k"}, "z"))), std::vector<std::string>{"k"});
 }
 
+TEST(StreamableWeights, ThoseThatCostLeastTimeComeFirst) {
+  Graph graph = linear();
+  graph.weight(stored_weight("k2", kFloat, {256, 256, 3, 3})).node(node("Conv", {"x", "k2"}, "a"));
+  graph.weight(stored_weight("k3", kFloat, {256, 256, 3, 3, 3})).node(node("Conv", {"x", "k3"}, "b"));
+#if defined(__x86_64__)
+  EXPECT_EQ(found(graph), (std::vector<std::string>{"k3", "w", "k2"}));
+#else
+  EXPECT_EQ(found(graph), (std::vector<std::string>{"k2", "k3", "w"}));  // nothing reorders k2
+#endif
+}
+
 TEST(StreamableWeights, TheFirstThatSaveEnoughAreTaken) {
   constexpr auto kMatrix = StreamableWeight::Use::kMatrix;
   constexpr auto kKernel = StreamableWeight::Use::kKernel;

@@ -67,6 +67,19 @@ TOYS = {
         },
         {"use_attention_mask": True, "hidden_act": "gelu", "num_attention_heads": 2},
     ),
+    # Kernels of more than 1 MiB: over two axes also where stored in fp16, over three in fp32.
+    "wide": Toy(
+        {
+            "down_block_types": ("DownBlock3D", "DownBlock3D"),
+            "up_block_types": ("UpBlock3D", "UpBlock3D"),
+            "block_out_channels": (16, 320),
+            "layers_per_block": 1,
+            "attention_head_dim": 8,
+            "norm_num_groups": 8,
+        },
+        {**_vae_blocks(2), "block_out_channels": (8, 16), "norm_num_groups": 8},
+        {},
+    ),
 }
 
 
