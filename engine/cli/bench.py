@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from vidrt.engine.bundle import default_bundle
 from vidrt.engine.cli import arguments as arg
 from vidrt.engine.cli.build_progress import missing_engines_built
+from vidrt.engine.cli.case_settings import takes_case_settings
 from vidrt.engine.cli.exit_codes import BACKEND, CANCELLED
 from vidrt.engine.cli.interrupt import cancel_on_interrupt
 from vidrt.engine.cli.progress import ProgressLines
@@ -38,6 +39,7 @@ def _count(help_text: str) -> Any:
 
 
 @app.command()
+@takes_case_settings
 def run(
     scenarios: Annotated[
         list[Path] | None, typer.Argument(help="Scenario files. (default: one case from the options)")
@@ -64,22 +66,8 @@ def run(
         ),
     ] = None,
     remark: Remark = "",
-    height: arg.Height = None,
-    width: arg.Width = None,
-    num_frames: arg.NumFrames = None,
-    num_inference_steps: arg.Steps = None,
-    guidance_scale: arg.GuidanceScale = None,
-    scheduler: arg.SchedulerOption = None,
-    step_cache: arg.StepCache = None,
-    decode_chunk: arg.DecodeChunk = None,
-    backend: Annotated[
-        str | None,
-        typer.Option(help="onnxruntime, onnxruntime-cuda, tensorrt, ... (default: auto)", rich_help_panel="Model"),
-    ] = None,
-    device: arg.Device = None,
-    threads: arg.Threads = None,
-    memory_budget: arg.MemoryBudget = None,
-    variant: arg.VariantOption = None,
+    *,
+    settings: dict[str, Any],
     build_engines: arg.BuildEngines = False,
     json: arg.Json = False,
     quiet: arg.Quiet = False,
@@ -93,27 +81,11 @@ def run(
     from vidrt.engine.bench.report import render
     from vidrt.engine.bench.running import Watch, run_jobs
 
-    settings = {
-        "height": height,
-        "width": width,
-        "num_frames": num_frames,
-        "num_inference_steps": num_inference_steps,
-        "guidance_scale": guidance_scale,
-        "scheduler": scheduler,
-        "step_cache": step_cache,
-        "decode_chunk": decode_chunk,
-        "backend": backend,
-        "device": device,
-        "threads": threads,
-        "memory_budget": memory_budget,
-        "variant": variant,
-    }
-    given = {name: value for name, value in settings.items() if value is not None}
     counts = {"repetitions": repetitions, "warmup": warmup, "rounds": rounds}
     wanted: dict[str, Any] = {name: value for name, value in counts.items() if value is not None}
     if prompts is not None:
         wanted["prompt_accuracy"] = {"prompts": prompts}
-    jobs = _jobs(scenarios or [], bundle, given, wanted, tuple(compare or ()))
+    jobs = _jobs(scenarios or [], bundle, settings, wanted, tuple(compare or ()))
     with missing_engines_built(build_engines, silent=json or quiet) as on_build:
         check_jobs(jobs, output, on_build)
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn(),
@@ -146,23 +118,14 @@ def run(
 
 
 @app.command()
+@takes_case_settings
 def layers(
     bundle: arg.BundleOption = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the results go.")] = Path("layers.json"),
     repetitions: Annotated[int, typer.Option(min=1, max=100_000, help="Generations.", rich_help_panel=_HOW)] = 3,
     top: Annotated[int, typer.Option(min=1, help="Layers of a module that are shown.", rich_help_panel=_HOW)] = 10,
-    height: arg.Height = None,
-    width: arg.Width = None,
-    num_frames: arg.NumFrames = None,
-    num_inference_steps: arg.Steps = None,
-    guidance_scale: arg.GuidanceScale = None,
-    scheduler: arg.SchedulerOption = None,
-    decode_chunk: arg.DecodeChunk = None,
-    backend: Annotated[str, typer.Option(help="onnxruntime or tensorrt.", rich_help_panel="Model")] = "auto",
-    device: arg.Device = None,
-    threads: arg.Threads = None,
-    memory_budget: arg.MemoryBudget = None,
-    variant: arg.VariantOption = None,
+    *,
+    settings: dict[str, Any],
     build_engines: arg.BuildEngines = False,
     json: arg.Json = False,
 ) -> None:
@@ -173,26 +136,11 @@ def layers(
     from vidrt.engine.bench.files import check_writable
     from vidrt.engine.bench.layers import open_for_profile, profile_layers, render_layers, write_layers
 
-    settings = {
-        "height": height,
-        "width": width,
-        "num_frames": num_frames,
-        "num_inference_steps": num_inference_steps,
-        "guidance_scale": guidance_scale,
-        "scheduler": scheduler,
-        "decode_chunk": decode_chunk,
-        "backend": backend,
-        "device": device,
-        "threads": threads,
-        "memory_budget": memory_budget,
-        "variant": variant,
-    }
-    given = {name: value for name, value in settings.items() if value is not None}
     check_writable(output)
     with missing_engines_built(build_engines, silent=json) as on_build:
-        pipe = open_for_profile(default_bundle() if bundle is None else bundle, given, on_build)
+        pipe = open_for_profile(default_bundle() if bundle is None else bundle, settings, on_build)
     with cancel_on_interrupt() as token:
-        result = profile_layers(pipe, given, repetitions, token)
+        result = profile_layers(pipe, settings, repetitions, token)
     write_layers(output, result)
     if json:
         print_json(result.model_dump(mode="json"))
