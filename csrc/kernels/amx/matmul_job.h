@@ -12,8 +12,8 @@ constexpr std::int64_t kTileSide = 16;                          // rows of a til
 constexpr std::int64_t kTileDepth = 32;                         // elements of both that one instruction multiplies
 constexpr std::int64_t kTileElements = kTileSide * kTileDepth;  // bfloat16
 constexpr std::int64_t kBlockSide = 2 * kTileSide;              // of the results that registers hold
-constexpr std::int64_t kPanelColumns = 128;
-constexpr std::int64_t kPanelDepth = 512;  // a panel of three terms is 384 KiB: it stays in the second cache
+constexpr std::int64_t kPanelColumns = 256;
+constexpr std::int64_t kPanelDepth = 512;  // a panel of three terms is 768 KiB: it stays in the second cache
 constexpr std::int64_t kMostTerms = 3;
 constexpr std::int64_t kPanelElements = kPanelColumns * kPanelDepth * kMostTerms;  // bfloat16
 
