@@ -10,19 +10,12 @@
 
 namespace vidrt::kernels {
 
-/// How exactly factors are taken, by the names of torch.set_float32_matmul_precision. Sums are float32 in any case.
-enum class MatMulPrecision {
-  kHighest,  // as float32: 24 bits of each factor
-  kHigh,     // 16 bits of each factor, as the sum of two bfloat16
-};
-
 struct MatMulProblem {
   std::int64_t rows = 0;     // of X and Y
   std::int64_t inner = 0;    // columns of X
   std::int64_t columns = 0;  // of Y
   ElementType weight_type = ElementType::kFloat32;
   bool transposed = false;  // the weight is (columns, inner), as a linear layer's; else (inner, columns)
-  MatMulPrecision precision = MatMulPrecision::kHighest;
 };
 
 struct MatMulTensors {

@@ -103,7 +103,7 @@ class OrtBackend : public Backend {
   };
 
   static StoredProduct stored_product() {
-    return kernels::cpu_isa() == kernels::Isa::kAmx ? StoredProduct::kHighest : StoredProduct::kFusedMatMul;
+    return kernels::cpu_isa() == kernels::Isa::kAmx ? StoredProduct::kOwnMatMul : StoredProduct::kFusedMatMul;
   }
 
   LargeWeights large_weights(const ModuleRequest& request) const {

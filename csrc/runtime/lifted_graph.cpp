@@ -182,9 +182,9 @@ class Lifter {
     if (found == operands_.end()) return false;
     const auto& [matrix, transposed] = found->second;
     read_.insert(matrix);
-    if (as_stored_.product != StoredProduct::kFusedMatMul) {
-      append_bytes_field(
-          lifted, 1, product_proto(graph.bytes(), matrix, "MatMul", kOwnDomain, own_attributes(transposed), subject_));
+    if (as_stored_.product == StoredProduct::kOwnMatMul) {
+      const std::vector<std::string> attributes = {string_attribute_proto("weight_layout", transposed ? "OI" : "IO")};
+      append_bytes_field(lifted, 1, product_proto(graph.bytes(), matrix, "MatMul", kOwnDomain, attributes, subject_));
       domains_.insert(kOwnDomain);
     } else if (transposed) {
       const std::vector<std::string> attributes = {int_attribute_proto("transB", 1)};
@@ -195,12 +195,6 @@ class Lifter {
       lifted->append(graph.raw());
     }
     return true;
-  }
-
-  std::vector<std::string> own_attributes(bool transposed) const {
-    const char* const precision = as_stored_.product == StoredProduct::kHigh ? "high" : "highest";
-    return {string_attribute_proto("weight_layout", transposed ? "OI" : "IO"),
-            string_attribute_proto("precision", precision)};
   }
 
   // Whether the node's result is a weight now, and the node no longer needed.

@@ -31,8 +31,7 @@ struct LiftedWeight {
 /// What multiplies by matrices as they lie in the file.
 enum class StoredProduct {
   kFusedMatMul,  // com.microsoft's, and MatMul; after a Cast in every run where the matrix is narrow
-  kHighest,      // vidrt::MatMul with that precision (onnxruntime/custom_ops/matmul_op.h)
-  kHigh,
+  kOwnMatMul,    // vidrt::MatMul (onnxruntime/custom_ops/matmul_op.h)
 };
 
 /// Matrices (streamable_weights.h) that are not made ready, by the names of their initialisers.

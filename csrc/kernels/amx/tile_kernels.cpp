@@ -96,25 +96,15 @@ void multiply_panel(const MatMulJob& job, std::int64_t panel, std::int64_t begin
 }
 
 // A type's terms: of float16's 11 bits two hold all, of bfloat16's 8 one does.
-template <MatMulPrecision kPrecision, typename F>
+template <typename F>
 void with_terms(ElementType type, const F& f) {
-  constexpr int kTerms = kPrecision == MatMulPrecision::kHighest ? 3 : 2;
   switch (type) {
     case ElementType::kFloat32:
-      return f.template run<Terms<kTerms, kTerms, kTerms>, ElementType::kFloat32>();
+      return f.template run<Terms<3>, ElementType::kFloat32>();
     case ElementType::kFloat16:
-      return f.template run<Terms<kTerms, kTerms, 2>, ElementType::kFloat16>();
+      return f.template run<Terms<2>, ElementType::kFloat16>();
     case ElementType::kBFloat16:
-      return f.template run<Terms<kTerms, kTerms, 1>, ElementType::kBFloat16>();
-  }
-}
-
-template <typename F>
-void with_terms(const MatMulProblem& problem, const F& f) {
-  if (problem.precision == MatMulPrecision::kHighest) {
-    with_terms<MatMulPrecision::kHighest>(problem.weight_type, f);
-  } else {
-    with_terms<MatMulPrecision::kHigh>(problem.weight_type, f);
+      return f.template run<Terms<1>, ElementType::kBFloat16>();
   }
 }
 
@@ -145,10 +135,10 @@ struct MultiplyPanel {
 
 const TileKernels kTileKernels{
     [](const MatMulJob& job, std::int64_t tile) {
-      with_terms(job.problem, SplitRows{job, tile});
+      with_terms(job.problem.weight_type, SplitRows{job, tile});
     },
     [](const MatMulJob& job, std::int64_t panel, std::int64_t begin, std::int64_t end, std::uint16_t* panel_tiles) {
-      with_terms(job.problem, MultiplyPanel{job, panel, begin, end, panel_tiles});
+      with_terms(job.problem.weight_type, MultiplyPanel{job, panel, begin, end, panel_tiles});
     }};
 
 }  // namespace vidrt::kernels::amx

@@ -17,8 +17,7 @@ constexpr std::size_t kAlignment = 64;
 
 // Of a pair of tiles of rows: 32 rows of X, split.
 std::size_t pair_bytes(const MatMulProblem& problem) {
-  const std::int64_t terms = problem.precision == MatMulPrecision::kHighest ? 3 : 2;
-  return static_cast<std::size_t>(2 * ceil_div(problem.inner, kTileDepth) * terms * kTileElements) *
+  return static_cast<std::size_t>(2 * ceil_div(problem.inner, kTileDepth) * kMostTerms * kTileElements) *
          sizeof(std::uint16_t);
 }
 

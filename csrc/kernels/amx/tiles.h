@@ -32,13 +32,12 @@ class TileRegisters {
   TileRegisters& operator=(const TileRegisters&) = delete;
 };
 
-/// How exact a product is: factors of X's kind and of W's kind are sums of so many terms, each 2^-8 of the one before.
-/// Products of terms i and j are left out where i + j >= kTerms: they are as small as what the last terms lack.
-template <int kTermsIn, int kRowTermsIn, int kColumnTermsIn>
+/// Terms of a number of X, which is float32, and of one of W: each is 2^-8 of the one before. Products of terms i and j
+/// are left out where i + j is 3 or more: they are below float32's rounding.
+template <int kColumnTerms>
 struct Terms {
-  static constexpr int kTerms = kTermsIn;
-  static constexpr int kRows = kRowTermsIn;
-  static constexpr int kColumns = kColumnTermsIn;
+  static constexpr int kRows = kMostTerms;
+  static constexpr int kColumns = kColumnTerms;
 };
 
 struct TermPair {
@@ -57,8 +56,7 @@ constexpr TermPairs term_pairs() {
   TermPairs list;
   int loaded = 0;
   for (int column = T::kColumns - 1; column >= 0; --column) {
-    const int rows = T::kRows < T::kTerms - column ? T::kRows : T::kTerms - column;
-    if (rows <= 0) continue;
+    const int rows = kMostTerms - column;
     const int first = loaded;
     list.pairs[list.count++] = {first, column};
     for (int row = rows - 1; row >= 0; --row) {

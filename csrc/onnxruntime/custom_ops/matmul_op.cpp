@@ -20,24 +20,13 @@ namespace {
 constexpr std::size_t kX = 0;
 constexpr std::size_t kWeight = 1;
 
-struct MatMulAttributes {
-  bool transposed = false;
-  kernels::MatMulPrecision precision = kernels::MatMulPrecision::kHighest;
-};
-
-MatMulAttributes read_matmul_attributes(const AttributeReader& reader) {
-  MatMulAttributes attributes;
+// Whether the attribute weight_layout says (outputs, inputs).
+bool is_transposed(const AttributeReader& reader) {
   const std::string layout = reader.text("weight_layout").value_or("IO");
   if (layout != "IO" && layout != "OI") {
     throw std::invalid_argument("attribute weight_layout: got '" + layout + "', expected 'IO' or 'OI'.");
   }
-  attributes.transposed = layout == "OI";
-  const std::string precision = reader.text("precision").value_or("highest");
-  if (precision != "highest" && precision != "high") {
-    throw std::invalid_argument("attribute precision: got '" + precision + "', expected 'highest' or 'high'.");
-  }
-  if (precision == "high") attributes.precision = kernels::MatMulPrecision::kHigh;
-  return attributes;
+  return layout == "OI";
 }
 
 kernels::ElementType weight_type(ONNXTensorElementDataType type) {
@@ -59,14 +48,14 @@ std::string shape_text(const std::vector<std::int64_t>& dims) {
   return text.empty() ? "()" : text + ")";
 }
 
-kernels::MatMulProblem make_problem(const MatMulAttributes& attributes, const Argument& x, const Argument& weight) {
+kernels::MatMulProblem make_problem(bool transposed, const Argument& x, const Argument& weight) {
   if (x.dims.empty() || weight.dims.size() != 2) {
     throw std::invalid_argument("got X " + shape_text(x.dims) + " and W " + shape_text(weight.dims) +
                                 ", expected X with at least 1 dimension and W with 2.");
   }
   kernels::MatMulProblem problem;
-  problem.inner = weight.dims[attributes.transposed ? 1 : 0];
-  problem.columns = weight.dims[attributes.transposed ? 0 : 1];
+  problem.inner = weight.dims[transposed ? 1 : 0];
+  problem.columns = weight.dims[transposed ? 0 : 1];
   problem.rows = 1;
   for (std::size_t i = 0; i + 1 < x.dims.size(); ++i) problem.rows *= x.dims[i];
   if (x.dims.back() != problem.inner) {
@@ -74,8 +63,7 @@ kernels::MatMulProblem make_problem(const MatMulAttributes& attributes, const Ar
                                 std::to_string(problem.inner) + ".");
   }
   problem.weight_type = weight_type(weight.type);
-  problem.transposed = attributes.transposed;
-  problem.precision = attributes.precision;
+  problem.transposed = transposed;
   return problem;
 }
 
@@ -103,7 +91,7 @@ class Scratch {
 // What a kernel is to ONNX Runtime.
 struct Kernel {
   std::string label;
-  MatMulAttributes attributes;
+  bool transposed;
   OrtHandle<OrtAllocator> allocator;
   const OrtApi& api;
   int threads;
@@ -113,7 +101,7 @@ struct Kernel {
     const std::optional<Argument> x = run.input(kX);
     const std::optional<Argument> weight = run.input(kWeight);
     if (!x || !weight) throw std::invalid_argument("got a node without X or W, expected both.");
-    const kernels::MatMulProblem problem = make_problem(attributes, *x, *weight);
+    const kernels::MatMulProblem problem = make_problem(transposed, *x, *weight);
     std::vector<std::int64_t> dims = x->dims;
     dims.back() = problem.columns;
     const Scratch scratch(allocator.get(), kernels::matmul_scratch_bytes(problem));
@@ -135,9 +123,9 @@ OrtStatus* ORT_API_CALL create_kernel(const OrtCustomOp* op, const OrtApi* api, 
   return as_status(*api, where, [&] {
     const KernelInfo info(*api, raw);
     where = info.label(kMatMul);
-    const MatMulAttributes attributes = read_matmul_attributes(KernelAttributes(*api, raw));
+    const bool transposed = is_transposed(KernelAttributes(*api, raw));
     weight_type(info.argument(kWeight).type);
-    *kernel = new Kernel{where, attributes, info.allocator(), *api, self(op).threads()};
+    *kernel = new Kernel{where, transposed, info.allocator(), *api, self(op).threads()};
   });
 }
 
@@ -150,11 +138,11 @@ OrtStatus* ORT_API_CALL run_kernel(void* raw, OrtKernelContext* context) noexcep
 OrtStatus* ORT_API_CALL infer_shape_of_node(const OrtCustomOp* op, OrtShapeInferContext* context) noexcept {
   try {
     const OrtApi& api = self(op).api();
-    const MatMulAttributes attributes = read_matmul_attributes(ShapeAttributes(api, context));
+    const bool transposed = is_transposed(ShapeAttributes(api, context));
     SymbolicShape y = read_input(api, context, kX).shape;
     const SymbolicShape weight = read_input(api, context, kWeight).shape;
     if (y.empty() || weight.size() != 2) return nullptr;
-    y.back() = weight[attributes.transposed ? 0 : 1];
+    y.back() = weight[transposed ? 0 : 1];
     write_output(api, context, y, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT);
   } catch (...) {  // no shape is known, which is no error
   }

@@ -8,9 +8,8 @@ namespace vidrt::custom_ops {
 constexpr const char* kMatMul = "MatMul";
 
 /// Y = X·W. X (..., inputs) float32; W float32, float16 or bfloat16, (inputs, outputs), or where the attribute
-/// `weight_layout` is "OI" and not "IO", (outputs, inputs); `precision` "highest" (default) or "high"
-/// (kernels/matmul.h). Not an operator of bundles: graphs get it while they are loaded (runtime/lifted_graph.h). ONNX
-/// Runtime keeps the address.
+/// `weight_layout` is "OI" and not "IO", (outputs, inputs). Not an operator of bundles: graphs get it while they are
+/// loaded (runtime/lifted_graph.h). ONNX Runtime keeps the address.
 class MatMulOp : public OrtCustomOp {
  public:
   MatMulOp(const OrtApi& api, bool infers_shapes, int threads);
