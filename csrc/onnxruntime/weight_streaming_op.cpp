@@ -47,6 +47,9 @@ class Reading {
     weight_.file->drop_pages(from, bytes);
   }
 
+  // Once all pieces were read: who reads the beginning of one has the system map the end of the one before as well.
+  void drop() const { weight_.file->drop_pages(weight_.offset, end_ - weight_.offset); }
+
  private:
   const StreamedWeight& weight_;
   std::uint8_t* target_;
@@ -68,6 +71,7 @@ struct Kernel {
     Reading reading(weight, static_cast<std::uint8_t*>(data));
     // No batches: a thread that is done takes the next piece.
     require(api, api.KernelContext_ParallelFor(context, read_piece, reading.pieces(), 0, &reading));
+    reading.drop();
   }
 };
 

@@ -115,13 +115,15 @@ class Lifter {
       const bool in_graph = !weight.widened && !weight.transposed;
       if (in_graph && weight.stored.offset % kWeightAlignment != 0) continue;
       if (!in_graph) append_bytes_field(&lifted, 5, initializer_proto(weight));
-      if (as_stored_.matrices.count(name) != 0) {
+      const bool as_stored = as_stored_.matrices.count(name) != 0;
+      if (as_stored) {
         // A graph input of an initialiser's name: the backend then takes it for a default, no constant, and makes no
         // copy of it.
         append_bytes_field(&lifted, 11, value_info_proto(weight.name, weight.dtype(), weight.shape()));
       }
       result_.weights.push_back(weight);
       const bool foldable = has_subgraphs_ || folded_.count(name) != 0 || outputs_.count(name) != 0;
+      result_.weights.back().as_stored = as_stored;
       result_.weights.back().only_operand = is_large(weight) && !foldable;
     }
     return lifted;

@@ -22,6 +22,7 @@ struct LiftedWeight {
   // Values that are computed multiply by it, or look up rows of it, and that is all: nothing can be computed of it
   // beforehand, so that only those who run the graph need its bytes. Of large matrices alone.
   bool only_operand = false;
+  bool as_stored = false;  // of AsStored::matrices: every run reads it where it lies
 
   /// In the lifted graph.
   DType dtype() const;

@@ -152,6 +152,7 @@ TEST(StreamableWeights, StayInTheGraphAsStored) {
   ASSERT_EQ(lifted.weights.size(), 1U);
   EXPECT_EQ(lifted.weights[0].name, "w");
   EXPECT_EQ(lifted.weights[0].dtype(), DType::kBFloat16);
+  EXPECT_TRUE(lifted.weights[0].as_stored);
   const OnnxGraph graph = read_onnx_graph(lifted.model, "g.onnx");
   EXPECT_EQ(graph.op_counts, (std::map<std::string, std::int64_t>{{"Cast", 1}, {"com.microsoft::FusedMatMul", 1}}));
   EXPECT_EQ(graph.opsets.at("com.microsoft"), 1);
