@@ -58,7 +58,9 @@ class OrtBackend : public Backend {
     const LargeWeights large = large_weights(request);
     for (const StreamableWeight& weight : large.as_stored)
       needs.weight_bytes -= weight.held_bytes - weight.stored_bytes;
-    for (const StreamableWeight& weight : large.streamable) needs.weight_bytes += weight.packed_bytes;
+    for (const StreamableWeight& weight : large.streamable) {
+      needs.weight_bytes += weight.held_bytes + weight.packed_bytes - weight.float_bytes;
+    }
     needs.streamable_bytes = saved_together(large.streamable);
     return needs;
   }

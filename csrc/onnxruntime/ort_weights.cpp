@@ -9,6 +9,7 @@
 #include "onnxruntime/ort_value.h"
 #include "runtime/onnx_tensor.h"
 #include "runtime/pages.h"
+#include "runtime/streamable_weights.h"
 
 namespace vidrt {
 namespace {
@@ -35,6 +36,11 @@ std::shared_ptr<OrtPrepackedWeightsContainer> packed_for(const OrtApi& api, cons
   return shared;
 }
 
+// By runs, and not before.
+bool is_read_in_place(const LiftedWeight& weight) {
+  return weight.as_stored || (weight.in_file && !is_packed_kernel(weight.stored));
+}
+
 }  // namespace
 
 OrtWeights::OrtWeights(const OrtApi& api, const ModuleRequest& request, const std::vector<LiftedWeight>& lifted,
@@ -45,9 +51,9 @@ OrtWeights::OrtWeights(const OrtApi& api, const ModuleRequest& request, const st
   for (const LiftedWeight& weight : lifted) {
     weights_.push_back(loader.load(weight));
     // Else the first run reads them from the disk, and what it takes is measured as if it were activations.
-    if (weight.as_stored) touch_pages(weights_.back()->view.data, weights_.back()->view.bytes());
+    if (is_read_in_place(weight)) touch_pages(weights_.back()->view.data, weights_.back()->view.bytes());
     names_.push_back(weight.name);
-    only_operands_.push_back(weight.only_operand);
+    read_by_optimiser_.push_back(!weight.only_operand && !weight.in_file);
     values_.push_back(wrap_tensor(api, host.get(), weights_.back()->view, "handing over '" + weight.name + "'"));
   }
   if (streamed.empty()) return;
@@ -66,10 +72,10 @@ void OrtWeights::give_to(OrtSessionOptions* options, Use use) const {
   for (std::size_t i = 0; i < names_.size(); ++i) {
     if (use == Use::kShare) {
       check_ort(api_, api_.AddInitializer(options, names_[i].c_str(), values_[i].get()), "sharing '" + names_[i] + "'");
-      if (only_operands_[i]) continue;
+      if (!read_by_optimiser_[i]) continue;
     }
-    // The optimiser has to read constants; while a session is made, ONNX Runtime holds a copy of all that come this
-    // way.
+    // While a session is made, ONNX Runtime holds a copy of all that come this way. Large kernels it reads one by one
+    // from their file, and only where it reorders them.
     names.push_back(names_[i].c_str());
     values.push_back(values_[i].get());
   }

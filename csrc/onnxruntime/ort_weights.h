@@ -36,7 +36,7 @@ class OrtWeights {
   std::shared_ptr<OrtPrepackedWeightsContainer> packed_;
   std::vector<std::shared_ptr<const Weight>> weights_;
   std::vector<std::string> names_;
-  std::vector<bool> only_operands_;
+  std::vector<bool> read_by_optimiser_;
   std::vector<OrtHandle<OrtValue>> values_;
   std::unique_ptr<WeightStreaming> streaming_;  // null: every weight is handed over
 };

@@ -10,6 +10,7 @@
 #include "runtime/onnx_tensor.h"
 #include "runtime/onnx_writer.h"
 #include "runtime/protobuf_reader.h"
+#include "runtime/streamable_weights.h"
 
 namespace vidrt {
 namespace {
@@ -124,6 +125,7 @@ class Lifter {
       result_.weights.push_back(weight);
       const bool foldable = has_subgraphs_ || folded_.count(name) != 0 || outputs_.count(name) != 0;
       result_.weights.back().as_stored = as_stored;
+      result_.weights.back().in_file = in_graph && is_large_kernel(weight.stored);
       result_.weights.back().only_operand = is_large(weight) && !foldable;
     }
     return lifted;

@@ -23,6 +23,7 @@ struct LiftedWeight {
   // beforehand, so that only those who run the graph need its bytes. Of large matrices alone.
   bool only_operand = false;
   bool as_stored = false;  // of AsStored::matrices: every run reads it where it lies
+  bool in_file = false;    // a large kernel of which the lifted graph says where it lies, for whoever reorders it
 
   /// In the lifted graph.
   DType dtype() const;

@@ -15,19 +15,6 @@ namespace {
 
 constexpr std::uint64_t kLarge = std::uint64_t{1} << 20U;
 
-// Of a Conv over two or three axes; a depthwise one has a single channel to each of its filters.
-bool is_kernel(const std::vector<std::int64_t>& dims) { return (dims.size() == 4 || dims.size() == 5) && dims[1] > 1; }
-
-// On x86 ONNX Runtime convolves two axes in blocks of channels, for which it reorders constant kernels whose input
-// channels are a multiple of four. What it does not reorder after all is counted for nothing, and saved for nothing.
-bool is_packed_kernel(const std::vector<std::int64_t>& dims) {
-#if defined(__x86_64__)
-  return dims.size() == 4 && dims[1] % 4 == 0;
-#else
-  return false;
-#endif
-}
-
 // Which weights cost least time for what streaming them saves: 0 first. Kernels that are convolved with as they are
 // cost a copy in every run. Matrices cost being packed in every product, whatever its size. Kernels that ONNX Runtime
 // would reorder cost a copy and the faster form of their convolution, which is the more the larger the frames are. For
@@ -54,10 +41,13 @@ class Finder {
       const std::uint64_t float_bytes = tensor.length / dtype_bytes(dtype) * sizeof(float);
       if (tensor.dims.size() == 2) {
         if (!only_multiplies(tensor.name, dtype, false)) continue;
-        found.push_back({tensor.name, StreamableWeight::Use::kMatrix, tensor.length, float_bytes, float_bytes});
+        found.push_back(
+            {tensor.name, StreamableWeight::Use::kMatrix, tensor.length, float_bytes, float_bytes, float_bytes});
       } else if (only_convolves(tensor.name, dtype)) {
-        const std::uint64_t packed_bytes = is_packed_kernel(tensor.dims) ? float_bytes : 0;
-        found.push_back({tensor.name, StreamableWeight::Use::kKernel, tensor.length, packed_bytes, float_bytes});
+        const std::uint64_t packed_bytes = is_packed_kernel(tensor) ? float_bytes : 0;
+        const std::uint64_t held_bytes = packed_bytes != 0 && dtype == DType::kFloat32 ? 0 : float_bytes;
+        found.push_back(
+            {tensor.name, StreamableWeight::Use::kKernel, tensor.length, float_bytes, packed_bytes, held_bytes});
       }
     }
     std::stable_sort(found.begin(), found.end(), [](const StreamableWeight& a, const StreamableWeight& b) {
@@ -96,7 +86,7 @@ class Finder {
 
   void add_initializer(OnnxTensor tensor) {
     if (!tensor.external || tensor.stored.length < kLarge) return;
-    if (tensor.stored.dims.size() != 2 && !is_kernel(tensor.stored.dims)) return;
+    if (tensor.stored.dims.size() != 2 && !is_large_kernel(tensor.stored)) return;
     if (tensor.stored.offset % kWeightAlignment != 0) return;
     const std::optional<DType> dtype = dtype_from_onnx(tensor.stored.data_type);
     if (dtype == DType::kFloat32 || dtype == DType::kFloat16 || dtype == DType::kBFloat16) {
@@ -138,6 +128,23 @@ class Finder {
 };
 
 }  // namespace
+
+// A depthwise one has a single channel to each of its filters.
+bool is_large_kernel(const ExternalTensor& tensor) {
+  const std::size_t rank = tensor.dims.size();
+  return (rank == 4 || rank == 5) && tensor.dims[1] > 1 && tensor.length >= kLarge;
+}
+
+// On x86 two axes are convolved in blocks of channels, where the input channels are a multiple of four. What is not
+// reordered after all is counted for nothing, and saved for nothing.
+bool is_packed_kernel(const ExternalTensor& tensor) {
+#if defined(__x86_64__)
+  return tensor.dims.size() == 4 && tensor.dims[1] % 4 == 0;
+#else
+  (void)tensor;
+  return false;
+#endif
+}
 
 std::vector<StreamableWeight> streamable_weights(std::string_view model, const std::string& file) {
   return Finder(model, file).find();

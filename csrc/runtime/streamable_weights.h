@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/onnx_graph.h"
+
 namespace vidrt {
 
 /// A large weight that a graph uses in one way alone, perhaps cast from a narrow type to float32 before: a matrix that
@@ -18,14 +20,21 @@ struct StreamableWeight {
   std::string name;  // of the initialiser
   Use use = Use::kMatrix;
   std::uint64_t stored_bytes = 0;  // in the file, whose pages are the system's cache
+  std::uint64_t float_bytes = 0;   // in float32
   std::uint64_t packed_bytes = 0;  // of what an operator packs of it
-  std::uint64_t held_bytes = 0;    // of what is handed over for that: in float32, matrices the right way round
+  // Of what is handed over for that: in float32, matrices the right way round. Nothing where packing reads the file.
+  std::uint64_t held_bytes = 0;
 
   /// What streaming it saves. Pages of a matrix are read in place and stay; those of a kernel are let go.
   std::uint64_t saved_bytes() const { return held_bytes + packed_bytes - (use == Use::kMatrix ? stored_bytes : 0); }
   /// What it takes for a moment in every run: a kernel is read into memory while its convolution runs.
-  std::uint64_t staged_bytes() const { return use == Use::kKernel ? held_bytes : 0; }
+  std::uint64_t staged_bytes() const { return use == Use::kKernel ? float_bytes : 0; }
 };
+
+/// Whether a tensor is the kernel of a convolution over two or three axes, not depthwise, of 1 MiB or more.
+bool is_large_kernel(const ExternalTensor& tensor);
+/// Whether ONNX Runtime reorders such a kernel while a session is made, instead of reading it in every run as it is.
+bool is_packed_kernel(const ExternalTensor& tensor);
 
 /// Those of a serialized ModelProto, in the order in which they should be streamed; none where a node has a subgraph.
 /// Weights of less than 1 MiB are left out. `file` is the graph's path, for messages. Throws BundleError for a

@@ -88,11 +88,13 @@ TEST(StreamableWeights, OfAConvolutionAreFoundWithWhatTheySave) {
       EXPECT_EQ(found[0].name, "k");
       EXPECT_EQ(found[0].use, StreamableWeight::Use::kKernel);
       EXPECT_EQ(found[0].stored_bytes, kElements * (data_type == kFloat ? 4U : 2U));
-      EXPECT_EQ(found[0].held_bytes, kElements * 4U);
+      EXPECT_EQ(found[0].float_bytes, kElements * 4U);
       EXPECT_EQ(found[0].staged_bytes(), kElements * 4U);
       EXPECT_EQ(found[0].saved_bytes(), found[0].held_bytes + found[0].packed_bytes);
 #if defined(__x86_64__)
-      EXPECT_EQ(found[0].packed_bytes, dims.size() == 4 ? kElements * 4U : 0U);
+      const bool packed = dims.size() == 4;
+      EXPECT_EQ(found[0].packed_bytes, packed ? kElements * 4U : 0U);
+      EXPECT_EQ(found[0].held_bytes, packed && data_type == kFloat ? 0U : kElements * 4U);  // packed from the file
 #endif
     }
   }
@@ -132,7 +134,7 @@ TEST(StreamableWeights, TheFirstThatSaveEnoughAreTaken) {
   constexpr auto kMatrix = StreamableWeight::Use::kMatrix;
   constexpr auto kKernel = StreamableWeight::Use::kKernel;
   const std::vector<StreamableWeight> weights = {
-      {"a", kMatrix, 1, 4, 4}, {"b", kMatrix, 1, 4, 4}, {"k", kKernel, 1, 4, 4}, {"l", kKernel, 1, 8, 8}};
+      {"a", kMatrix, 1, 4, 4, 4}, {"b", kMatrix, 1, 4, 4, 4}, {"k", kKernel, 1, 4, 4, 4}, {"l", kKernel, 1, 8, 8, 8}};
   using Names = std::set<std::string>;
   const auto matrices = [&](std::uint64_t bytes) { return weights_that_save(weights, bytes).matrices; };
   const auto kernels = [&](std::uint64_t bytes) { return weights_that_save(weights, bytes).kernels; };
@@ -171,6 +173,17 @@ TEST(StreamableWeights, AreMultipliedByAsStoredByOurOwnProduct) {
   EXPECT_EQ(read.opsets.at("vidrt"), 1);
   EXPECT_NE(lifted.model.find("OI"), std::string::npos);  // of w, which was transposed
   EXPECT_NE(lifted.model.find("IO"), std::string::npos);
+}
+
+TEST(StreamableWeights, AKernelThatIsNotWidenedIsLeftInItsFileForWhoeverReordersIt) {
+  const auto in_file = [](int data_type, const std::vector<std::int64_t>& dims) {
+    return lift_weights(convolution(data_type, dims).model(), "g.onnx").weights.at(0).in_file;
+  };
+  EXPECT_TRUE(in_file(kFloat, {256, 256, 3, 3}));
+  EXPECT_TRUE(in_file(kFloat, {256, 256, 3, 3, 3}));
+  EXPECT_FALSE(in_file(kHalf, {256, 256, 3, 3}));
+  EXPECT_FALSE(in_file(kFloat, {128, 128, 3, 3}));
+  EXPECT_FALSE(in_file(kFloat, {1024, 1024}));
 }
 
 class MatricesInOnnxRuntime : public OrtTest {
