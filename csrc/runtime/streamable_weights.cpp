@@ -18,7 +18,9 @@ constexpr std::uint64_t kLarge = std::uint64_t{1} << 20U;
 // Which weights cost least time for what streaming them saves: 0 first. Kernels that are convolved with as they are
 // cost a copy in every run. Matrices cost being packed in every product, whatever its size. Kernels that ONNX Runtime
 // would reorder cost a copy and the faster form of their convolution, which is the more the larger the frames are. For
-// each MiB that ModelScope's UNet saved, a run of 8 frames of 128x128 took 0.9, 1.9 and 2.5 ms longer.
+// each MiB that ModelScope's UNet saved, a run of 8 frames of 128x128 took about 0.9, 1.9 and 2.5 ms longer (two
+// threads beside other work, no AMX, and before kernels stored as float32 were held once: the last saved twice as
+// much).
 int cost_of_streaming(const StreamableWeight& weight) {
   if (weight.use == StreamableWeight::Use::kMatrix) return 1;
   return weight.packed_bytes == 0 ? 0 : 2;
