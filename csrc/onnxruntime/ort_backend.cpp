@@ -56,8 +56,9 @@ class OrtBackend : public Backend {
   ModuleNeeds needs(const ModuleRequest& request) const override {
     ModuleNeeds needs = Backend::needs(request);
     const LargeWeights large = large_weights(request);
-    for (const StreamableWeight& weight : large.as_stored)
+    for (const StreamableWeight& weight : large.as_stored) {
       needs.weight_bytes -= weight.held_bytes - weight.stored_bytes;
+    }
     for (const StreamableWeight& weight : large.streamable) {
       needs.weight_bytes += weight.held_bytes + weight.packed_bytes - weight.float_bytes;
     }
@@ -108,25 +109,21 @@ class OrtBackend : public Backend {
     return kernels::cpu_isa() == kernels::Isa::kAmx ? StoredProduct::kOwnMatMul : StoredProduct::kFusedMatMul;
   }
 
-  LargeWeights large_weights(const ModuleRequest& request) const {
-    LargeWeights large;
-    for (const StreamableWeight& weight : read_large_weights(request)) {
-      const bool is_matrix = weight.use == StreamableWeight::Use::kMatrix;
-      const bool as_stored = is_matrix && stored_product() != StoredProduct::kFusedMatMul;
-      (as_stored ? large.as_stored : large.streamable).push_back(weight);
-    }
-    return large;
-  }
-
   // Plans ask often: a graph is read once.
-  std::vector<StreamableWeight> read_large_weights(const ModuleRequest& request) const {
+  LargeWeights large_weights(const ModuleRequest& request) const {
     if (cuda_) return {};
     const std::string path = request.bundle.resolve(request.variant.file);
     const std::lock_guard<std::mutex> lock(large_mutex_);
     const std::string key = path + '\n' + request.variant.sha256;
     const auto known = large_.find(key);
     if (known != large_.end()) return known->second;
-    return large_[key] = streamable_weights(read_graph_file(request.bundle, request.variant), path);
+    LargeWeights large;
+    for (StreamableWeight& weight : streamable_weights(read_graph_file(request.bundle, request.variant), path)) {
+      const bool is_matrix = weight.use == StreamableWeight::Use::kMatrix;
+      const bool as_stored = is_matrix && stored_product() != StoredProduct::kFusedMatMul;
+      (as_stored ? large.as_stored : large.streamable).push_back(std::move(weight));
+    }
+    return large_[key] = std::move(large);
   }
 
   OrtHandle<OrtSessionOptions> make_options(const SessionOptions& options, const OrtPlace& place,
@@ -167,7 +164,7 @@ class OrtBackend : public Backend {
   std::string name_;
   std::optional<int> cuda_;
   mutable std::mutex large_mutex_;
-  mutable std::map<std::string, std::vector<StreamableWeight>> large_;  // by the graph's path and hash
+  mutable std::map<std::string, LargeWeights> large_;  // by the graph's path and hash
   mutable std::mutex gpu_mutex_;
   mutable std::shared_ptr<GpuDevice> gpu_;
   const OrtLibrary& library_;

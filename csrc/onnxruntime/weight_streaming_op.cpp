@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "onnxruntime/custom_ops/ort_call.h"
-#include "onnxruntime/ort_api_version.h"
+#include "onnxruntime/custom_ops/plain_custom_op.h"
 #include "onnxruntime/ort_library.h"
 #include "runtime/streamed_kernels.h"
 #include "runtime/weights.h"
@@ -77,20 +77,12 @@ struct Kernel {
 
 }  // namespace
 
-struct WeightStreaming::Op : OrtCustomOp {
-  Op(const OrtApi& ort, std::vector<StreamedWeight> streamed) : OrtCustomOp{}, api(ort), weights(std::move(streamed)) {
-    OrtCustomOp::version = kOrtApiVersion;
+struct WeightStreaming::Op : custom_ops::PlainCustomOp {
+  Op(const OrtApi& ort, std::vector<StreamedWeight> streamed) : api(ort), weights(std::move(streamed)) {
     GetName = [](const OrtCustomOp*) { return kReadWeight; };
-    GetExecutionProviderType = [](const OrtCustomOp*) -> const char* { return nullptr; };  // the CPU provider
     GetInputTypeCount = GetOutputTypeCount = [](const OrtCustomOp*) { return std::size_t{1}; };
     GetInputType = [](const OrtCustomOp*, std::size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; };
     GetOutputType = [](const OrtCustomOp*, std::size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; };
-    GetInputCharacteristic =
-        GetOutputCharacteristic = [](const OrtCustomOp*, std::size_t) { return INPUT_OUTPUT_REQUIRED; };
-    GetInputMemoryType = [](const OrtCustomOp*, std::size_t) { return OrtMemTypeDefault; };
-    GetVariadicInputMinArity = GetVariadicOutputMinArity = [](const OrtCustomOp*) { return 0; };
-    GetVariadicInputHomogeneity = GetVariadicOutputHomogeneity = [](const OrtCustomOp*) { return 0; };
-    GetStartVersion = GetEndVersion = [](const OrtCustomOp*) { return 1; };
     CreateKernelV2 = [](const OrtCustomOp* op, const OrtApi* ort_api, const OrtKernelInfo* info,
                         void** kernel) -> OrtStatus* {
       return as_status(*ort_api, kReadWeight, [&] { *kernel = static_cast<const Op*>(op)->make_kernel(info); });

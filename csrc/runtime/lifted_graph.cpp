@@ -17,6 +17,8 @@ namespace {
 
 constexpr const char* kContribDomain = "com.microsoft";
 constexpr const char* kOwnDomain = "vidrt";
+constexpr std::uint32_t kOpTypeField = 4;  // of NodeProto
+constexpr std::uint32_t kDomainField = 7;
 
 // Past the end of any file: who looks before the owner has provided the data is refused, and does not get other bytes.
 constexpr const char* kNowhere = "4611686018427387904";
@@ -43,19 +45,10 @@ std::string initializer_proto(const LiftedWeight& weight) {
 // A MatMul as a product of another kind, by `matrix`. Its name, outputs and all else stay.
 std::string product_proto(std::string_view node, const std::string& matrix, const char* op_type, const char* domain,
                           const std::vector<std::string>& attributes, const std::string& subject) {
-  std::string product;
-  ProtobufReader reader(node, subject);
-  int inputs = 0;
-  while (reader.next()) {
-    if (reader.field() == 1 && ++inputs == 2) {
-      append_bytes_field(&product, 1, matrix);
-    } else if (reader.field() != 4 && reader.field() != 7) {
-      product.append(reader.raw());
-    }
-  }
-  append_bytes_field(&product, 4, op_type);
+  std::string product = node_with_second_input(node, matrix, subject, {kOpTypeField, kDomainField});
+  append_bytes_field(&product, kOpTypeField, op_type);
   for (const std::string& attribute : attributes) append_bytes_field(&product, 5, attribute);
-  append_bytes_field(&product, 7, domain);
+  append_bytes_field(&product, kDomainField, domain);
   return product;
 }
 
@@ -224,9 +217,9 @@ class Lifter {
   }
 
   static bool is_large(const LiftedWeight& weight) {
-    constexpr std::size_t kLarge = std::size_t{1} << 20U;
     const Shape shape = weight.shape();
-    return shape.size() == 2 && static_cast<std::size_t>(element_count(shape)) * dtype_bytes(weight.dtype()) >= kLarge;
+    return shape.size() == 2 &&
+           static_cast<std::size_t>(element_count(shape)) * dtype_bytes(weight.dtype()) >= kLargeWeight;
   }
 
   std::optional<LiftedWeight> computed(const GraphNode& node) const {

@@ -1,6 +1,7 @@
 #include "runtime/onnx_writer.h"
 
 #include "runtime/onnx_tensor.h"
+#include "runtime/protobuf_reader.h"
 
 namespace vidrt {
 namespace {
@@ -40,6 +41,21 @@ std::string int_attribute_proto(std::string_view name, std::uint64_t value) {
   append_varint_field(&attribute, 3, value);
   append_varint_field(&attribute, 20, kIntAttribute);
   return attribute;
+}
+
+std::string node_with_second_input(std::string_view node, std::string_view input, const std::string& subject,
+                                   const std::set<std::uint32_t>& without) {
+  std::string changed;
+  ProtobufReader reader(node, subject);
+  int inputs = 0;
+  while (reader.next()) {
+    if (reader.field() == 1 && ++inputs == 2) {
+      append_bytes_field(&changed, 1, input);
+    } else if (without.count(reader.field()) == 0) {
+      changed.append(reader.raw());
+    }
+  }
+  return changed;
 }
 
 std::string value_info_proto(std::string_view name, DType dtype, const Shape& shape) {

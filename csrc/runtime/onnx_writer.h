@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,10 @@ void append_bytes_field(std::string* message, std::uint32_t field, std::string_v
 /// An AttributeProto of type STRING, and of type INT.
 std::string string_attribute_proto(std::string_view name, std::string_view value);
 std::string int_attribute_proto(std::string_view name, std::uint64_t value);
+/// A serialized NodeProto with another second input, and without these fields; all else stays. `subject` begins the
+/// messages. Throws BundleError.
+std::string node_with_second_input(std::string_view node, std::string_view input, const std::string& subject,
+                                   const std::set<std::uint32_t>& without = {});
 /// A ValueInfoProto: a tensor's name, type and shape.
 std::string value_info_proto(std::string_view name, DType dtype, const Shape& shape);
 /// An OperatorSetIdProto: version 1 of a domain.

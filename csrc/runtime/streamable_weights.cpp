@@ -13,8 +13,6 @@
 namespace vidrt {
 namespace {
 
-constexpr std::uint64_t kLarge = std::uint64_t{1} << 20U;
-
 // Which weights cost least time for what streaming them saves: 0 first. Kernels that are convolved with as they are
 // cost a copy in every run. Matrices cost being packed in every product, whatever its size. Kernels that ONNX Runtime
 // would reorder cost a copy and the faster form of their convolution, which is the more the larger the frames are. For
@@ -87,7 +85,7 @@ class Finder {
   }
 
   void add_initializer(OnnxTensor tensor) {
-    if (!tensor.external || tensor.stored.length < kLarge) return;
+    if (!tensor.external || tensor.stored.length < kLargeWeight) return;
     if (tensor.stored.dims.size() != 2 && !is_large_kernel(tensor.stored)) return;
     if (tensor.stored.offset % kWeightAlignment != 0) return;
     const std::optional<DType> dtype = dtype_from_onnx(tensor.stored.data_type);
@@ -134,7 +132,7 @@ class Finder {
 // A depthwise one has a single channel to each of its filters.
 bool is_large_kernel(const ExternalTensor& tensor) {
   const std::size_t rank = tensor.dims.size();
-  return (rank == 4 || rank == 5) && tensor.dims[1] > 1 && tensor.length >= kLarge;
+  return (rank == 4 || rank == 5) && tensor.dims[1] > 1 && tensor.length >= kLargeWeight;
 }
 
 // On x86 two axes are convolved in blocks of channels, where the input channels are a multiple of four. What is not

@@ -11,6 +11,8 @@
 
 namespace vidrt {
 
+constexpr std::uint64_t kLargeWeight = std::uint64_t{1} << 20U;  // bytes; what is smaller is not worth the trouble
+
 /// A large weight that a graph uses in one way alone, perhaps cast from a narrow type to float32 before: a matrix that
 /// it multiplies by from the right (W of MatMul(X, W), where W may be transposed before), or a kernel that it convolves
 /// with (W of Conv, of two or three spatial axes, not depthwise).

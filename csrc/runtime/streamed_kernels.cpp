@@ -76,7 +76,7 @@ class Streamer {
     const std::string weight = node.outputs[0] + "/weight";
     const std::size_t kernel = kernels_.at(node.inputs[1]);
     append_bytes_field(streaming, 1, reading_node(weight, after(node.inputs[0]), kernel));
-    append_bytes_field(streaming, 1, with_weight(graph.bytes(), weight));
+    append_bytes_field(streaming, 1, node_with_second_input(graph.bytes(), weight, subject_));
     // Of a domain that is not its own, ONNX Runtime learns shapes by being told.
     append_bytes_field(streaming, 13, value_info_proto(weight, DType::kFloat32, result_.kernels[kernel].dims));
   }
@@ -97,21 +97,6 @@ class Streamer {
     append_bytes_field(&node, 5, int_attribute_proto(kWeightAttribute, kernel));
     append_bytes_field(&node, 7, kStreamingDomain);
     return node;
-  }
-
-  // A Conv with another second input. Names, attributes and all else stay.
-  std::string with_weight(std::string_view node, const std::string& weight) const {
-    std::string conv;
-    ProtobufReader reader(node, subject_);
-    int inputs = 0;
-    while (reader.next()) {
-      if (reader.field() == 1 && ++inputs == 2) {
-        append_bytes_field(&conv, 1, weight);
-      } else {
-        conv.append(reader.raw());
-      }
-    }
-    return conv;
   }
 
   std::string subject_;

@@ -14,7 +14,7 @@ constexpr std::int64_t kTileElements = kTileSide * kTileDepth;  // bfloat16
 constexpr std::int64_t kBlockSide = 2 * kTileSide;              // of the results that registers hold
 constexpr std::int64_t kPanelColumns = 256;
 constexpr std::int64_t kPanelDepth = 512;  // a panel of three terms is 768 KiB: it stays in the second cache
-constexpr std::int64_t kMostTerms = 3;
+constexpr int kMostTerms = 3;              // bfloat16 that a number is the sum of: float32 has 24 bits, and they have 8
 constexpr std::int64_t kPanelElements = kPanelColumns * kPanelDepth * kMostTerms;  // bfloat16
 
 struct MatMulJob {
@@ -23,8 +23,8 @@ struct MatMulJob {
   std::int64_t first_row = 0;  // of the rows that are multiplied at a time
   std::int64_t rows = 0;
   std::int64_t steps = 0;  // tiles of X after each other in a row
-  std::uint16_t* x_tiles =
-      nullptr;  // 16 rows after each other, of each 32 elements after each other, of each the terms
+  // Of X: 16 rows after each other, of these 32 elements after each other, of these kMostTerms.
+  std::uint16_t* x_tiles = nullptr;
 };
 
 struct TileKernels {

@@ -6,28 +6,34 @@ namespace vidrt::kernels::amx {
 namespace {
 
 constexpr std::int64_t kPanelSteps = kPanelDepth / kTileDepth;
+constexpr std::int64_t kRowStep = kMostTerms * kTileElements;
 
-template <typename T>
+// Of float16's 11 bits two terms hold all, of bfloat16's 8 one does.
+constexpr int terms_of(ElementType type) {
+  if (type == ElementType::kFloat32) return kMostTerms;
+  return type == ElementType::kFloat16 ? 2 : 1;
+}
+
 void split_rows(const MatMulJob& job, std::int64_t tile) {
   const std::int64_t inner = job.problem.inner;
-  std::uint16_t* out = job.x_tiles + tile * job.steps * T::kRows * kTileElements;
+  std::uint16_t* out = job.x_tiles + tile * job.steps * kRowStep;
   const std::int64_t rows = least(job.rows - tile * kTileSide, kTileSide);
   const float* const x = job.tensors.x + (job.first_row + tile * kTileSide) * inner;
-  for (std::int64_t k = 0; k < inner; k += kTileDepth, out += T::kRows * kTileElements) {
+  for (std::int64_t k = 0; k < inner; k += kTileDepth, out += kRowStep) {
     for (std::int64_t row = 0; row < kTileSide; ++row) {
       const std::int64_t count = row < rows ? inner - k : 0;  // zeros beyond X
       const std::int64_t offset = row < rows ? row * inner + k : 0;
-      __m512i terms[T::kRows];
-      split<T::kRows>({load16<ElementType::kFloat32>(x, offset, count),
-                       load16<ElementType::kFloat32>(x, count > 16 ? offset + 16 : 0, count - 16)},
-                      terms);
-      for (int i = 0; i < T::kRows; ++i) _mm512_store_si512(out + i * kTileElements + row * kTileDepth, terms[i]);
+      __m512i terms[kMostTerms];
+      split<kMostTerms>({load16<ElementType::kFloat32>(x, offset, count),
+                         load16<ElementType::kFloat32>(x, count > 16 ? offset + 16 : 0, count - 16)},
+                        terms);
+      for (int i = 0; i < kMostTerms; ++i) _mm512_store_si512(out + i * kTileElements + row * kTileDepth, terms[i]);
     }
   }
 }
 
 // Add to results (or begin them) what a panel's steps give. `stride`: floats from a row of the results to the next.
-template <typename T>
+template <int kColumnTerms>
 void accumulate(const std::uint16_t* rows, std::int64_t row_steps, const std::uint16_t* columns, std::int64_t steps,
                 bool begin, float* y, std::int64_t stride) {
   if (begin) {
@@ -35,11 +41,10 @@ void accumulate(const std::uint16_t* rows, std::int64_t row_steps, const std::ui
   } else {
     load_results(y, stride);
   }
-  constexpr std::int64_t kRowStep = T::kRows * kTileElements;
-  constexpr std::int64_t kColumnStep = T::kColumns * kTileElements;
+  constexpr std::int64_t kColumnStep = kColumnTerms * kTileElements;
   StepTiles tiles{{rows, rows + row_steps * kRowStep}, {columns, columns + steps * kColumnStep}};
   for (std::int64_t i = 0; i < steps; ++i) {
-    multiply_step<T>(tiles);
+    multiply_step<kColumnTerms>(tiles);
     for (const std::uint16_t*& tile : tiles.rows) tile += kRowStep;
     for (const std::uint16_t*& tile : tiles.columns) tile += kColumnStep;
   }
@@ -47,7 +52,7 @@ void accumulate(const std::uint16_t* rows, std::int64_t row_steps, const std::ui
 }
 
 // A block over the edge of the results goes through memory of its own.
-template <typename T>
+template <int kColumnTerms>
 void accumulate_edge(const std::uint16_t* rows, std::int64_t row_steps, const std::uint16_t* columns,
                      std::int64_t steps, bool begin, float* y, std::int64_t stride, std::int64_t height,
                      std::int64_t width) {
@@ -55,15 +60,16 @@ void accumulate_edge(const std::uint16_t* rows, std::int64_t row_steps, const st
   for (std::int64_t i = 0; i < height && !begin; ++i) {
     for (std::int64_t j = 0; j < width; ++j) whole[i * kBlockSide + j] = y[i * stride + j];
   }
-  accumulate<T>(rows, row_steps, columns, steps, begin, whole, kBlockSide);
+  accumulate<kColumnTerms>(rows, row_steps, columns, steps, begin, whole, kBlockSide);
   for (std::int64_t i = 0; i < height; ++i) {
     for (std::int64_t j = 0; j < width; ++j) y[i * stride + j] = whole[i * kBlockSide + j];
   }
 }
 
-template <typename T, ElementType kType>
+template <ElementType kType>
 void multiply_panel(const MatMulJob& job, std::int64_t panel, std::int64_t begin, std::int64_t end,
                     std::uint16_t* panel_tiles) {
+  constexpr int kColumnTerms = terms_of(kType);
   const MatMulProblem& problem = job.problem;
   const StoredMatrixView weight{job.tensors.weight, problem.inner, problem.columns, problem.transposed};
   const std::int64_t first_column = panel * kPanelColumns;
@@ -73,72 +79,42 @@ void multiply_panel(const MatMulJob& job, std::int64_t panel, std::int64_t begin
     const std::int64_t steps = least(kPanelSteps, job.steps - step);
     for (std::int64_t column_tile = 0; column_tile < 2 * blocks; ++column_tile) {
       for (std::int64_t i = 0; i < steps; ++i) {
-        pack_tile<kType, T::kColumns>(weight, (step + i) * kTileDepth, first_column + column_tile * kTileSide,
-                                      panel_tiles + (column_tile * steps + i) * T::kColumns * kTileElements);
+        pack_tile<kType, kColumnTerms>(weight, (step + i) * kTileDepth, first_column + column_tile * kTileSide,
+                                       panel_tiles + (column_tile * steps + i) * kColumnTerms * kTileElements);
       }
     }
     for (std::int64_t pair = begin; pair < end; ++pair) {
-      const std::uint16_t* const rows = job.x_tiles + (2 * pair * job.steps + step) * T::kRows * kTileElements;
+      const std::uint16_t* const rows = job.x_tiles + (2 * pair * job.steps + step) * kRowStep;
       const std::int64_t height = least(kBlockSide, job.rows - pair * kBlockSide);
       for (std::int64_t block = 0; block < blocks; ++block) {
-        const std::uint16_t* const columns = panel_tiles + 2 * block * steps * T::kColumns * kTileElements;
+        const std::uint16_t* const columns = panel_tiles + 2 * block * steps * kColumnTerms * kTileElements;
         const std::int64_t column = first_column + block * kBlockSide;
         const std::int64_t width = least(kBlockSide, problem.columns - column);
         float* const y = job.tensors.y + (job.first_row + pair * kBlockSide) * problem.columns + column;
         if (height == kBlockSide && width == kBlockSide) {
-          accumulate<T>(rows, job.steps, columns, steps, step == 0, y, problem.columns);
+          accumulate<kColumnTerms>(rows, job.steps, columns, steps, step == 0, y, problem.columns);
         } else {
-          accumulate_edge<T>(rows, job.steps, columns, steps, step == 0, y, problem.columns, height, width);
+          accumulate_edge<kColumnTerms>(rows, job.steps, columns, steps, step == 0, y, problem.columns, height, width);
         }
       }
     }
   }
 }
 
-// A type's terms: of float16's 11 bits two hold all, of bfloat16's 8 one does.
-template <typename F>
-void with_terms(ElementType type, const F& f) {
-  switch (type) {
+void multiply(const MatMulJob& job, std::int64_t panel, std::int64_t begin, std::int64_t end,
+              std::uint16_t* panel_tiles) {
+  switch (job.problem.weight_type) {
     case ElementType::kFloat32:
-      return f.template run<Terms<3>, ElementType::kFloat32>();
+      return multiply_panel<ElementType::kFloat32>(job, panel, begin, end, panel_tiles);
     case ElementType::kFloat16:
-      return f.template run<Terms<2>, ElementType::kFloat16>();
+      return multiply_panel<ElementType::kFloat16>(job, panel, begin, end, panel_tiles);
     case ElementType::kBFloat16:
-      return f.template run<Terms<1>, ElementType::kBFloat16>();
+      return multiply_panel<ElementType::kBFloat16>(job, panel, begin, end, panel_tiles);
   }
 }
 
-struct SplitRows {
-  const MatMulJob& job;
-  std::int64_t tile;
-
-  template <typename T, ElementType>
-  void run() const {
-    split_rows<T>(job, tile);
-  }
-};
-
-struct MultiplyPanel {
-  const MatMulJob& job;
-  std::int64_t panel;
-  std::int64_t begin;
-  std::int64_t end;
-  std::uint16_t* panel_tiles;
-
-  template <typename T, ElementType kType>
-  void run() const {
-    multiply_panel<T, kType>(job, panel, begin, end, panel_tiles);
-  }
-};
-
 }  // namespace
 
-const TileKernels kTileKernels{
-    [](const MatMulJob& job, std::int64_t tile) {
-      with_terms(job.problem.weight_type, SplitRows{job, tile});
-    },
-    [](const MatMulJob& job, std::int64_t panel, std::int64_t begin, std::int64_t end, std::uint16_t* panel_tiles) {
-      with_terms(job.problem.weight_type, MultiplyPanel{job, panel, begin, end, panel_tiles});
-    }};
+const TileKernels kTileKernels{split_rows, multiply};
 
 }  // namespace vidrt::kernels::amx

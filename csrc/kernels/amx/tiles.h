@@ -32,14 +32,6 @@ class TileRegisters {
   TileRegisters& operator=(const TileRegisters&) = delete;
 };
 
-/// Terms of a number of X, which is float32, and of one of W: each is 2^-8 of the one before. Products of terms i and j
-/// are left out where i + j is 3 or more: they are below float32's rounding.
-template <int kColumnTerms>
-struct Terms {
-  static constexpr int kRows = kMostTerms;
-  static constexpr int kColumns = kColumnTerms;
-};
-
 struct TermPair {
   int row = 0;
   int column = 0;
@@ -50,16 +42,16 @@ struct TermPairs {
   TermPair pairs[kMostTerms * kMostTerms] = {};
 };
 
-/// The products of terms in an order in which few tiles are loaded anew.
-template <typename T>
-constexpr TermPairs term_pairs() {
+/// The products of X's three terms and so many of W's: each term is 2^-8 of the one before, and products of terms i and
+/// j are left out where i + j is 3 or more, which is below float32's rounding. In an order in which few tiles are
+/// loaded anew.
+constexpr TermPairs term_pairs(int column_terms) {
   TermPairs list;
   int loaded = 0;
-  for (int column = T::kColumns - 1; column >= 0; --column) {
-    const int rows = kMostTerms - column;
+  for (int column = column_terms - 1; column >= 0; --column) {
     const int first = loaded;
     list.pairs[list.count++] = {first, column};
-    for (int row = rows - 1; row >= 0; --row) {
+    for (int row = kMostTerms - column - 1; row >= 0; --row) {
       if (row == first) continue;
       list.pairs[list.count++] = {row, column};
       loaded = row;
@@ -68,28 +60,25 @@ constexpr TermPairs term_pairs() {
   return list;
 }
 
-/// Where the tiles of a step lie: two of rows, two of columns; a term's tile so many elements after that of the term
-/// before.
+/// Where the tiles of a step lie: two of rows, two of columns, of each the terms one after the other.
 struct StepTiles {
   const std::uint16_t* rows[2];
   const std::uint16_t* columns[2];
-  std::int64_t row_term = kTileElements;
-  std::int64_t column_term = kTileElements;
 };
 
 // Tile registers: 0 to 3 hold the results, 4 and 5 rows, 6 and 7 columns. The numbers have to be literals.
-template <typename T, std::size_t kIndex>
-inline void multiply_pair(const StepTiles& tiles, std::size_t column_stride) {
-  constexpr TermPairs kPairs = term_pairs<T>();
+template <int kColumnTerms, std::size_t kIndex>
+inline void multiply_pair(const StepTiles& tiles) {
+  constexpr TermPairs kPairs = term_pairs(kColumnTerms);
   constexpr TermPair kPair = kPairs.pairs[kIndex];
   constexpr TermPair kLast = kIndex == 0 ? TermPair{-1, -1} : kPairs.pairs[kIndex == 0 ? 0 : kIndex - 1];
   if constexpr (kPair.row != kLast.row) {
-    _tile_loadd(4, tiles.rows[0] + kPair.row * tiles.row_term, 64);
-    _tile_loadd(5, tiles.rows[1] + kPair.row * tiles.row_term, 64);
+    _tile_loadd(4, tiles.rows[0] + kPair.row * kTileElements, 64);
+    _tile_loadd(5, tiles.rows[1] + kPair.row * kTileElements, 64);
   }
   if constexpr (kPair.column != kLast.column) {
-    _tile_loadd(6, tiles.columns[0] + kPair.column * tiles.column_term, column_stride);
-    _tile_loadd(7, tiles.columns[1] + kPair.column * tiles.column_term, column_stride);
+    _tile_loadd(6, tiles.columns[0] + kPair.column * kTileElements, 64);
+    _tile_loadd(7, tiles.columns[1] + kPair.column * kTileElements, 64);
   }
   _tile_dpbf16ps(0, 4, 6);
   _tile_dpbf16ps(1, 4, 7);
@@ -97,16 +86,15 @@ inline void multiply_pair(const StepTiles& tiles, std::size_t column_stride) {
   _tile_dpbf16ps(3, 5, 7);
 }
 
-template <typename T, std::size_t... kIndices>
-inline void multiply_pairs(const StepTiles& tiles, std::size_t column_stride, std::index_sequence<kIndices...>) {
-  (multiply_pair<T, kIndices>(tiles, column_stride), ...);
+template <int kColumnTerms, std::size_t... kIndices>
+inline void multiply_pairs(const StepTiles& tiles, std::index_sequence<kIndices...>) {
+  (multiply_pair<kColumnTerms, kIndices>(tiles), ...);
 }
 
-/// Add to the results (kBlockSide x kBlockSide) what kTileDepth elements give. `column_stride`: bytes from a row of a
-/// tile of columns to the next.
-template <typename T>
-inline void multiply_step(const StepTiles& tiles, std::size_t column_stride = 64) {
-  multiply_pairs<T>(tiles, column_stride, std::make_index_sequence<term_pairs<T>().count>());
+/// Add to the results (kBlockSide x kBlockSide) what kTileDepth elements give.
+template <int kColumnTerms>
+inline void multiply_step(const StepTiles& tiles) {
+  multiply_pairs<kColumnTerms>(tiles, std::make_index_sequence<term_pairs(kColumnTerms).count>());
 }
 
 inline void zero_results() {

@@ -34,14 +34,6 @@ const char* type_name(ONNXTensorElementDataType type) {
   }
 }
 
-std::string shape_name(const std::vector<std::int64_t>& dims) {
-  std::string text = "the shape (";
-  for (std::size_t i = 0; i < dims.size(); ++i) {
-    text += (i == 0 ? "" : ",") + (dims[i] < 0 ? "?" : std::to_string(dims[i]));
-  }
-  return text + ")";
-}
-
 void check_rank(Role role, const Argument& argument, std::size_t rank, const std::string& expected) {
   if (argument.has_rank && argument.dims.size() != rank) refuse(role, shape_name(argument.dims), expected);
 }
@@ -112,6 +104,27 @@ Dims5 smallest_x(const NodeFacts& node, const Arguments& arguments) {
 
 }  // namespace
 
+std::string shape_name(const std::vector<std::int64_t>& dims) {
+  std::string text = "the shape (";
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    text += (i == 0 ? "" : ",") + (dims[i] < 0 ? "?" : std::to_string(dims[i]));
+  }
+  return text + ")";
+}
+
+kernels::ElementType element_type(Role role, ONNXTensorElementDataType type) {
+  switch (type) {
+    case ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT:
+      return kernels::ElementType::kFloat32;
+    case ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16:
+      return kernels::ElementType::kFloat16;
+    case ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16:
+      return kernels::ElementType::kBFloat16;
+    default:
+      refuse(role, type_name(type), "float32, float16 or bfloat16");
+  }
+}
+
 bool Argument::has_dims() const {
   return has_rank && std::all_of(dims.begin(), dims.end(), [](std::int64_t size) { return size != -1; });
 }
@@ -130,16 +143,7 @@ kernels::ElementType element_type(const Arguments& arguments) {
       refuse(role, type_name(arguments[role]->type), std::string(type_name(type)) + ", the type of X");
     }
   }
-  switch (type) {
-    case ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT:
-      return kernels::ElementType::kFloat32;
-    case ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16:
-      return kernels::ElementType::kFloat16;
-    case ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16:
-      return kernels::ElementType::kBFloat16;
-    default:
-      refuse(Role::kX, type_name(type), "float32, float16 or bfloat16");
-  }
+  return element_type(Role::kX, type);
 }
 
 kernels::DepthwiseConv3dInputs depthwise_inputs(const NodeFacts& node, const Arguments& arguments) {

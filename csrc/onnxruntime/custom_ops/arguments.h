@@ -44,10 +44,16 @@ struct NodeFacts {
   bool wants_cache_out = false;
 };
 
+/// "the shape (2,?,3)", for messages.
+std::string shape_name(const std::vector<std::int64_t>& dims);
+
 // All of these throw std::invalid_argument that names the input, what it is and what was expected.
 
 /// Nodes may leave out optional inputs only; the functions below rely on it.
 void check_present(const Signature& signature, const Arguments& arguments);
+
+/// That of an input of this type.
+kernels::ElementType element_type(Role role, ONNXTensorElementDataType type);
 
 /// The element type of X, which every other input must have as well.
 kernels::ElementType element_type(const Arguments& arguments);

@@ -8,7 +8,6 @@
 #include "onnxruntime/custom_ops/conv_node.h"
 #include "onnxruntime/custom_ops/ort_call.h"
 #include "onnxruntime/custom_ops/ort_shapes.h"
-#include "onnxruntime/ort_api_version.h"
 
 namespace vidrt::custom_ops {
 namespace {
@@ -84,10 +83,8 @@ OrtStatus* ORT_API_CALL infer_shapes_of_node(const OrtCustomOp* op, OrtShapeInfe
 
 CustomOp::CustomOp(const Signature& signature, ONNXTensorElementDataType type, const OrtApi& api, bool infers_shapes,
                    int threads)
-    : OrtCustomOp{}, signature_(&signature), api_(&api), threads_(threads), type_(type) {
-  OrtCustomOp::version = kOrtApiVersion;
+    : signature_(&signature), api_(&api), threads_(threads), type_(type) {
   GetName = [](const OrtCustomOp* op) { return self(op).signature().name; };
-  GetExecutionProviderType = [](const OrtCustomOp*) -> const char* { return nullptr; };  // the CPU provider
   GetInputTypeCount = [](const OrtCustomOp* op) { return self(op).signature().inputs.size(); };
   GetInputType = [](const OrtCustomOp* op, std::size_t index) {
     return self(op).signature().inputs[index] == Role::kX ? self(op).type() : ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
@@ -95,16 +92,11 @@ CustomOp::CustomOp(const Signature& signature, ONNXTensorElementDataType type, c
   GetInputCharacteristic = [](const OrtCustomOp* op, std::size_t index) {
     return is_optional(self(op).signature().inputs[index]) ? INPUT_OUTPUT_OPTIONAL : INPUT_OUTPUT_REQUIRED;
   };
-  GetInputMemoryType = [](const OrtCustomOp*, std::size_t) { return OrtMemTypeDefault; };
   GetOutputTypeCount = [](const OrtCustomOp*) { return kOutputs; };
   GetOutputType = [](const OrtCustomOp* op, std::size_t) { return self(op).type(); };
   GetOutputCharacteristic = [](const OrtCustomOp*, std::size_t index) {
     return index == kCacheOut ? INPUT_OUTPUT_OPTIONAL : INPUT_OUTPUT_REQUIRED;
   };
-  // No input is variadic; the questions are asked all the same.
-  GetVariadicInputMinArity = GetVariadicOutputMinArity = [](const OrtCustomOp*) { return 0; };
-  GetVariadicInputHomogeneity = GetVariadicOutputHomogeneity = [](const OrtCustomOp*) { return 0; };
-  GetStartVersion = GetEndVersion = [](const OrtCustomOp*) { return 1; };
   CreateKernelV2 = create_kernel;
   KernelComputeV2 = run_kernel;
   KernelDestroy = destroy_kernel;

@@ -3,12 +3,13 @@
 
 #include <onnxruntime_c_api.h>
 
+#include "onnxruntime/custom_ops/plain_custom_op.h"
 #include "onnxruntime/custom_ops/signature.h"
 
 namespace vidrt::custom_ops {
 
 /// ONNX Runtime keeps the address.
-class CustomOp : public OrtCustomOp {
+class CustomOp : public PlainCustomOp {
  public:
   /// Operators of one name differ in `type`, the element type of X and the outputs. The other inputs may have any, so
   /// that a mix of types reaches our check, which says what is wrong, instead of finding no kernel.

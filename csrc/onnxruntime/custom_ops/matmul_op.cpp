@@ -12,7 +12,6 @@
 #include "onnxruntime/custom_ops/kernel_views.h"
 #include "onnxruntime/custom_ops/ort_call.h"
 #include "onnxruntime/custom_ops/ort_shapes.h"
-#include "onnxruntime/ort_api_version.h"
 
 namespace vidrt::custom_ops {
 namespace {
@@ -29,28 +28,9 @@ bool is_transposed(const AttributeReader& reader) {
   return layout == "OI";
 }
 
-kernels::ElementType weight_type(ONNXTensorElementDataType type) {
-  switch (type) {
-    case ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT:
-      return kernels::ElementType::kFloat32;
-    case ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16:
-      return kernels::ElementType::kFloat16;
-    case ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16:
-      return kernels::ElementType::kBFloat16;
-    default:
-      throw std::invalid_argument("W: got another type, expected float32, float16 or bfloat16.");
-  }
-}
-
-std::string shape_text(const std::vector<std::int64_t>& dims) {
-  std::string text;
-  for (const std::int64_t dim : dims) text += (text.empty() ? "(" : ",") + std::to_string(dim);
-  return text.empty() ? "()" : text + ")";
-}
-
 kernels::MatMulProblem make_problem(bool transposed, const Argument& x, const Argument& weight) {
   if (x.dims.empty() || weight.dims.size() != 2) {
-    throw std::invalid_argument("got X " + shape_text(x.dims) + " and W " + shape_text(weight.dims) +
+    throw std::invalid_argument("got X with " + shape_name(x.dims) + " and W with " + shape_name(weight.dims) +
                                 ", expected X with at least 1 dimension and W with 2.");
   }
   kernels::MatMulProblem problem;
@@ -62,7 +42,7 @@ kernels::MatMulProblem make_problem(bool transposed, const Argument& x, const Ar
     throw std::invalid_argument("X: got " + std::to_string(x.dims.back()) + " columns, expected W's " +
                                 std::to_string(problem.inner) + ".");
   }
-  problem.weight_type = weight_type(weight.type);
+  problem.weight_type = element_type(Role::kWeight, weight.type);
   problem.transposed = transposed;
   return problem;
 }
@@ -124,7 +104,7 @@ OrtStatus* ORT_API_CALL create_kernel(const OrtCustomOp* op, const OrtApi* api, 
     const KernelInfo info(*api, raw);
     where = info.label(kMatMul);
     const bool transposed = is_transposed(KernelAttributes(*api, raw));
-    weight_type(info.argument(kWeight).type);
+    element_type(Role::kWeight, info.argument(kWeight).type);
     *kernel = new Kernel{where, transposed, info.allocator(), *api, self(op).threads()};
   });
 }
@@ -151,23 +131,14 @@ OrtStatus* ORT_API_CALL infer_shape_of_node(const OrtCustomOp* op, OrtShapeInfer
 
 }  // namespace
 
-MatMulOp::MatMulOp(const OrtApi& api, bool infers_shapes, int threads) : OrtCustomOp{}, api_(&api), threads_(threads) {
-  OrtCustomOp::version = kOrtApiVersion;
+MatMulOp::MatMulOp(const OrtApi& api, bool infers_shapes, int threads) : api_(&api), threads_(threads) {
   GetName = [](const OrtCustomOp*) { return kMatMul; };
-  GetExecutionProviderType = [](const OrtCustomOp*) -> const char* { return nullptr; };  // the CPU provider
   GetInputTypeCount = [](const OrtCustomOp*) -> std::size_t { return 2; };
   GetInputType = [](const OrtCustomOp*, std::size_t index) {
     return index == kX ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT : ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
   };
-  GetInputCharacteristic = [](const OrtCustomOp*, std::size_t) { return INPUT_OUTPUT_REQUIRED; };
-  GetInputMemoryType = [](const OrtCustomOp*, std::size_t) { return OrtMemTypeDefault; };
   GetOutputTypeCount = [](const OrtCustomOp*) -> std::size_t { return 1; };
   GetOutputType = [](const OrtCustomOp*, std::size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; };
-  GetOutputCharacteristic = [](const OrtCustomOp*, std::size_t) { return INPUT_OUTPUT_REQUIRED; };
-  // No input is variadic; the questions are asked all the same.
-  GetVariadicInputMinArity = GetVariadicOutputMinArity = [](const OrtCustomOp*) { return 0; };
-  GetVariadicInputHomogeneity = GetVariadicOutputHomogeneity = [](const OrtCustomOp*) { return 0; };
-  GetStartVersion = GetEndVersion = [](const OrtCustomOp*) { return 1; };
   CreateKernelV2 = create_kernel;
   KernelComputeV2 = run_kernel;
   KernelDestroy = [](void* kernel) { delete static_cast<Kernel*>(kernel); };
