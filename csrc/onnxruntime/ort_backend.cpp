@@ -13,6 +13,7 @@
 #include "onnxruntime/ort_environment.h"
 #include "onnxruntime/ort_session.h"
 #include "onnxruntime/ort_weights.h"
+#include "runtime/conv_sums.h"
 #include "runtime/gpu_device.h"
 #include "runtime/graph_file.h"
 #include "runtime/lifted_graph.h"
@@ -57,7 +58,7 @@ class OrtBackend : public Backend {
     ModuleNeeds needs = Backend::needs(request);
     const LargeWeights large = large_weights(request);
     for (const StreamableWeight& weight : large.as_stored) {
-      needs.weight_bytes -= weight.held_bytes - weight.stored_bytes;
+      needs.weight_bytes -= weight.float_bytes - weight.stored_bytes;
     }
     for (const StreamableWeight& weight : large.streamable) {
       needs.weight_bytes += weight.held_bytes + weight.packed_bytes - weight.float_bytes;
@@ -83,11 +84,17 @@ class OrtBackend : public Backend {
     if (profile != nullptr) profile->enable(api, session_options.get());
     const LargeWeights large = large_weights(request);
     StreamedNames streamed = weights_that_save(large.streamable, options.streamed_bytes);
-    for (const StreamableWeight& weight : large.as_stored) streamed.matrices.insert(weight.name);
+    for (const StreamableWeight& weight : large.as_stored) {
+      if (weight.use == StreamableWeight::Use::kMatrix) streamed.matrices.insert(weight.name);
+    }
     const std::string file = bundle.resolve(variant.file);
-    const StreamingGraph streaming = stream_kernels(read_graph_file(bundle, variant), file, streamed.kernels);
-    const LiftedGraph graph = lift_weights(streaming.model, file, {streamed.matrices, stored_product()});
-    OrtWeights weights(api, request, graph.weights, streaming.kernels);
+    ConvSumGraph summed = convolving_graph(request);
+    StreamingGraph streaming = stream_kernels(summed.model, file, streamed.kernels);
+    LiftedGraph graph = lift_weights(streaming.model, file, {streamed.matrices, stored_product()});
+    OrtWeights weights(api, request,
+                       {std::move(graph.weights), std::move(streaming.kernels), std::move(summed.kernels),
+                        std::move(streamed.kernels)},
+                       threads_of(options));
     weights.give_to(session_options.get(), cuda_ ? OrtWeights::Use::kCopy : OrtWeights::Use::kShare);
     ::OrtSession* session = nullptr;
     check_ort(api,
@@ -101,12 +108,23 @@ class OrtBackend : public Backend {
 
  private:
   struct LargeWeights {
-    std::vector<StreamableWeight> as_stored;   // always read where they are stored: nothing is packed of them
+    std::vector<StreamableWeight> as_stored;   // always read where they are stored, and there they stay
     std::vector<StreamableWeight> streamable;  // where memory is short
   };
 
+  static int threads_of(const SessionOptions& options) {
+    return options.threads > 0 ? options.threads : physical_cores();
+  }
+
   static StoredProduct stored_product() {
     return kernels::cpu_isa() == kernels::Isa::kAmx ? StoredProduct::kOwnMatMul : StoredProduct::kFusedMatMul;
+  }
+
+  // Vectors of the processor make our own convolution the faster one; without any, ONNX Runtime's is.
+  ConvSumGraph convolving_graph(const ModuleRequest& request) const {
+    std::string model = read_graph_file(request.bundle, request.variant);
+    if (cuda_ || kernels::cpu_isa() == kernels::Isa::kGeneric) return {std::move(model), {}, {}};
+    return sum_convolutions(model, request.bundle.resolve(request.variant.file));
   }
 
   // Plans ask often: a graph is read once.
@@ -118,7 +136,11 @@ class OrtBackend : public Backend {
     const auto known = large_.find(key);
     if (known != large_.end()) return known->second;
     LargeWeights large;
-    for (StreamableWeight& weight : streamable_weights(read_graph_file(request.bundle, request.variant), path)) {
+    const ConvSumGraph summed = convolving_graph(request);
+    for (StreamableWeight& weight : summed.weights()) {  // first: to let them go costs least
+      (weight.stored_bytes < kLargeWeight ? large.as_stored : large.streamable).push_back(std::move(weight));
+    }
+    for (StreamableWeight& weight : streamable_weights(summed.model, path)) {
       const bool is_matrix = weight.use == StreamableWeight::Use::kMatrix;
       const bool as_stored = is_matrix && stored_product() != StoredProduct::kFusedMatMul;
       (as_stored ? large.as_stored : large.streamable).push_back(std::move(weight));
@@ -132,7 +154,7 @@ class OrtBackend : public Backend {
     OrtSessionOptions* raw = nullptr;
     check_ort(api, api.CreateSessionOptions(&raw), what);
     OrtHandle<OrtSessionOptions> owned = own(raw, api.ReleaseSessionOptions);
-    const int threads = options.threads > 0 ? options.threads : physical_cores();
+    const int threads = threads_of(options);
     check_ort(api, api.SetIntraOpNumThreads(raw, threads), what);
     check_ort(api, api.SetSessionExecutionMode(raw, ORT_SEQUENTIAL), what);
     check_ort(api, api.SetSessionGraphOptimizationLevel(raw, ORT_ENABLE_ALL), what);

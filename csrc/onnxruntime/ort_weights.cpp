@@ -36,6 +36,10 @@ std::shared_ptr<OrtPrepackedWeightsContainer> packed_for(const OrtApi& api, cons
   return shared;
 }
 
+MappedWeight mapped(WeightLoader* loader, const ExternalTensor& tensor) {
+  return {loader->file(tensor.location), tensor.offset, dtype_from_onnx(tensor.data_type).value(), tensor.dims};
+}
+
 // By runs, and not before.
 bool is_read_in_place(const LiftedWeight& weight) {
   return weight.as_stored || (weight.in_file && !is_packed_kernel(weight.stored));
@@ -43,12 +47,11 @@ bool is_read_in_place(const LiftedWeight& weight) {
 
 }  // namespace
 
-OrtWeights::OrtWeights(const OrtApi& api, const ModuleRequest& request, const std::vector<LiftedWeight>& lifted,
-                       const std::vector<ExternalTensor>& streamed)
+OrtWeights::OrtWeights(const OrtApi& api, const ModuleRequest& request, const Sources& sources, int threads)
     : api_(api), packed_(packed_for(api, request.bundle, request.module)) {
   const OrtHandle<OrtMemoryInfo> host = host_memory(api);
   WeightLoader loader(request.bundle);
-  for (const LiftedWeight& weight : lifted) {
+  for (const LiftedWeight& weight : sources.handed) {
     weights_.push_back(loader.load(weight));
     // Else the first run reads them from the disk, and what it takes is measured as if it were activations.
     if (is_read_in_place(weight)) touch_pages(weights_.back()->view.data, weights_.back()->view.bytes());
@@ -56,13 +59,16 @@ OrtWeights::OrtWeights(const OrtApi& api, const ModuleRequest& request, const st
     read_by_optimiser_.push_back(!weight.only_operand && !weight.in_file);
     values_.push_back(wrap_tensor(api, host.get(), weights_.back()->view, "handing over '" + weight.name + "'"));
   }
-  if (streamed.empty()) return;
-  std::vector<StreamedWeight> read;
-  for (const ExternalTensor& tensor : streamed) {
-    read.push_back(
-        {loader.file(tensor.location), tensor.offset, dtype_from_onnx(tensor.data_type).value(), tensor.dims});
+  if (sources.read.empty() && sources.in_place.empty()) return;
+  std::vector<MappedWeight> read;
+  for (const ExternalTensor& tensor : sources.read) read.push_back(mapped(&loader, tensor));
+  std::vector<ConvSumOp::Kernel> in_place;
+  for (const ExternalTensor& tensor : sources.in_place) {
+    in_place.push_back({mapped(&loader, tensor), sources.let_go.count(tensor.name) != 0});
+    const auto& [weight, let_go] = in_place.back();
+    if (!let_go) touch_pages(weight.data(), weight.bytes());
   }
-  streaming_ = std::make_unique<WeightStreaming>(api, std::move(read));
+  streaming_ = std::make_unique<WeightStreaming>(api, std::move(read), std::move(in_place), threads);
 }
 
 void OrtWeights::give_to(OrtSessionOptions* options, Use use) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,17 @@ class OrtWeights {
     kCopy,   // the session copies to its device while it is made
   };
 
-  /// Loads the weights that a module's graph is handed, and maps those that it reads. Throws BundleError.
-  OrtWeights(const OrtApi& api, const ModuleRequest& request, const std::vector<LiftedWeight>& lifted,
-             const std::vector<ExternalTensor>& streamed);
+  /// What a module's graph takes its weights from.
+  struct Sources {
+    std::vector<LiftedWeight> handed;      // lifted_graph.h
+    std::vector<ExternalTensor> read;      // in every run, as float32: streamed_kernels.h
+    std::vector<ExternalTensor> in_place;  // the same, as they are stored: conv_sums.h
+    std::set<std::string> let_go;          // of the last, those whose pages are, after every run
+  };
+
+  /// Loads the weights that the graph is handed, and maps those that it reads. Throws BundleError. `threads`: of its
+  /// session.
+  OrtWeights(const OrtApi& api, const ModuleRequest& request, const Sources& sources, int threads);
 
   /// Make sessions with these options take their weights from here. Throws BackendError.
   void give_to(OrtSessionOptions* options, Use use) const;

@@ -23,10 +23,8 @@ constexpr std::uint64_t kPiece = std::uint64_t{1} << 20U;
 // A weight on its way to memory, in pieces that begin at multiples of kPiece in the file, and so at a page.
 class Reading {
  public:
-  Reading(const StreamedWeight& weight, std::uint8_t* target)
-      : weight_(weight),
-        target_(target),
-        end_(weight.offset + static_cast<std::uint64_t>(element_count(weight.shape)) * dtype_bytes(weight.dtype)) {}
+  Reading(const MappedWeight& weight, std::uint8_t* target)
+      : weight_(weight), target_(target), end_(weight.offset + weight.bytes()) {}
 
   std::size_t pieces() const {
     return static_cast<std::size_t>((end_ + kPiece - 1) / kPiece - weight_.offset / kPiece);
@@ -48,10 +46,10 @@ class Reading {
   }
 
   // Once all pieces were read: who reads the beginning of one has the system map the end of the one before as well.
-  void drop() const { weight_.file->drop_pages(weight_.offset, end_ - weight_.offset); }
+  void drop() const { weight_.drop_pages(); }
 
  private:
-  const StreamedWeight& weight_;
+  const MappedWeight& weight_;
   std::uint8_t* target_;
   std::uint64_t end_;
 };
@@ -61,7 +59,7 @@ void read_piece(void* reading, std::size_t piece) { static_cast<const Reading*>(
 // A node of the graph.
 struct Kernel {
   const OrtApi& api;
-  const StreamedWeight& weight;
+  const MappedWeight& weight;
 
   void run(OrtKernelContext* context) const {
     OrtValue* value = nullptr;
@@ -78,7 +76,7 @@ struct Kernel {
 }  // namespace
 
 struct WeightStreaming::Op : custom_ops::PlainCustomOp {
-  Op(const OrtApi& ort, std::vector<StreamedWeight> streamed) : api(ort), weights(std::move(streamed)) {
+  Op(const OrtApi& ort, std::vector<MappedWeight> streamed) : api(ort), weights(std::move(streamed)) {
     GetName = [](const OrtCustomOp*) { return kReadWeight; };
     GetInputTypeCount = GetOutputTypeCount = [](const OrtCustomOp*) { return std::size_t{1}; };
     GetInputType = [](const OrtCustomOp*, std::size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; };
@@ -101,22 +99,27 @@ struct WeightStreaming::Op : custom_ops::PlainCustomOp {
   }
 
   const OrtApi& api;
-  const std::vector<StreamedWeight> weights;
+  const std::vector<MappedWeight> weights;
 };
 
-WeightStreaming::WeightStreaming(const OrtApi& api, std::vector<StreamedWeight> weights)
-    : api_(api), op_(std::make_unique<Op>(api, std::move(weights))), domain_(nullptr, api.ReleaseCustomOpDomain) {
-  const std::string what = "registering the operator that reads weights";
+WeightStreaming::WeightStreaming(const OrtApi& api, std::vector<MappedWeight> weights,
+                                 std::vector<ConvSumOp::Kernel> kernels, int threads)
+    : api_(api),
+      op_(std::make_unique<Op>(api, std::move(weights))),
+      conv_sum_(api, std::move(kernels), threads),
+      domain_(nullptr, api.ReleaseCustomOpDomain) {
+  const std::string what = "registering the operators that read weights";
   OrtCustomOpDomain* raw = nullptr;
   check_ort(api, api.CreateCustomOpDomain(kStreamingDomain, &raw), what);
   domain_.reset(raw);
   check_ort(api, api.CustomOpDomain_Add(raw, op_.get()), what);
+  check_ort(api, api.CustomOpDomain_Add(raw, &conv_sum_), what);
 }
 
 WeightStreaming::~WeightStreaming() = default;
 
 void WeightStreaming::add_to(OrtSessionOptions* options) const {
-  check_ort(api_, api_.AddCustomOpDomain(options, domain_.get()), "registering the operator that reads weights");
+  check_ort(api_, api_.AddCustomOpDomain(options, domain_.get()), "registering the operators that read weights");
 }
 
 }  // namespace vidrt

@@ -1,4 +1,5 @@
-// The operator of graphs that stream_kernels() made: its result is a weight, read from its file in every run.
+// The operators whose weights are read from their file in every run. ReadWeight is that of graphs that stream_kernels()
+// made: its result is a weight.
 #pragma once
 
 #include <onnxruntime_c_api.h>
@@ -6,30 +7,25 @@
 #include <memory>
 #include <vector>
 
+#include "onnxruntime/conv_sum_op.h"
 #include "onnxruntime/ort_handle.h"
-#include "runtime/mapped_file.h"
-#include "vidrt/tensor.h"
+#include "runtime/mapped_weight.h"
 
 namespace vidrt {
 
-/// Where a weight lies, as what, and its shape.
-struct StreamedWeight {
-  std::shared_ptr<const MappedFile> file;
-  std::uint64_t offset = 0;       // a multiple of 4 bytes
-  DType dtype = DType::kFloat32;  // float32, float16 or bfloat16; read as float32
-  Shape shape;
-};
-
-/// The weights that one session reads, and the operator that does it. Keep it until the session is gone.
+/// The weights that one session reads from their files, and the operators that do it. Keep it until the session is
+/// gone.
 class WeightStreaming {
  public:
-  /// Throws BackendError.
-  WeightStreaming(const OrtApi& api, std::vector<StreamedWeight> weights);
+  /// `weights` are read as float32 (runtime/streamed_kernels.h), `kernels` as they are (runtime/conv_sums.h). Throws
+  /// BackendError.
+  WeightStreaming(const OrtApi& api, std::vector<MappedWeight> weights, std::vector<ConvSumOp::Kernel> kernels,
+                  int threads);
   WeightStreaming(const WeightStreaming&) = delete;
   WeightStreaming& operator=(const WeightStreaming&) = delete;
   ~WeightStreaming();
 
-  /// Make a session with these options know the operator. Throws BackendError.
+  /// Make a session with these options know the operators. Throws BackendError.
   void add_to(OrtSessionOptions* options) const;
 
  private:
@@ -37,6 +33,7 @@ class WeightStreaming {
 
   const OrtApi& api_;
   std::unique_ptr<Op> op_;
+  ConvSumOp conv_sum_;
   OrtHandle<OrtCustomOpDomain> domain_;
 };
 

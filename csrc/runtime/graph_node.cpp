@@ -16,14 +16,21 @@ void read_attribute(std::string_view message, const std::string& subject, GraphN
   std::string name;
   std::uint64_t number = 0;
   std::vector<std::int64_t> numbers;
+  std::string text;
   while (attribute.next()) {
     if (attribute.field() == 1) name = short_text(attribute);
     if (attribute.field() == 3) number = attribute.varint();
+    if (attribute.field() == 4) text = attribute.bytes();
     if (attribute.field() == 8) attribute.append_varints(&numbers, kMaxAttributeNumbers);
     if (attribute.field() == 6 || attribute.field() == 11) node->has_subgraph = true;
   }
   if (name == "to") node->cast_to = number;
+  if (name == "group") node->group = static_cast<std::int64_t>(number);
+  if (name == "auto_pad") node->auto_pad = std::move(text);
   if (name == "perm") node->permutation = std::move(numbers);
+  if (name == "strides") node->strides = std::move(numbers);
+  if (name == "dilations") node->dilations = std::move(numbers);
+  if (name == "pads") node->pads = std::move(numbers);
 }
 
 }  // namespace
@@ -40,6 +47,14 @@ bool GraphNode::flips_matrix() const {
 
 bool GraphNode::convolves() const {
   return standard && op_type == "Conv" && inputs.size() >= 2 && !inputs[0].empty() && outputs.size() == 1;
+}
+
+bool GraphNode::keeps_size() const {
+  const auto ones = [](const std::vector<std::int64_t>& numbers, std::size_t count) {
+    return numbers == std::vector<std::int64_t>(count, 1);
+  };
+  return group == 1 && (auto_pad.empty() || auto_pad == "NOTSET") && ones(pads, 4) &&
+         (strides.empty() || ones(strides, 2)) && (dilations.empty() || ones(dilations, 2));
 }
 
 GraphNode read_graph_node(std::string_view message, const std::string& subject) {

@@ -15,6 +15,9 @@ struct GraphNode {
   bool has_subgraph = false;
   std::uint64_t cast_to = 0;              // attribute `to`
   std::vector<std::int64_t> permutation;  // attribute `perm`
+  std::vector<std::int64_t> strides, dilations, pads;
+  std::int64_t group = 1;
+  std::string auto_pad;
 
   /// Whether this is an operator of ONNX's own with one input and one output.
   bool maps_one_value(const char* op) const;
@@ -24,6 +27,8 @@ struct GraphNode {
   bool flips_matrix() const;
   /// Whether it is a Conv of two inputs or more, of which the second is the kernel.
   bool convolves() const;
+  /// Whether, with a kernel of 3x3, such a Conv gives results for every position of what it convolves, in one group.
+  bool keeps_size() const;
 };
 
 /// Read a serialized NodeProto. `subject` begins the messages. Throws BundleError.

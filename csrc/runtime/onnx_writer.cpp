@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::uint64_t kIntAttribute = 2;  // AttributeProto.AttributeType.INT
 constexpr std::uint64_t kStringAttribute = 3;
+constexpr std::uint64_t kIntsAttribute = 7;
 
 void append_varint(std::string* out, std::uint64_t value) {
   for (; value >= 0x80; value >>= 7U) out->push_back(static_cast<char>(0x80U | (value & 0x7fU)));
@@ -40,6 +41,14 @@ std::string int_attribute_proto(std::string_view name, std::uint64_t value) {
   append_bytes_field(&attribute, 1, name);
   append_varint_field(&attribute, 3, value);
   append_varint_field(&attribute, 20, kIntAttribute);
+  return attribute;
+}
+
+std::string ints_attribute_proto(std::string_view name, const std::vector<std::uint64_t>& values) {
+  std::string attribute;
+  append_bytes_field(&attribute, 1, name);
+  for (const std::uint64_t value : values) append_varint_field(&attribute, 8, value);
+  append_varint_field(&attribute, 20, kIntsAttribute);
   return attribute;
 }
 

@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "vidrt/tensor.h"
 
@@ -14,9 +15,10 @@ namespace vidrt {
 void append_varint_field(std::string* message, std::uint32_t field, std::uint64_t value);
 void append_bytes_field(std::string* message, std::uint32_t field, std::string_view value);
 
-/// An AttributeProto of type STRING, and of type INT.
+/// An AttributeProto of type STRING, of type INT, and of type INTS.
 std::string string_attribute_proto(std::string_view name, std::string_view value);
 std::string int_attribute_proto(std::string_view name, std::uint64_t value);
+std::string ints_attribute_proto(std::string_view name, const std::vector<std::uint64_t>& values);
 /// A serialized NodeProto with another second input, and without these fields; all else stays. `subject` begins the
 /// messages. Throws BundleError.
 std::string node_with_second_input(std::string_view node, std::string_view input, const std::string& subject,

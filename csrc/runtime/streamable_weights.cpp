@@ -42,12 +42,12 @@ class Finder {
       if (tensor.dims.size() == 2) {
         if (!only_multiplies(tensor.name, dtype, false)) continue;
         found.push_back(
-            {tensor.name, StreamableWeight::Use::kMatrix, tensor.length, float_bytes, float_bytes, float_bytes});
+            {tensor.name, StreamableWeight::Use::kMatrix, tensor.length, float_bytes, float_bytes, float_bytes, 0});
       } else if (only_convolves(tensor.name, dtype)) {
         const std::uint64_t packed_bytes = is_packed_kernel(tensor) ? float_bytes : 0;
         const std::uint64_t held_bytes = packed_bytes != 0 && dtype == DType::kFloat32 ? 0 : float_bytes;
-        found.push_back(
-            {tensor.name, StreamableWeight::Use::kKernel, tensor.length, float_bytes, packed_bytes, held_bytes});
+        found.push_back({tensor.name, StreamableWeight::Use::kKernel, tensor.length, float_bytes, packed_bytes,
+                         held_bytes, float_bytes});
       }
     }
     std::stable_sort(found.begin(), found.end(), [](const StreamableWeight& a, const StreamableWeight& b) {
@@ -155,7 +155,7 @@ std::uint64_t saved_together(const std::vector<StreamableWeight>& weights) {
   std::uint64_t staged = 0;
   for (const StreamableWeight& weight : weights) {
     saved += weight.saved_bytes();
-    staged = std::max(staged, weight.staged_bytes());
+    staged = std::max(staged, weight.staged_bytes);
   }
   return saved - staged;
 }
@@ -168,7 +168,7 @@ StreamedNames weights_that_save(const std::vector<StreamableWeight>& weights, st
     if (saved - staged >= bytes) break;
     (weight.use == StreamableWeight::Use::kMatrix ? names.matrices : names.kernels).insert(weight.name);
     saved += weight.saved_bytes();
-    staged = std::max(staged, weight.staged_bytes());
+    staged = std::max(staged, weight.staged_bytes);
   }
   return names;
 }

@@ -26,11 +26,11 @@ struct StreamableWeight {
   std::uint64_t packed_bytes = 0;  // of what an operator packs of it
   // Of what is handed over for that: in float32, matrices the right way round. Nothing where packing reads the file.
   std::uint64_t held_bytes = 0;
+  // What it takes for a moment in every run: kernels are in memory while a node convolves with them.
+  std::uint64_t staged_bytes = 0;
 
   /// What streaming it saves. Pages of a matrix are read in place and stay; those of a kernel are let go.
   std::uint64_t saved_bytes() const { return held_bytes + packed_bytes - (use == Use::kMatrix ? stored_bytes : 0); }
-  /// What it takes for a moment in every run: a kernel is read into memory while its convolution runs.
-  std::uint64_t staged_bytes() const { return use == Use::kKernel ? float_bytes : 0; }
 };
 
 /// Whether a tensor is the kernel of a convolution over two or three axes, not depthwise, of 1 MiB or more.
@@ -43,7 +43,7 @@ bool is_packed_kernel(const ExternalTensor& tensor);
 /// malformed graph.
 std::vector<StreamableWeight> streamable_weights(std::string_view model, const std::string& file);
 
-/// What weights save that are streamed together: one kernel is in memory at a time.
+/// What weights save that are streamed together: the kernels of one node are in memory at a time.
 std::uint64_t saved_together(const std::vector<StreamableWeight>& weights);
 
 /// Names of initialisers.

@@ -19,14 +19,16 @@ class Streamer {
 
   StreamingGraph stream(std::string_view message) {
     ProtobufReader model(message, subject_);
+    bool imported = false;  // by sums of convolutions
     while (model.next()) {
       if (model.field() == 7) {
         append_bytes_field(&result_.model, 7, stream_graph(model.bytes()));
       } else {
         result_.model.append(model.raw());
       }
+      if (model.field() == 8) imported = imported || model.bytes() == opset_proto(kStreamingDomain);
     }
-    append_bytes_field(&result_.model, 8, opset_proto(kStreamingDomain));
+    if (!imported) append_bytes_field(&result_.model, 8, opset_proto(kStreamingDomain));
     return std::move(result_);
   }
 

@@ -89,7 +89,7 @@ TEST(StreamableWeights, OfAConvolutionAreFoundWithWhatTheySave) {
       EXPECT_EQ(found[0].use, StreamableWeight::Use::kKernel);
       EXPECT_EQ(found[0].stored_bytes, kElements * (data_type == kFloat ? 4U : 2U));
       EXPECT_EQ(found[0].float_bytes, kElements * 4U);
-      EXPECT_EQ(found[0].staged_bytes(), kElements * 4U);
+      EXPECT_EQ(found[0].staged_bytes, kElements * 4U);
       EXPECT_EQ(found[0].saved_bytes(), found[0].held_bytes + found[0].packed_bytes);
 #if defined(__x86_64__)
       const bool packed = dims.size() == 4;
@@ -133,8 +133,10 @@ TEST(StreamableWeights, ThoseThatCostLeastTimeComeFirst) {
 TEST(StreamableWeights, TheFirstThatSaveEnoughAreTaken) {
   constexpr auto kMatrix = StreamableWeight::Use::kMatrix;
   constexpr auto kKernel = StreamableWeight::Use::kKernel;
-  const std::vector<StreamableWeight> weights = {
-      {"a", kMatrix, 1, 4, 4, 4}, {"b", kMatrix, 1, 4, 4, 4}, {"k", kKernel, 1, 4, 4, 4}, {"l", kKernel, 1, 8, 8, 8}};
+  const std::vector<StreamableWeight> weights = {{"a", kMatrix, 1, 4, 4, 4, 0},
+                                                 {"b", kMatrix, 1, 4, 4, 4, 0},
+                                                 {"k", kKernel, 1, 4, 4, 4, 4},
+                                                 {"l", kKernel, 1, 8, 8, 8, 8}};
   using Names = std::set<std::string>;
   const auto matrices = [&](std::uint64_t bytes) { return weights_that_save(weights, bytes).matrices; };
   const auto kernels = [&](std::uint64_t bytes) { return weights_that_save(weights, bytes).kernels; };

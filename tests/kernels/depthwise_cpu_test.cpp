@@ -8,6 +8,7 @@
 #include "kernels/depthwise_conv3d_cpu.h"
 #include "kernels/depthwise_separable_conv3d_cpu.h"
 #include "support/conv_case.h"
+#include "support/isas.h"
 #include "support/threads.h"
 
 namespace vidrt::kernels::testing {
@@ -175,12 +176,6 @@ TEST_P(DepthwiseCpu, ThreadsDoNotChangeABit) {
     EXPECT_EQ(one.y, several.y) << to_string(conv);
   }
 }
-
-#if defined(__aarch64__)
-constexpr Isa kIsasOfTheArchitecture[] = {Isa::kGeneric, Isa::kNeon};
-#else
-constexpr Isa kIsasOfTheArchitecture[] = {Isa::kGeneric, Isa::kAvx2, Isa::kAvx512};
-#endif
 
 INSTANTIATE_TEST_SUITE_P(Isas, DepthwiseCpu, ::testing::ValuesIn(kIsasOfTheArchitecture),
                          [](const auto& isa) { return std::string(to_string(isa.param)); });

@@ -3,6 +3,7 @@
 
 #include "kernels/cpu/depthwise_job.h"
 #include "kernels/cpu/separable_job.h"
+#include "kernels/cpu/winograd_job.h"
 
 namespace vidrt::kernels {
 
@@ -11,6 +12,7 @@ struct CpuKernels {
   /// Units [begin, end) of a job, with job.scratch_floats floats of scratch, 64-byte aligned.
   void (*depthwise)(const DepthwiseJob& job, std::int64_t begin, std::int64_t end, float* scratch);
   void (*separable)(const SeparableJob& job, std::int64_t begin, std::int64_t end, float* scratch);
+  WinogradKernels winograd;
 };
 
 // Which of them exist depends on the architecture that is compiled for.

@@ -12,6 +12,7 @@
 #include "onnxruntime/custom_ops/kernel_views.h"
 #include "onnxruntime/custom_ops/ort_call.h"
 #include "onnxruntime/custom_ops/ort_shapes.h"
+#include "onnxruntime/custom_ops/scratch.h"
 
 namespace vidrt::custom_ops {
 namespace {
@@ -46,27 +47,6 @@ kernels::MatMulProblem make_problem(bool transposed, const Argument& x, const Ar
   problem.transposed = transposed;
   return problem;
 }
-
-// Memory of a session's allocator for one run.
-class Scratch {
- public:
-  Scratch(OrtAllocator* allocator, std::size_t bytes) : allocator_(allocator) {
-    if (bytes == 0) return;
-    data_ = allocator_->Alloc(allocator_, bytes);
-    if (data_ == nullptr) throw std::bad_alloc();
-  }
-  ~Scratch() {
-    if (data_ != nullptr) allocator_->Free(allocator_, data_);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-
-  void* data() const { return data_; }
-
- private:
-  OrtAllocator* allocator_;
-  void* data_ = nullptr;
-};
 
 // What a kernel is to ONNX Runtime.
 struct Kernel {
