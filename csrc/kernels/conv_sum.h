@@ -9,9 +9,16 @@
 
 namespace vidrt::kernels {
 
+/// How far apart frames of a tensor lie, and channels of a frame; rows and columns lie one behind another.
+struct FrameSteps {
+  std::int64_t frame = 0;
+  std::int64_t channel = 0;
+};
+
 /// One of the convolutions that are summed.
 struct ConvSumTerm {
-  const float* x = nullptr;      // (N, C, H, W)
+  const float* x = nullptr;  // (N, C, H, W)
+  FrameSteps x_steps;
   const void* weight = nullptr;  // (O, C, 3, 3), read as it is stored
   std::int64_t channels = 0;     // C
   std::int64_t weight_step = 9;  // from a filter of 3x3 to the next: more, where others lie between them
@@ -31,7 +38,8 @@ struct ConvSumTensors {
   std::vector<ConvSumTerm> terms;
   const float* bias = nullptr;  // (O), or null
   float* y = nullptr;           // (N, O, H, W)
-  void* scratch = nullptr;      // needs no alignment
+  FrameSteps y_steps;
+  void* scratch = nullptr;  // needs no alignment
 };
 
 }  // namespace vidrt::kernels

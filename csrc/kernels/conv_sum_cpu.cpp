@@ -77,6 +77,7 @@ void conv_sum_cpu(const ConvSumProblem& problem, const ConvSumTensors& tensors, 
   job.weight_type = problem.weight_type;
   job.bias = tensors.bias;
   job.y = tensors.y;
+  job.y_steps = tensors.y_steps;
   job.height = problem.height;
   job.width = problem.width;
   job.outputs = problem.outputs;

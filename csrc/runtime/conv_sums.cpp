@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <utility>
@@ -176,9 +177,11 @@ class Summer {
 
   bool is_summable(const GraphNode& conv, const KernelValue& kernel) const {
     const std::vector<std::int64_t>& dims = tensors_.at(kernel.initializer).dims;
-    const std::size_t axes = kernel.over_frame ? 5 : 4;
-    return kernel.as_float && conv.keeps_size() && dims.size() == axes && dims[axes - 2] == 3 && dims[axes - 1] == 3 &&
-           dims[0] >= kLeastChannels && dims[1] >= kLeastChannels;
+    const std::size_t rank = dims.size();
+    const bool is_whole = kernel.frame < 0;
+    if (!kernel.as_float || (is_whole ? rank != 4 && rank != 5 : !kernel.over_frame)) return false;
+    return conv.keeps_frame_size(is_whole ? rank - 2 : 2) && dims[rank - 2] == 3 && dims[rank - 1] == 3 &&
+           dims[0] >= kLeastChannels && dims[1] >= kLeastChannels && dims[2] > 0;
   }
 
   void begin(std::size_t index) {
@@ -188,12 +191,15 @@ class Summer {
     const auto& [initializer, as_float, frame, over_frame] = value->second;
     const auto [place, is_new] = kernels_.emplace(initializer, result_.kernels.size());
     if (is_new) result_.kernels.push_back(tensors_.at(initializer));
+    const std::vector<std::int64_t>& dims = tensors_.at(initializer).dims;
+    const bool of_clip = frame < 0 && dims.size() == 5;
     Sum& sum = sums_[index];
     sum.inputs = {node.inputs[0]};
-    sum.kernels = {place->second};
-    sum.frames = {static_cast<std::uint64_t>(std::max<std::int64_t>(frame, 0))};
+    sum.frames.resize(of_clip ? static_cast<std::size_t>(dims[kFrameAxis]) : 1);
+    std::iota(sum.frames.begin(), sum.frames.end(), static_cast<std::uint64_t>(std::max<std::int64_t>(frame, 0)));
+    sum.kernels.assign(sum.frames.size(), place->second);
     if (node.inputs.size() > 2) sum.bias = node.inputs[2];
-    ends_[node.outputs[0]] = index;
+    if (!of_clip) ends_[node.outputs[0]] = index;
     --uses_[node.inputs[1]];
   }
 

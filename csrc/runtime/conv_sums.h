@@ -12,8 +12,9 @@
 
 namespace vidrt {
 
-/// The operator, of the domain kStreamingDomain: the sum of 3x3 convolutions, and of a bias. Its inputs are what is
-/// convolved, then the bias if there is one; for each of the former there is a number in both attributes.
+/// The operator, of the domain kStreamingDomain: the sum of 3x3 convolutions, and of a bias. Its inputs are frames
+/// (N,C,H,W) for each of them, or one clip (N,C,T,H,W) whose frames all are convolved with; then the bias if there is
+/// one. The attributes have a number for each of the convolutions.
 inline constexpr const char* kConvSum = "ConvSum";
 inline constexpr const char* kKernelsAttribute = "kernels";  // INTS: indices into ConvSumGraph::kernels
 inline constexpr const char* kFramesAttribute = "frames";    // INTS: which frame of it, of a kernel over three axes
@@ -28,12 +29,12 @@ struct ConvSumGraph {
   std::vector<StreamableWeight> weights() const;
 };
 
-/// Give a graph a node of kConvSum for each of its convolutions with a kernel (O,C,3,3) that gives as many results as
-/// positions, in one group, and has the channels to gain by it. The kernel is an initialiser, or one frame sliced out
-/// of it, perhaps cast to float32; all that goes out of the graph. Where nobody else wants the results of two than an
-/// Add, one node does both: a causal convolution over three frames is exported as three over one. A graph with
-/// subgraphs stays as it is: they may capture anything. `file` is the graph's path, for messages. Throws BundleError
-/// for a malformed graph.
+/// Give a graph a node of kConvSum for each of its convolutions with a kernel (O,C,3,3) or (O,C,T,3,3) that gives as
+/// many results as positions of a frame, in one group, and has the channels to gain by it. The kernel is an
+/// initialiser, or one frame sliced out of it, perhaps cast to float32; all that goes out of the graph. Where nobody
+/// else wants the results of two over frames than an Add, one node does both: Wan's causal convolution over three
+/// frames is exported as three over one. A graph with subgraphs stays as it is: they may capture anything. `file` is
+/// the graph's path, for messages. Throws BundleError for a malformed graph.
 ConvSumGraph sum_convolutions(std::string_view model, const std::string& file);
 
 }  // namespace vidrt

@@ -49,12 +49,12 @@ bool GraphNode::convolves() const {
   return standard && op_type == "Conv" && inputs.size() >= 2 && !inputs[0].empty() && outputs.size() == 1;
 }
 
-bool GraphNode::keeps_size() const {
-  const auto ones = [](const std::vector<std::int64_t>& numbers, std::size_t count) {
-    return numbers == std::vector<std::int64_t>(count, 1);
-  };
-  return group == 1 && (auto_pad.empty() || auto_pad == "NOTSET") && ones(pads, 4) &&
-         (strides.empty() || ones(strides, 2)) && (dilations.empty() || ones(dilations, 2));
+bool GraphNode::keeps_frame_size(std::size_t axes) const {
+  const std::vector<std::int64_t> ones(axes, 1);
+  const std::vector<std::int64_t> border =
+      axes == 2 ? std::vector<std::int64_t>{1, 1, 1, 1} : std::vector<std::int64_t>{0, 1, 1, 0, 1, 1};
+  return group == 1 && (auto_pad.empty() || auto_pad == "NOTSET") && pads == border &&
+         (strides.empty() || strides == ones) && (dilations.empty() || dilations == ones);
 }
 
 GraphNode read_graph_node(std::string_view message, const std::string& subject) {

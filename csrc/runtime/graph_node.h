@@ -27,8 +27,9 @@ struct GraphNode {
   bool flips_matrix() const;
   /// Whether it is a Conv of two inputs or more, of which the second is the kernel.
   bool convolves() const;
-  /// Whether, with a kernel of 3x3, such a Conv gives results for every position of what it convolves, in one group.
-  bool keeps_size() const;
+  /// Whether, with a kernel of 3x3 (or T frames of that: `axes` is 2 or 3), such a Conv gives results for every
+  /// position of the frames that it convolves, in one group, and none beyond the clip.
+  bool keeps_frame_size(std::size_t axes) const;
 };
 
 /// Read a serialized NodeProto. `subject` begins the messages. Throws BundleError.

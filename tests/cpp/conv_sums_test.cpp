@@ -72,6 +72,19 @@ TEST(ConvSums, ACausalConvolutionBecomesOneNode) {
   }
 }
 
+TEST(ConvSums, AConvolutionOfAClipIsOneNodeWithTheFramesOfItsKernel) {
+  Graph graph;
+  graph.weight(stored_weight("k", kOnnxFloat, {16, 8, 3, 3, 3}));
+  graph.node(node("Conv", {"x", "k", "b"}, "y").message(5, numbers("pads", {0, 1, 1, 0, 1, 1})));
+  graph.node(node("Add", {"y", "y2"}, "z")).output("z");
+  const ConvSumGraph summed = sum(graph);
+  EXPECT_EQ(ops(summed), (OpCounts{{"vidrt.streaming::ConvSum", 1}, {"Add", 1}}));
+  EXPECT_EQ(summed.sums, (Sums{{0}}));
+  EXPECT_NE(summed.model.find(ProtoWriter().bytes(1, "x").bytes(1, "b").bytes(2, "y").data()), std::string::npos);
+  EXPECT_NE(summed.model.find(numbers("kernels", {0, 0, 0}).data()), std::string::npos);
+  EXPECT_NE(summed.model.find(numbers("frames", {0, 1, 2}).data()), std::string::npos);
+}
+
 ProtoWriter index_tensor(const std::string& name, std::uint64_t value) {
   return ProtoWriter().varint(1, 1).varint(2, 7).bytes(8, name).varint(7, value);
 }
@@ -186,7 +199,10 @@ TEST(ConvSums, OtherConvolutionsStay) {
   expect_unchanged(one(stored_weight("k", kOnnxFloat, {16, 4, 3, 3}), conv(inputs, "y")), "few channels");
   expect_unchanged(one(stored_weight("k", kOnnxFloat, {4, 16, 3, 3}), conv(inputs, "y")), "few outputs");
   expect_unchanged(one(stored_weight("k", kOnnxFloat, {16, 8, 1, 1}), conv(inputs, "y")), "1x1");
-  expect_unchanged(one(stored_weight("k", kOnnxFloat, {16, 8, 3, 3, 3}), conv(inputs, "y")), "three axes");
+  const ProtoWriter deep = stored_weight("k", kOnnxFloat, {16, 8, 3, 3, 3});
+  expect_unchanged(one(deep, conv(inputs, "y")), "a border of two axes for three");
+  expect_unchanged(one(deep, node("Conv", inputs, "y").message(5, numbers("pads", {1, 1, 1, 1, 1, 1}))),
+                   "frames beyond the clip");
   expect_unchanged(one(stored_weight("k", kOnnxFloat, kDims, 4), conv(inputs, "y")), "of no alignment");
   expect_unchanged(one(stored_weight("k", kOnnxHalf, kDims), conv(inputs, "y")), "in half precision");
   expect_unchanged(one(stored_weight("k", 5, kDims), conv(inputs, "y")), "of integers");

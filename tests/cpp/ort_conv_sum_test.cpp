@@ -120,5 +120,60 @@ TEST_P(ConvSumInOnnxRuntime, ThePlanCountsTheKernelAsItIsStored) {
 INSTANTIATE_TEST_SUITE_P(Stored, ConvSumInOnnxRuntime, ::testing::Values(kOnnxFloat, kOnnxHalf, kOnnxBrain),
                          name_of_stored_type);
 
+// A convolution over the frames of two clips, which the latents are; of its results, as many as there are latents.
+class ConvClipInOnnxRuntime : public StoredKernels {
+ protected:
+  static constexpr std::int64_t kClips = 2, kIn = 8, kOut = 24, kRows = 4, kColumns = 6;
+  static constexpr std::int64_t kSeen = 4 * kChannels / (kClips * kIn * kRows * kColumns);  // frames of a clip: 8
+  static constexpr std::int64_t kMade = kSeen - kFrames + 1;
+
+  void SetUp() override {
+    StoredKernels::SetUp();
+    weights = store("k", kOut * kIn * kFrames * kTaps, 1);
+    ProtoWriter pads;
+    pads.bytes(1, "pads");
+    for (const std::uint64_t pad : {0, 1, 1, 0, 1, 1}) pads.varint(8, pad);
+    Graph graph;
+    graph.weight(stored("k", {kOut, kIn, kFrames, 3, 3}));
+    graph.weight(shape("clip", {kClips, kIn, kSeen, kRows, kColumns})).weight(shape("whole", {1, 4, 1, 1, kChannels}));
+    graph.weight(shape("begin", {0})).weight(shape("end", {4 * kChannels})).weight(shape("flat", {-1}));
+    graph.node(node("Reshape", {"latents", "clip"}, "x"));
+    if (narrow()) graph.node(cast("k", "k.f"));
+    graph.node(node("Conv", {"x", narrow() ? "k.f" : "k"}, "y").message(5, pads.varint(20, 7)));
+    graph.node(node("Reshape", {"y", "flat"}, "f")).node(node("Slice", {"f", "begin", "end"}, "first"));
+    use(graph.node(node("Reshape", {"first", "whole"}, "prediction")));
+  }
+
+  // The number at a place of Y.
+  double expected(std::int64_t at) const {
+    const std::vector<float> x = latents();
+    const std::int64_t column = at % kColumns, row = at / kColumns % kRows, frame = at / (kColumns * kRows) % kMade;
+    const std::int64_t output = at / (kColumns * kRows * kMade) % kOut, clip = at / (kColumns * kRows * kMade * kOut);
+    double sum = 0.0;
+    for (std::int64_t c = 0; c < kIn; ++c) {
+      for (std::int64_t tap = 0; tap < kFrames * kTaps; ++tap) {
+        const std::int64_t t = frame + tap / kTaps, i = row + tap / 3 % 3 - 1, j = column + tap % 3 - 1;
+        if (i < 0 || i >= kRows || j < 0 || j >= kColumns) continue;
+        const std::int64_t place = (((clip * kIn + c) * kSeen + t) * kRows + i) * kColumns + j;
+        sum += static_cast<double>(x[static_cast<std::size_t>(place)]) *
+               static_cast<double>(weights[static_cast<std::size_t>((output * kIn + c) * kFrames * kTaps + tap)]);
+      }
+    }
+    return sum;
+  }
+
+  std::vector<float> weights;
+};
+
+TEST_P(ConvClipInOnnxRuntime, GivesTheConvolutionOverTime) {
+  const std::vector<float> y = run(*load(0));
+  for (std::size_t at = 0; at < y.size(); ++at) {
+    ASSERT_NEAR(y[at], expected(static_cast<std::int64_t>(at)), 3e-6) << at;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Stored, ConvClipInOnnxRuntime, ::testing::Values(kOnnxFloat, kOnnxHalf, kOnnxBrain),
+                         name_of_stored_type);
+
 }  // namespace
 }  // namespace vidrt::testing

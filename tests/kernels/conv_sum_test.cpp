@@ -54,10 +54,16 @@ class Case {
     std::vector<std::uint8_t> scratch(conv_sum_scratch_bytes(problem_, isa) + 1, 0xff);
     ConvSumTensors tensors;
     for (std::size_t i = 0; i < x_.size(); ++i) {
-      tensors.terms.push_back({x_[i].data(), weights_[i].bytes.data(), problem_.channels[i]});
+      ConvSumTerm term;
+      term.x = x_[i].data();
+      term.x_steps = {problem_.channels[i] * plane(), plane()};
+      term.weight = weights_[i].bytes.data();
+      term.channels = problem_.channels[i];
+      tensors.terms.push_back(term);
     }
     tensors.bias = bias_.empty() ? nullptr : bias_.data();
     tensors.y = y.data();
+    tensors.y_steps = {problem_.outputs * plane(), plane()};
     tensors.scratch = scratch.data() + 1;
     conv_sum_cpu(problem_, tensors, parallel, isa);
     return y;

@@ -20,6 +20,7 @@ struct WinogradJob {
   ElementType weight_type = ElementType::kFloat32;
   const float* bias = nullptr;
   float* y = nullptr;
+  FrameSteps y_steps;
   std::int64_t height = 0, width = 0, outputs = 0;
   std::int64_t panels = 0;                       // of outputs
   std::int64_t tile_rows = 0, tile_columns = 0;  // of a frame

@@ -173,7 +173,7 @@ void winograd_input(const WinogradJob& job, std::int64_t channel, float* scratch
   for (std::int64_t row = 0; row < job.rows; ++row) {
     const std::int64_t frame = (job.first_row + row) / job.tile_rows;
     const std::int64_t top = (job.first_row + row) % job.tile_rows * kTileOutputs - 1;
-    const float* const plane = at.term->x + (frame * at.term->channels + at.channel) * job.height * job.width;
+    const float* const plane = at.term->x + frame * at.term->x_steps.frame + at.channel * at.term->x_steps.channel;
     const float* x[kTileInputs];
     for (std::int64_t i = 0; i < kTileInputs; ++i) {
       const bool inside = top + i >= 0 && top + i < job.height;
@@ -255,7 +255,7 @@ void winograd_output(const WinogradJob& job, std::int64_t output, float* scratch
   for (std::int64_t row = 0; row < job.rows; ++row) {
     const std::int64_t frame = (job.first_row + row) / job.tile_rows;
     const std::int64_t top = (job.first_row + row) % job.tile_rows * kTileOutputs;
-    float* y = job.y + ((frame * job.outputs + output) * job.height + top) * job.width;
+    float* y = job.y + frame * job.y_steps.frame + output * job.y_steps.channel + top * job.width;
     for (std::int64_t i = 0; i < kTileOutputs && top + i < job.height; ++i, y += job.width) {
       const float* const from = scratch + i * pitch + row * job.tile_columns * kTileOutputs;
       std::int64_t at = 0;
