@@ -24,6 +24,7 @@ constexpr std::uint64_t kOnnxInt64 = 7;  // TensorProto.DataType.INT64
 constexpr std::size_t kMostAxes = 64;
 constexpr std::size_t kMostNumbers = 1U << 20U;
 constexpr std::int64_t kFrameAxis = 2;      // of a kernel (O,C,T,h,w)
+constexpr std::int64_t kMostFrames = 16;    // of a kernel
 constexpr std::int64_t kLeastChannels = 8;  // of fewer, transforming takes longer than it saves
 
 bool is_float(std::int64_t data_type) {
@@ -88,7 +89,7 @@ class Summer {
       if (graph.field() == 1) add_node(read_graph_node(graph.bytes(), subject_));
       if (graph.field() == 5) add_initializer(graph.bytes());
       // By whoever runs the graph.
-      if (graph.field() == 11 || graph.field() == 12) ++uses_[read_name(graph.bytes())];
+      if (graph.field() == 11 || graph.field() == 12) ++uses_[value_name(graph.bytes(), subject_)];
     }
   }
 
@@ -126,15 +127,6 @@ class Summer {
     }
     const bool is_index = data_type == kOnnxInt64 && dims == std::vector<std::int64_t>{1} && numbers.size() == 1;
     return is_index ? std::optional(numbers[0]) : std::nullopt;
-  }
-
-  std::string read_name(std::string_view value_info) const {
-    ProtobufReader value(value_info, subject_);
-    std::string name;
-    while (value.next()) {
-      if (value.field() == 1) name = short_text(value);
-    }
-    return name;
   }
 
   // Nodes come in topological order.
@@ -181,7 +173,7 @@ class Summer {
     const bool is_whole = kernel.frame < 0;
     if (!kernel.as_float || (is_whole ? rank != 4 && rank != 5 : !kernel.over_frame)) return false;
     return conv.keeps_frame_size(is_whole ? rank - 2 : 2) && dims[rank - 2] == 3 && dims[rank - 1] == 3 &&
-           dims[0] >= kLeastChannels && dims[1] >= kLeastChannels && dims[2] > 0;
+           dims[0] >= kLeastChannels && dims[1] >= kLeastChannels && dims[2] > 0 && dims[2] <= kMostFrames;
   }
 
   void begin(std::size_t index) {

@@ -134,17 +134,8 @@ class Lifter {
         const std::string name = tensor.stored.name;
         weights_[name] = LiftedWeight{name, std::move(tensor.stored), false, false};
       }
-      if (graph.field() == 12) outputs_.insert(read_name(graph.bytes()));
+      if (graph.field() == 12) outputs_.insert(value_name(graph.bytes(), subject_));
     }
-  }
-
-  std::string read_name(std::string_view message) const {
-    ProtobufReader value(message, subject_);
-    std::string name;
-    while (value.next()) {
-      if (value.field() == 1) name = short_text(value);
-    }
-    return name;
   }
 
   // Nodes come in topological order.

@@ -150,4 +150,13 @@ std::string short_text(const ProtobufReader& reader) {
   return std::string(bytes);
 }
 
+std::string value_name(std::string_view value_info, const std::string& subject) {
+  ProtobufReader value(value_info, subject);
+  std::string name;
+  while (value.next()) {
+    if (value.field() == 1) name = short_text(value);
+  }
+  return name;
+}
+
 }  // namespace vidrt

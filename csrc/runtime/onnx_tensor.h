@@ -28,4 +28,7 @@ OnnxTensor read_onnx_tensor(std::string_view message, const std::string& subject
 /// The string in the current field. Throws BundleError when it is longer than 4096 bytes.
 std::string short_text(const ProtobufReader& reader);
 
+/// The name in a ValueInfoProto. Throws as read_onnx_tensor() does.
+std::string value_name(std::string_view value_info, const std::string& subject);
+
 }  // namespace vidrt

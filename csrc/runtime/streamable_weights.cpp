@@ -67,14 +67,7 @@ class Finder {
     while (graph.next()) {
       if (graph.field() == 1) add_node(read_graph_node(graph.bytes(), subject_));
       if (graph.field() == 5) add_initializer(read_onnx_tensor(graph.bytes(), subject_));
-      if (graph.field() == 11 || graph.field() == 12) add_boundary(graph.bytes());
-    }
-  }
-
-  void add_boundary(std::string_view value_info) {
-    ProtobufReader value(value_info, subject_);
-    while (value.next()) {
-      if (value.field() == 1) boundary_.insert(short_text(value));
+      if (graph.field() == 11 || graph.field() == 12) boundary_.insert(value_name(graph.bytes(), subject_));
     }
   }
 
