@@ -83,6 +83,9 @@ STEPS = [1, 2, 5, 14, 20, 50]
 
 
 # diffusers keeps Euler's sample times sqrt(sigma^2 + 1), which is 4096 there, in float32.
+ZERO_SNR_SIGMAS = 1e-5
+"""Of a sigma. diffusers subtracts roots that are nearly equal and multiplies a thousand quotients in float32: the order
+in which torch does that, and so the last bits, hangs on the processor (2e-6 on one with AVX2 alone)."""
 FAR_FROM_ZERO = {("euler", "zero-snr"), ("ancestral", "zero-snr")}
 
 
@@ -132,7 +135,8 @@ def test_timesteps_and_sigmas_are_diffusers(name: str, setting: str) -> None:
             assert table.timesteps.tolist() == scheduler.timesteps.double().tolist(), steps
         if name != "ddim":
             theirs = scheduler.sigmas.double().numpy()
-            assert np.abs(np.array(table.sigmas) / np.where(theirs == 0, 1, theirs) - (theirs > 0)).max() < 1e-6, steps
+            difference = np.abs(np.array(table.sigmas) / np.where(theirs == 0, 1, theirs) - (theirs > 0)).max()
+            assert difference < (ZERO_SNR_SIGMAS if setting == "zero-snr" else 1e-6), steps
 
 
 @pytest.mark.parametrize("steps", STEPS)

@@ -48,7 +48,8 @@ def test_frames_are_the_same_in_the_least_memory(bundle: Path) -> None:
     plan = tight.plan(OPTIONS)
     assert plan.residency == "stream"
     (denoiser,) = [module for module in plan.modules if module.name == "denoiser"]
-    assert denoiser.streamed_bytes > denoiser.weight_bytes / 2
+    # The rest are matrices and small kernels, which are held as float32 where those of 3x3 are read as they are stored.
+    assert denoiser.streamed_bytes > denoiser.weight_bytes / 3
     frames = tight.generate(OPTIONS).frames
     expected = roomy.generate(OPTIONS).frames
     assert expected.std() > 0.02  # a picture, not one grey
