@@ -8,17 +8,16 @@
 
 #include "kernels/cpu/scratch_pool.h"
 #include "kernels/cpu/winograd_job.h"
+#include "kernels/divide_up.h"
 
 namespace vidrt::kernels {
 namespace {
 
 constexpr std::int64_t kChunkChannels = 96;  // a panel of tiles of so many channels stays in a first-level cache
 constexpr std::int64_t kBlockFloats = std::int64_t{2} << 20U;  // inputs and products of a block
-constexpr std::int64_t kLine = 16;                             // floats
+constexpr auto kLine = static_cast<std::int64_t>(kLineFloats);
 constexpr std::int64_t kPartsPerThread = 4;
 constexpr std::int64_t kChannelGroup = 4;  // of one thread: their panels have lines of a cache in common
-
-std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // Transforms go to all points at once: a power of two would put them into the same few sets of a cache.
 std::int64_t odd_lines(std::int64_t floats) { return (divide_up(floats, kLine) | 1) * kLine; }
@@ -57,12 +56,6 @@ struct Cut {
   std::int64_t tile_panel;
 };
 
-float* aligned(void* scratch) {
-  constexpr std::uintptr_t kBytes = kLine * sizeof(float);
-  const auto begin = reinterpret_cast<std::uintptr_t>(scratch);
-  return reinterpret_cast<float*>((begin + kBytes - 1) / kBytes * kBytes);
-}
-
 }  // namespace
 
 std::size_t conv_sum_scratch_bytes(const ConvSumProblem& problem, Isa isa) {
@@ -88,7 +81,7 @@ void conv_sum_cpu(const ConvSumProblem& problem, const ConvSumTensors& tensors, 
   job.weights_pitch = cut.weights_pitch();
   job.inputs_pitch = cut.inputs_pitch();
   job.products_pitch = cut.products_pitch();
-  job.weights = aligned(tensors.scratch);
+  job.weights = first_line(tensors.scratch);
   job.inputs = job.weights + kTilePoints * job.weights_pitch;
   job.products = job.inputs + kTilePoints * job.inputs_pitch;
 

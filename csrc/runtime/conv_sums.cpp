@@ -27,11 +27,6 @@ constexpr std::int64_t kFrameAxis = 2;      // of a kernel (O,C,T,h,w)
 constexpr std::int64_t kMostFrames = 16;    // of a kernel
 constexpr std::int64_t kLeastChannels = 8;  // of fewer, transforming takes longer than it saves
 
-bool is_float(std::int64_t data_type) {
-  const std::optional<DType> dtype = dtype_from_onnx(data_type);
-  return dtype == DType::kFloat32 || dtype == DType::kFloat16 || dtype == DType::kBFloat16;
-}
-
 // What a value is of an initialiser.
 struct KernelValue {
   std::string initializer;
@@ -105,7 +100,7 @@ class Summer {
       if (const std::optional<std::int64_t> index = read_index(message)) indices_[tensor.stored.name] = *index;
       return;
     }
-    if (!is_float(tensor.stored.data_type) || tensor.stored.offset % kWeightAlignment != 0) return;
+    if (!is_onnx_float(tensor.stored.data_type) || tensor.stored.offset % kWeightAlignment != 0) return;
     const bool as_float = dtype_from_onnx(tensor.stored.data_type) == DType::kFloat32;
     values_[tensor.stored.name] = {tensor.stored.name, as_float};
     tensors_[tensor.stored.name] = std::move(tensor.stored);

@@ -150,6 +150,11 @@ std::string short_text(const ProtobufReader& reader) {
   return std::string(bytes);
 }
 
+bool is_onnx_float(std::int64_t data_type) {
+  const std::optional<DType> dtype = dtype_from_onnx(data_type);
+  return dtype == DType::kFloat32 || dtype == DType::kFloat16 || dtype == DType::kBFloat16;
+}
+
 std::string value_name(std::string_view value_info, const std::string& subject) {
   ProtobufReader value(value_info, subject);
   std::string name;

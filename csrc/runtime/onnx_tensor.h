@@ -16,6 +16,9 @@ std::int64_t onnx_data_type(DType dtype);
 /// The inverse; nothing for types that no tensor at a module's boundary has.
 std::optional<DType> dtype_from_onnx(std::int64_t data_type);
 
+/// Whether it is float32, float16 or bfloat16.
+bool is_onnx_float(std::int64_t data_type);
+
 struct OnnxTensor {
   bool external = false;
   ExternalTensor stored;  // the name alone when not external

@@ -81,10 +81,7 @@ class Finder {
     if (!tensor.external || tensor.stored.length < kLargeWeight) return;
     if (tensor.stored.dims.size() != 2 && !is_large_kernel(tensor.stored)) return;
     if (tensor.stored.offset % kWeightAlignment != 0) return;
-    const std::optional<DType> dtype = dtype_from_onnx(tensor.stored.data_type);
-    if (dtype == DType::kFloat32 || dtype == DType::kFloat16 || dtype == DType::kBFloat16) {
-      candidates_.push_back(std::move(tensor.stored));
-    }
+    if (is_onnx_float(tensor.stored.data_type)) candidates_.push_back(std::move(tensor.stored));
   }
 
   bool only_multiplies(const std::string& value, DType dtype, bool transposed) const {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "kernels/conv_sum_cpu.h"
-#include "kernels/half_types.h"
 #include "support/isas.h"
+#include "support/stored_weight.h"
 #include "support/threads.h"
 
 namespace vidrt::kernels::testing {
@@ -19,19 +19,6 @@ namespace {
 
 constexpr double kTolerance = 2e-6;  // of the sum of the weights' sizes, for normal X
 constexpr std::int64_t kTaps = 9;
-
-struct Weight {
-  std::vector<std::uint8_t> bytes;
-  std::vector<float> values;  // what the bytes stand for
-};
-
-template <typename T>
-void store(float value, Weight* weight) {
-  const T stored = from_float<T>(value);
-  const auto* const bytes = reinterpret_cast<const std::uint8_t*>(&stored);
-  weight->bytes.insert(weight->bytes.end(), bytes, bytes + sizeof(T));
-  weight->values.push_back(to_float(stored));
-}
 
 class Case {
  public:
@@ -42,7 +29,8 @@ class Case {
       x_.emplace_back(static_cast<std::size_t>(problem.frames * channels * plane()));
       for (float& value : x_.back()) value = normal(random);
       weights_.emplace_back();
-      for (std::int64_t i = 0; i < problem.outputs * channels * kTaps; ++i) add_weight(normal(random));
+      for (std::int64_t i = 0; i < problem.outputs * channels * kTaps; ++i)
+        weights_.back().add(problem.weight_type, normal(random));
     }
     if (has_bias) bias_.resize(static_cast<std::size_t>(problem.outputs));
     for (float& value : bias_) value = normal(random);
@@ -99,12 +87,6 @@ class Case {
  private:
   std::int64_t plane() const { return problem_.height * problem_.width; }
 
-  void add_weight(float value) {
-    if (problem_.weight_type == ElementType::kFloat32) store<float>(value, &weights_.back());
-    if (problem_.weight_type == ElementType::kFloat16) store<Float16>(value, &weights_.back());
-    if (problem_.weight_type == ElementType::kBFloat16) store<BFloat16>(value, &weights_.back());
-  }
-
   // One result, and the sum of the sizes of bias and weights: of all, also at the border. The transformed numbers are
   // as large as those of the whole tile, so that a result of few products has the error of one of many.
   std::pair<double, double> result(std::int64_t frame, std::int64_t output, std::int64_t row,
@@ -133,7 +115,7 @@ class Case {
 
   ConvSumProblem problem_;
   std::vector<std::vector<float>> x_;
-  std::vector<Weight> weights_;
+  std::vector<StoredWeight> weights_;
   std::vector<float> bias_;
 };
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/half_types.h"
 #include "kernels/matmul.h"
+#include "support/stored_weight.h"
 #include "support/threads.h"
 
 namespace vidrt::kernels::testing {
@@ -17,27 +17,11 @@ namespace {
 
 constexpr double kTolerance = 4e-7;  // of the sum of the products' sizes: the rounding of a few thousand sums
 
-struct Weight {
-  std::vector<std::uint8_t> bytes;
-  std::vector<float> values;  // what the bytes stand for
-};
-
-template <typename T>
-void store(float value, Weight* weight) {
-  const T stored = from_float<T>(value);
-  const auto* const bytes = reinterpret_cast<const std::uint8_t*>(&stored);
-  weight->bytes.insert(weight->bytes.end(), bytes, bytes + sizeof(T));
-  weight->values.push_back(to_float(stored));
-}
-
-Weight make_weight(const MatMulProblem& problem, std::mt19937* random) {
+StoredWeight make_weight(const MatMulProblem& problem, std::mt19937* random) {
   std::normal_distribution<float> normal;
-  Weight weight;
+  StoredWeight weight;
   for (std::int64_t i = 0; i < problem.inner * problem.columns; ++i) {
-    const float value = normal(*random);
-    if (problem.weight_type == ElementType::kFloat32) store<float>(value, &weight);
-    if (problem.weight_type == ElementType::kFloat16) store<Float16>(value, &weight);
-    if (problem.weight_type == ElementType::kBFloat16) store<BFloat16>(value, &weight);
+    weight.add(problem.weight_type, normal(*random));
   }
   return weight;
 }
@@ -49,8 +33,8 @@ std::vector<float> make_rows(const MatMulProblem& problem, std::mt19937* random)
   return x;
 }
 
-std::vector<float> multiply(const MatMulProblem& problem, const std::vector<float>& x, const Weight& weight, Isa isa,
-                            const ParallelFor& parallel = sequential()) {
+std::vector<float> multiply(const MatMulProblem& problem, const std::vector<float>& x, const StoredWeight& weight,
+                            Isa isa, const ParallelFor& parallel = sequential()) {
   std::vector<float> y(static_cast<std::size_t>(problem.rows * problem.columns), NAN);
   // One byte off: neither scratch nor a weight of one byte more has to be aligned.
   std::vector<std::uint8_t> scratch(matmul_scratch_bytes(problem, isa) + 1);
@@ -63,7 +47,7 @@ std::vector<float> multiply(const MatMulProblem& problem, const std::vector<floa
   return y;
 }
 
-void expect_product(const MatMulProblem& problem, const std::vector<float>& x, const Weight& weight,
+void expect_product(const MatMulProblem& problem, const std::vector<float>& x, const StoredWeight& weight,
                     const std::vector<float>& y) {
   for (std::int64_t row = 0; row < problem.rows; ++row) {
     for (std::int64_t column = 0; column < problem.columns; ++column) {
@@ -96,7 +80,7 @@ class MatMul : public ::testing::TestWithParam<Isa> {
         SCOPED_TRACE(std::to_string(problem.rows) + "x" + std::to_string(problem.inner) + "x" +
                      std::to_string(problem.columns) + " type " + std::to_string(static_cast<int>(type)) +
                      (transposed ? " transposed" : ""));
-        const Weight weight = make_weight(problem, &random_);
+        const StoredWeight weight = make_weight(problem, &random_);
         const std::vector<float> x = make_rows(problem, &random_);
         expect_product(problem, x, weight, multiply(problem, x, weight, GetParam(), parallel));
       }
@@ -127,7 +111,7 @@ TEST_P(MatMul, SharesRowsAmongThreads) { expect_right(problem_of(100, 70, 140), 
 
 TEST_P(MatMul, NoRowsAreNoWork) {
   const MatMulProblem problem = problem_of(0, 8, 8);
-  const Weight weight = make_weight(problem, &random_);
+  const StoredWeight weight = make_weight(problem, &random_);
   EXPECT_TRUE(multiply(problem, {}, weight, GetParam()).empty());
 }
 
@@ -139,7 +123,7 @@ TEST(MatMulScratch, HasABoundWhateverTheRows) {
   // Rows in several goes, and the last not whole.
   problem = problem_of(1500, 8960, 16);
   std::mt19937 random(3);
-  const Weight weight = make_weight(problem, &random);
+  const StoredWeight weight = make_weight(problem, &random);
   const std::vector<float> x = make_rows(problem, &random);
   expect_product(problem, x, weight, multiply(problem, x, weight, Isa::kAmx));
 }

@@ -13,7 +13,6 @@ namespace vidrt::kernels::amx {
 namespace {
 
 constexpr std::size_t kScratchLimit = std::size_t{64} << 20U;
-constexpr std::size_t kAlignment = 64;
 
 // Of a pair of tiles of rows: 32 rows of X, split.
 std::size_t pair_bytes(const MatMulProblem& problem) {
@@ -28,15 +27,10 @@ std::int64_t pairs_at_once(const MatMulProblem& problem) {
   return std::clamp<std::int64_t>(static_cast<std::int64_t>(kScratchLimit / pair_bytes(problem)), 1, all);
 }
 
-std::uint16_t* aligned(void* scratch) {
-  const auto begin = reinterpret_cast<std::uintptr_t>(scratch);
-  return reinterpret_cast<std::uint16_t*>((begin + kAlignment - 1) / kAlignment * kAlignment);
-}
-
 }  // namespace
 
 std::size_t matmul_scratch_bytes(const MatMulProblem& problem) {
-  return static_cast<std::size_t>(pairs_at_once(problem)) * pair_bytes(problem) + kAlignment;
+  return static_cast<std::size_t>(pairs_at_once(problem)) * pair_bytes(problem) + kLineFloats * sizeof(float);
 }
 
 void matmul(const MatMulProblem& problem, const MatMulTensors& tensors, const ParallelFor& parallel) {
@@ -49,7 +43,7 @@ void matmul(const MatMulProblem& problem, const MatMulTensors& tensors, const Pa
   job.problem = problem;
   job.tensors = tensors;
   job.steps = ceil_div(problem.inner, kTileDepth);
-  job.x_tiles = aligned(tensors.scratch);
+  job.x_tiles = reinterpret_cast<std::uint16_t*>(first_line(tensors.scratch));
   const std::int64_t at_once = pairs_at_once(problem) * kBlockSide;
   const std::int64_t column_panels = ceil_div(problem.columns, kPanelColumns);
   for (job.first_row = 0; job.first_row < problem.rows; job.first_row += at_once) {

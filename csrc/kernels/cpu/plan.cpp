@@ -1,4 +1,5 @@
 #include "kernels/cpu/plan.h"
+#include "kernels/divide_up.h"
 
 #include <algorithm>
 
@@ -15,8 +16,6 @@ constexpr std::int64_t kColumns = 1024;
 constexpr std::int64_t kChannelsLastColumns = 64;
 constexpr std::int64_t kChannelsLastBlock = 8;  // positions computed at once
 constexpr std::int64_t kFlatVectors = 4;        // computed at once: so far beyond its end a flat strip is read
-
-std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 std::int64_t extent(const DepthwiseJob& job, int axis, std::int64_t results) {
   return (results - 1) * job.stride[axis] + (job.kernel[axis] - 1) * job.dilation[axis] + 1;

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "kernels/cpu/plan.h"
+#include "kernels/divide_up.h"
 
 namespace vidrt::kernels {
 namespace {
@@ -11,8 +12,6 @@ constexpr std::int64_t kMinPositions = 64;
 constexpr std::int64_t kUnitsPerThread = 2;
 constexpr std::int64_t kChannelsLastColumns = 64;
 constexpr std::int64_t kLine = 16;  // floats
-
-std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // Into units of about `positions` results: whole frames where several fit, else rows, else parts of a row.
 void cut(SeparableJob& job, std::int64_t positions, int threads) {

@@ -9,11 +9,20 @@
 
 namespace vidrt::kernels {
 
+constexpr std::size_t kLineFloats = 16;  // of a cache's line
+
+/// The first line of a cache that begins in this memory.
+inline float* first_line(void* memory) {
+  constexpr std::uintptr_t kBytes = kLineFloats * sizeof(float);
+  const auto begin = reinterpret_cast<std::uintptr_t>(memory);
+  return reinterpret_cast<float*>((begin + kBytes - 1) / kBytes * kBytes);
+}
+
 class ScratchPool {
  public:
   ScratchPool(std::size_t floats, int threads)
-      : floats_((floats + kAlignment - 1) / kAlignment * kAlignment),
-        memory_(new float[floats_ * static_cast<std::size_t>(threads) + kAlignment]),
+      : floats_((floats + kLineFloats - 1) / kLineFloats * kLineFloats),
+        memory_(new float[floats_ * static_cast<std::size_t>(threads) + kLineFloats]),
         used_(static_cast<std::size_t>(threads)) {}
 
   /// One thread's part, from its construction to its end.
@@ -24,11 +33,7 @@ class ScratchPool {
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
 
-    float* floats() const {
-      const auto begin = reinterpret_cast<std::uintptr_t>(pool_.memory_.get());
-      const std::uintptr_t aligned = (begin + kAlignment * sizeof(float) - 1) / (kAlignment * sizeof(float));
-      return reinterpret_cast<float*>(aligned * kAlignment * sizeof(float)) + slot_ * pool_.floats_;
-    }
+    float* floats() const { return first_line(pool_.memory_.get()) + slot_ * pool_.floats_; }
 
    private:
     ScratchPool& pool_;
@@ -36,8 +41,6 @@ class ScratchPool {
   };
 
  private:
-  static constexpr std::size_t kAlignment = 16;  // floats: a cache line
-
   std::size_t take() {
     // Ends: a part that holds a slot runs to its end without waiting for another.
     for (std::size_t i = 0;; i = (i + 1) % used_.size()) {
