@@ -22,6 +22,9 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/$(DEMO_VENV)/bin:$(PATH)
 export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
 ifneq (,$(shell command -v ccache))
 export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
+# What one checkout compiled is found again by another.
+export CCACHE_BASEDIR ?= $(CURDIR)
+export CCACHE_NOHASHDIR ?= true
 endif
 
 RUN := $(VENV)/bin/python
@@ -79,8 +82,9 @@ tensorrt-libs: setup ## Fetch TensorRT's libraries (690 MB, x86-64) into a cache
 test-cpp:
 	@$(WITH_ORT) ctest --test-dir $(BUILD)/dev --output-on-failure --no-tests=error --parallel $(JOBS)
 
+# Most of the time goes to tracing models, which is Python of one thread: the tests are dealt out to processes.
 test-python:
-	@$(RUN) -m pytest $(TESTS) -m "not slow and not gpu"
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest $(TESTS) -m "not slow and not gpu" --numprocesses $(JOBS) --dist worksteal
 
 test-all: test cuda asan tsan fuzz mutate neon wheel ## Everything: adds nvcc, sanitizers, fuzzing, seeded faults, long cycles, the wheel
 	@$(RUN) -m pytest tests -m slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +20,7 @@ from vidrt.engine.builder.flavour import load_flavour
 from vidrt.engine.builder.source import precisions_of
 from vidrt.engine.bundle import Bundle
 from vidrt.engine.errors import BackendError
+from vidrt.engine.file_lock import locked
 from vidrt.engine.precision import EVERY_MODULE
 from vidrt.export.exporter import export_bundle
 from vidrt.export.models.pocket import bundle_spec
@@ -64,10 +66,27 @@ class ToyBundle:
 
 
 @pytest.fixture(scope="session")
-def toy_bundle(tmp_path_factory: pytest.TempPathFactory) -> ToyBundle:
+def exported_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, BundleSpec, ExportOptions], Path]:
+    """Exports a bundle that many tests read, under a name: the first time in a run, in whichever of its processes."""
+    root = tmp_path_factory.getbasetemp()
+    # Each of pytest-xdist's workers has a folder of its own in the run's.
+    folder = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "exported"
+    folder.mkdir(exist_ok=True)
+
+    def make(name: str, spec: BundleSpec, options: ExportOptions) -> Path:
+        path = folder / name
+        with locked(folder / f"{name}.lock", wait=lambda: None):
+            if not path.exists():
+                export_bundle(spec, path, options)
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def toy_bundle(exported_once: Callable[..., Path]) -> ToyBundle:
     """Pocket at toy size, with graphs in fp16."""
-    path = tmp_path_factory.mktemp("toy") / "pocket"
-    export_bundle(bundle_spec(_toy_networks()), path, ExportOptions({EVERY_MODULE: ("fp16",)}))
+    path = exported_once("pocket", bundle_spec(_toy_networks()), ExportOptions({EVERY_MODULE: ("fp16",)}))
     return ToyBundle(path, bundle_networks(path, TOY))
 
 

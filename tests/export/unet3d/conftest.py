@@ -16,7 +16,6 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from vidrt.export.diffusers_folder import read_scheduler
-from vidrt.export.exporter import export_bundle
 from vidrt.export.models.unet3d import load
 from vidrt.export.options import ExportOptions
 from vidrt.export.registry import ModelSource
@@ -158,13 +157,12 @@ def unet3d_folder(
 @pytest.fixture(scope="session", params=["shallow", pytest.param("modelscope", marks=pytest.mark.slow)])
 def unet3d_toy(
     request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
+    exported_once: Callable[..., Path],
     unet3d_folder: Callable[[str], tuple[TextToVideoSDPipeline, Path]],
 ) -> Unet3dToy:
     """Each toy, stored in fp32."""
     pipeline, folder = unet3d_folder(request.param)
-    bundle = tmp_path_factory.mktemp("bundles") / request.param
-    export_bundle(load(ModelSource(folder)), bundle, ExportOptions(storage="fp32"))
+    bundle = exported_once(f"unet3d-{request.param}", load(ModelSource(folder)), ExportOptions(storage="fp32"))
     return Unet3dToy(pipeline, folder, bundle)
 
 

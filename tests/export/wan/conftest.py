@@ -17,7 +17,6 @@ from transformers import T5Tokenizer, UMT5Config, UMT5EncoderModel
 
 from vidrt import _core
 from vidrt.engine.precision import EVERY_MODULE
-from vidrt.export.exporter import export_bundle
 from vidrt.export.models.wan import load
 from vidrt.export.options import ExportOptions
 from vidrt.export.registry import ModelSource
@@ -166,13 +165,13 @@ def wan_folder(
 @pytest.fixture(scope="session", params=list(TOYS))
 def wan_toy(
     request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
+    exported_once: Callable[..., Path],
     wan_folder: Callable[[str], tuple[WanPipeline, Path]],
 ) -> WanToy:
     """Each toy, stored in fp32, with graphs in fp16 for TensorRT."""
     pipeline, folder = wan_folder(request.param)
-    bundle = tmp_path_factory.mktemp("bundles") / request.param
-    export_bundle(load(ModelSource(folder)), bundle, ExportOptions({EVERY_MODULE: ("fp16",)}, storage="fp32"))
+    options = ExportOptions({EVERY_MODULE: ("fp16",)}, storage="fp32")
+    bundle = exported_once(f"wan-{request.param}", load(ModelSource(folder)), options)
     return WanToy(pipeline, folder, bundle)
 
 
